@@ -1,0 +1,1 @@
+//! Services behind a call: stores, speech, bots, the vault link.

@@ -1,0 +1,1 @@
+//! The account book: accounts, strategies, records and the outbox.

@@ -1,0 +1,1 @@
+//! One call: its control, its media leg, its timeline and why it ended.

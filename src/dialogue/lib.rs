@@ -1,0 +1,1 @@
+//! The conversation: disclosures, verification, negotiation and the scripted collector.

@@ -1,0 +1,1 @@
+//! Sockets and drivers: SIP, RTP and the media threads.

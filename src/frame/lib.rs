@@ -1,0 +1,227 @@
+//! Twenty milliseconds of a caller's audio, as a decoder made it and before the gate has judged it.
+//!
+//! Everything here may hold a keyed digit: as a tone in samples, or as the bytes of a telephone-event or
+//! an INFO body. So nothing here can be printed, cloned, compared or serialised, and all of it is wiped
+//! when dropped. Only decoders make these values and only `pci/gate` looks inside them.
+
+use zeroize::Zeroize;
+
+/// Length of one frame in milliseconds.
+pub const FRAME_MILLIS: u32 = 20;
+/// Most samples one frame can hold: 20 ms at 48 kHz.
+pub const MAX_SAMPLES: usize = 960;
+/// Most bytes kept of one telephone-event payload: four records of RFC 4733 §2.3 in one packet.
+pub const MAX_EVENT_BYTES: usize = 16;
+/// Most bytes kept of one INFO body that may carry a key.
+pub const MAX_INFO_BYTES: usize = 256;
+
+/// The sampling rate of a leg, in hertz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleRate {
+    /// Narrow band: G.711.
+    Hz8000,
+    /// Wide band.
+    Hz16000,
+    /// What several speech services use.
+    Hz24000,
+    /// Full band: Opus.
+    Hz48000,
+}
+
+impl SampleRate {
+    /// The rate in hertz.
+    #[must_use]
+    pub const fn hertz(self) -> u32 {
+        match self {
+            Self::Hz8000 => 8_000,
+            Self::Hz16000 => 16_000,
+            Self::Hz24000 => 24_000,
+            Self::Hz48000 => 48_000,
+        }
+    }
+
+    /// Samples in one 20 ms frame.
+    #[must_use]
+    pub const fn frame_samples(self) -> usize {
+        (self.hertz() / 1_000 * FRAME_MILLIS) as usize
+    }
+}
+
+/// One frame of decoded audio, or the marker of a lost one, on its way to the gate.
+pub struct RawFrame {
+    rate: SampleRate,
+    index: u64,
+    lost: bool,
+    samples: [i16; MAX_SAMPLES],
+}
+
+impl RawFrame {
+    /// A frame that arrived. `index` counts samples since the leg began; `fill` writes the decoded samples
+    /// into the frame's own buffer, which is exactly one frame long and holds silence before.
+    #[must_use]
+    pub fn decoded(rate: SampleRate, index: u64, fill: impl FnOnce(&mut [i16])) -> Self {
+        let mut frame = Self { rate, index, lost: false, samples: [0; MAX_SAMPLES] };
+        fill(&mut frame.samples[..rate.frame_samples()]);
+        frame
+    }
+
+    /// The marker of a frame that did not arrive in time. It reads as silence.
+    #[must_use]
+    pub fn lost(rate: SampleRate, index: u64) -> Self {
+        Self { rate, index, lost: true, samples: [0; MAX_SAMPLES] }
+    }
+
+    /// The leg's sampling rate.
+    #[must_use]
+    pub fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    /// The number of samples of this leg before this frame.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// Whether this frame stands for one that never arrived.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// The samples, undecided: tones and all.
+    #[must_use]
+    pub fn samples(&self) -> &[i16] {
+        &self.samples[..self.rate.frame_samples()]
+    }
+
+    /// The samples, to be silenced in place.
+    #[must_use]
+    pub fn samples_mut(&mut self) -> &mut [i16] {
+        &mut self.samples[..self.rate.frame_samples()]
+    }
+}
+
+impl Drop for RawFrame {
+    fn drop(&mut self) {
+        self.samples.zeroize();
+    }
+}
+
+/// A telephone-event payload (RFC 4733 §2.3) exactly as it arrived, opaque until the gate reads it.
+pub struct RawEvent {
+    source: u32,
+    timestamp: u32,
+    clock_rate: u32,
+    length: usize,
+    payload: [u8; MAX_EVENT_BYTES],
+}
+
+impl RawEvent {
+    /// Wraps a payload with the SSRC and timestamp of its packet and the payload type's clock rate in hertz.
+    /// Returns `None` where the payload is empty or longer than [`MAX_EVENT_BYTES`].
+    #[must_use]
+    pub fn received(source: u32, timestamp: u32, clock_rate: u32, bytes: &[u8]) -> Option<Self> {
+        if bytes.is_empty() || bytes.len() > MAX_EVENT_BYTES {
+            return None;
+        }
+        let mut payload = [0; MAX_EVENT_BYTES];
+        payload[..bytes.len()].copy_from_slice(bytes);
+        Some(Self { source, timestamp, clock_rate, length: bytes.len(), payload })
+    }
+
+    /// The SSRC of the packet.
+    #[must_use]
+    pub fn source(&self) -> u32 {
+        self.source
+    }
+
+    /// The RTP timestamp of the packet: the start of the event.
+    #[must_use]
+    pub fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
+    /// The clock of the timestamp and of the durations, in hertz.
+    #[must_use]
+    pub fn clock_rate(&self) -> u32 {
+        self.clock_rate
+    }
+
+    /// The bytes, undecided.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.payload[..self.length]
+    }
+}
+
+impl Drop for RawEvent {
+    fn drop(&mut self) {
+        self.payload.zeroize();
+    }
+}
+
+/// The body of a SIP INFO that may carry a key (`application/dtmf-relay`, `application/dtmf`), opaque until
+/// the gate reads it.
+pub struct RawInfo {
+    relay: bool,
+    length: usize,
+    body: [u8; MAX_INFO_BYTES],
+}
+
+impl RawInfo {
+    /// Wraps a body. `relay` says that its type is `application/dtmf-relay` (lines of `name=value`) rather than
+    /// `application/dtmf` (the bare key). Returns `None` where the body is longer than [`MAX_INFO_BYTES`].
+    #[must_use]
+    pub fn received(relay: bool, bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > MAX_INFO_BYTES {
+            return None;
+        }
+        let mut body = [0; MAX_INFO_BYTES];
+        body[..bytes.len()].copy_from_slice(bytes);
+        Some(Self { relay, length: bytes.len(), body })
+    }
+
+    /// Whether the body is of type `application/dtmf-relay`.
+    #[must_use]
+    pub fn is_relay(&self) -> bool {
+        self.relay
+    }
+
+    /// The bytes, undecided.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body[..self.length]
+    }
+}
+
+impl Drop for RawInfo {
+    fn drop(&mut self) {
+        self.body.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decoded_frame_is_as_long_as_its_rate_says() {
+        let frame = RawFrame::decoded(SampleRate::Hz8000, 320, |samples| samples.fill(7));
+        assert_eq!((frame.samples().len(), frame.index(), frame.is_lost()), (160, 320, false));
+        assert!(frame.samples().iter().all(|&sample| sample == 7));
+    }
+
+    #[test]
+    fn a_lost_frame_reads_as_silence() {
+        let frame = RawFrame::lost(SampleRate::Hz16000, 0);
+        assert!(frame.is_lost() && frame.samples().len() == 320 && frame.samples().iter().all(|&sample| sample == 0));
+    }
+
+    #[test]
+    fn payloads_beyond_their_bound_are_refused() {
+        assert!(RawEvent::received(1, 2, 8_000, &[0; 17]).is_none());
+        assert!(RawEvent::received(1, 2, 8_000, &[]).is_none());
+        assert!(RawInfo::received(true, &[0; 257]).is_none());
+    }
+}

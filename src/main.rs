@@ -1,0 +1,2 @@
+//! The Tonegate binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The gate every caller's audio passes, and card capture on the gateway's side.

@@ -1,0 +1,1 @@
+//! The card vault: entry, sealed memory and the link to the processor.

@@ -1,0 +1,2 @@
+//! The vault's own process.
+fn main() {}

@@ -1,0 +1,1 @@
+//! RTP as a pure core: packets, ordering, decoding, pacing, RTCP.

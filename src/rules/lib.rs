@@ -1,0 +1,1 @@
+//! The call decision and the arithmetic of arrangements.

@@ -1,0 +1,1 @@
+//! SIP signalling as a pure core: messages, transactions, dialogs, offer and answer.
