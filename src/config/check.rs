@@ -1,0 +1,307 @@
+//! What a well-formed configuration can still get wrong.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+use super::section::{Agent, AgentKind, Api, Business, Capture, Limits, Media, Sip, Trunk};
+use super::{Config, Problem};
+
+/// Words that tell a stranger who answers the telephone that a debt is concerned: 15 U.S.C. §1692c(b) and
+/// §1692f(8) keep them out of the name given before the right party is verified.
+const REVEALING: &[&str] = &[
+    "arrear",
+    "bad check",
+    "bailiff",
+    "collect",
+    "credit",
+    "debt",
+    "default",
+    "delinquen",
+    "garnish",
+    "judgment",
+    "loan",
+    "overdue",
+    "past due",
+    "receivable",
+    "recover",
+    "repossess",
+];
+/// Most characters of one custom parameter, name and value together, as Twilio documents for `<Parameter>`.
+const MAX_PARAMETER: usize = 500;
+
+/// Everything found, section by section in the order of the reference.
+pub(super) fn problems(config: &Config) -> Vec<Problem> {
+    let mut found = Vec::new();
+    sip(&config.sip, &mut found);
+    trunks(config, &mut found);
+    media(&config.media, config.limits.calls, &mut found);
+    for (name, agent) in &config.agent {
+        self::agent(name, agent, &mut found);
+    }
+    business(&config.business, &mut found);
+    capture(&config.capture, &mut found);
+    api(&config.api, &mut found);
+    limits(&config.limits, &mut found);
+    deadlines(config, &mut found);
+    listeners(config, &mut found);
+    found
+}
+
+fn sip(sip: &Sip, found: &mut Vec<Problem>) {
+    if sip.udp.is_empty() && sip.tcp.is_empty() {
+        found.push(Problem::of("sip.udp", "no address to take calls on; list one here or in `sip.tcp`"));
+    }
+    if sip.advertised_address.is_some_and(|address| address.is_unspecified()) {
+        found.push(Problem::of(
+            "sip.advertised_address",
+            "peers cannot reach an unspecified address; write the public one",
+        ));
+    }
+    let everywhere = sip.udp.iter().chain(&sip.tcp).any(|listen| listen.ip().is_unspecified());
+    if everywhere && sip.advertised_address.is_none() {
+        found.push(Problem::of(
+            "sip.advertised_address",
+            "needed when listening on every interface; write the address that peers reach",
+        ));
+    }
+}
+
+fn trunks(config: &Config, found: &mut Vec<Problem>) {
+    if config.trunk.is_empty() {
+        found.push(Problem::of("trunk", "no trunk, so every call would be refused; add a [[trunk]] with its peers"));
+    }
+    let mut names = BTreeSet::new();
+    for trunk in &config.trunk {
+        if !names.insert(&trunk.name) {
+            found.push(Problem::of("trunk[].name", format!("two trunks are named {:?}; rename one", trunk.name)));
+        }
+        self::trunk(trunk, config, found);
+    }
+}
+
+fn trunk(trunk: &Trunk, config: &Config, found: &mut Vec<Problem>) {
+    if !is_name(&trunk.name) {
+        found.push(Problem::of(
+            "trunk[].name",
+            format!("{:?} cannot name a trunk; use up to 40 letters, digits, `-` and `_`", trunk.name),
+        ));
+    }
+    if trunk.peers.is_empty() {
+        found.push(Problem::of(
+            "trunk[].peers",
+            format!("trunk {:?} has no peers; list where it sends from", trunk.name),
+        ));
+    }
+    if trunk.capacity == 0 {
+        found.push(Problem::of("trunk[].capacity", format!("trunk {:?} takes no call; write at least 1", trunk.name)));
+    }
+    if config.agent_of(trunk).is_none() {
+        let known: Vec<&str> = config.agent.keys().map(String::as_str).collect();
+        found.push(Problem::of(
+            "trunk[].agent",
+            format!(
+                "no agent is named {:?}; write [agent.{}] or use one of: {}",
+                trunk.agent,
+                trunk.agent,
+                known.join(", ")
+            ),
+        ));
+    }
+}
+
+fn media(media: &Media, calls: u32, found: &mut Vec<Problem>) {
+    if media.first_port % 2 != 0 || media.first_port < 1_024 {
+        found.push(Problem::of("media.first_port", "must be an even port of at least 1024 (RFC 3550 §11)"));
+    }
+    let ports = u32::from(media.last_port.saturating_sub(media.first_port)) + 1;
+    if media.last_port <= media.first_port {
+        found.push(Problem::of("media.last_port", "must be above `media.first_port`"));
+    } else if ports / 2 < calls {
+        found.push(Problem::of(
+            "media.last_port",
+            format!("the range holds {} calls but `limits.calls` is {calls}; widen it or lower the limit", ports / 2),
+        ));
+    }
+    if media.address.is_unspecified() || media.address.is_multicast() {
+        found.push(Problem::of("media.address", "must be one address of this machine"));
+    }
+}
+
+fn agent(name: &str, agent: &Agent, found: &mut Vec<Problem>) {
+    match agent.kind {
+        AgentKind::Collector => {
+            if agent.url.is_some() {
+                found.push(Problem::of(
+                    format!("agent.{name}.url"),
+                    "the embedded collector has no address; remove it or set kind = \"twilio-stream\"",
+                ));
+            }
+        }
+        AgentKind::TwilioStream => bot(name, agent, found),
+    }
+    for (parameter, value) in &agent.parameters {
+        if parameter.chars().count() + value.chars().count() > MAX_PARAMETER {
+            found.push(Problem::of(
+                format!("agent.{name}.parameters.{parameter}"),
+                format!("name and value are longer than {MAX_PARAMETER} characters together; shorten the value"),
+            ));
+        }
+    }
+}
+
+fn bot(name: &str, agent: &Agent, found: &mut Vec<Problem>) {
+    let key = format!("agent.{name}.url");
+    let Some(url) = &agent.url else {
+        found.push(Problem::of(
+            key,
+            "needed for a twilio-stream agent; write one like \"wss://bot.example.com/stream\"",
+        ));
+        return;
+    };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        found.push(Problem::of(key, format!("{url:?} is no address; write one like \"wss://bot.example.com/stream\"")));
+        return;
+    };
+    match scheme {
+        "wss" => {}
+        "ws" if agent.allow_plain || is_loopback(rest) => {}
+        "ws" => found.push(Problem::of(key, "would send the caller's voice in clear; use wss, or set `allow_plain`")),
+        _ => found.push(Problem::of(key, "must begin with wss:// (or ws:// on this machine)")),
+    }
+}
+
+fn is_loopback(rest: &str) -> bool {
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+    };
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn business(business: &Business, found: &mut Vec<Problem>) {
+    let name = business.name.to_lowercase();
+    if name.trim().is_empty() {
+        found.push(Problem::of("business.name", "is empty; callers must hear whom they reached"));
+    }
+    if let Some(word) = REVEALING.iter().find(|word| name.contains(**word)) {
+        found.push(Problem::of(
+            "business.name",
+            format!("\"{word}\" would tell whoever answers that a debt is concerned; use a name that does not"),
+        ));
+    }
+    let digits = business.callback_number.strip_prefix('+').unwrap_or_default();
+    if !(8..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        found.push(Problem::of("business.callback_number", "must be E.164: `+`, then 8 to 15 digits"));
+    }
+    if jiff::tz::TimeZone::get(&business.time_zone).is_err() {
+        found.push(Problem::of(
+            "business.time_zone",
+            format!("{:?} is no IANA time zone; write one like \"America/Chicago\"", business.time_zone),
+        ));
+    }
+    if business.currency.len() != 3 || !business.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        found.push(Problem::of("business.currency", "must be three capital letters, like \"USD\""));
+    }
+}
+
+fn capture(capture: &Capture, found: &mut Vec<Problem>) {
+    if !capture.enabled {
+        return;
+    }
+    if capture.brands.is_empty() {
+        found.push(Problem::of(
+            "capture.brands",
+            "no card could be taken; list a brand or set `capture.enabled = false`",
+        ));
+    }
+    if capture.sandbox && !capture.processor_address.ip().is_loopback() {
+        found
+            .push(Problem::of("capture.processor_address", "the sandbox runs on this machine; use a loopback address"));
+    }
+    if capture.canary && !capture.sandbox {
+        found.push(Problem::of("capture.canary", "canary cards go to the sandbox only; set `capture.sandbox = true`"));
+    }
+    if capture.processor_name.is_empty() || capture.processor_name.contains(['/', ':', ' ']) {
+        found.push(Problem::of("capture.processor_name", "must be a host name, as in the processor's certificate"));
+    }
+    if !capture.processor_path.starts_with('/') {
+        found.push(Problem::of("capture.processor_path", "must begin with `/`"));
+    }
+}
+
+fn api(api: &Api, found: &mut Vec<Problem>) {
+    if api.certificate.is_some() != api.key.is_some() {
+        found.push(Problem::of("api.certificate", "`api.certificate` and `api.key` go together; set both or neither"));
+    }
+    if api.client_ca.is_some() && api.certificate.is_none() {
+        found.push(Problem::of("api.client_ca", "mutual TLS needs `api.certificate` and `api.key` too"));
+    }
+    if !api.listen.ip().is_loopback() && api.certificate.is_none() {
+        found.push(Problem::of(
+            "api.certificate",
+            "needed when `api.listen` is not loopback: tokens would travel in clear",
+        ));
+    }
+    let mut names = BTreeSet::new();
+    for token in &api.token {
+        if !names.insert(&token.name) || !is_name(&token.name) {
+            found.push(Problem::of(
+                "api.token[].name",
+                format!("{:?} must be unique, of up to 40 letters, digits, `-` and `_`", token.name),
+            ));
+        }
+        if let Err(error) = token.secret.place() {
+            found.push(Problem::of("api.token[].secret", format!("token {:?}: {error}", token.name)));
+        }
+    }
+}
+
+fn limits(limits: &Limits, found: &mut Vec<Problem>) {
+    if limits.calls == 0 {
+        found.push(Problem::of("limits.calls", "no call could be taken; write at least 1"));
+    }
+    if limits.call_seconds.0 < 60 {
+        found.push(Problem::of("limits.call_seconds", "no call could be finished; write at least 60"));
+    }
+}
+
+fn deadlines(config: &Config, found: &mut Vec<Problem>) {
+    let mut named: Vec<(String, u32)> = vec![
+        ("speech.answer_deadline_milliseconds".into(), config.speech.answer_deadline_milliseconds.0),
+        ("book.lookup_deadline_milliseconds".into(), config.book.lookup_deadline_milliseconds.0),
+        ("store.commit_deadline_milliseconds".into(), config.store.commit_deadline_milliseconds.0),
+        ("api.request_deadline_milliseconds".into(), config.api.request_deadline_milliseconds.0),
+    ];
+    let agents = config.agent.iter();
+    named.extend(agents.map(|(name, agent)| {
+        (format!("agent.{name}.connect_deadline_milliseconds"), agent.connect_deadline_milliseconds.0)
+    }));
+    for (key, milliseconds) in named {
+        if !(10..=60_000).contains(&milliseconds) {
+            found.push(Problem::of(key, format!("{milliseconds} is no workable deadline; write 10 to 60000")));
+        }
+    }
+    if config.speech.recognisers == 0 || config.speech.synthesisers == 0 {
+        found.push(Problem::of("speech.recognisers", "at least one recogniser and one synthesiser are needed"));
+    }
+}
+
+fn listeners(config: &Config, found: &mut Vec<Problem>) {
+    let mut taken: Vec<(SocketAddr, &str)> = Vec::new();
+    let tcp = config.sip.tcp.iter().map(|listen| (*listen, "sip.tcp"));
+    let http = [(config.operations.listen, "operations.listen"), (config.api.listen, "api.listen")];
+    let sandbox = (config.capture.enabled && config.capture.sandbox)
+        .then_some((config.capture.processor_address, "capture.processor_address"));
+    for (listen, key) in tcp.chain(http).chain(sandbox) {
+        if let Some((_, other)) = taken.iter().find(|(other, _)| listen.port() != 0 && *other == listen) {
+            found.push(Problem::of(key, format!("{listen} is already taken by `{other}`; use another port")));
+        }
+        taken.push((listen, key));
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=40).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}

@@ -1,0 +1,245 @@
+//! Every key of the file, in one table: the reader's list of what it knows, and the reference's source.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::Problem;
+
+/// One key of the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    /// Sections and name; `[]` stands for any element of a list of tables, `*` for any name.
+    pub(crate) path: &'static str,
+    /// The default as TOML, or `required` or `none`.
+    pub(crate) default: &'static str,
+    /// What it does, in one sentence.
+    pub(crate) meaning: &'static str,
+}
+
+const fn key(path: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key { path, default, meaning }
+}
+
+/// Every key, in the order of the reference.
+pub(crate) const KEYS: &[Key] = &[
+    key("sip.udp", r#"["127.0.0.1:5060"]"#, "Addresses to take SIP on over UDP; an empty list takes none."),
+    key("sip.tcp", r#"["127.0.0.1:5060"]"#, "Addresses to take SIP on over TCP; an empty list takes none."),
+    key(
+        "sip.advertised_address",
+        "none",
+        "The IP address that peers behind the carrier's side of a NAT see; written into Contact and SDP.",
+    ),
+    key("sip.retry_after_seconds", "10", "Retry-After of a 503 while full, draining or unhealthy."),
+    key("trunk[].name", r#""local""#, "Name of the trunk in metrics and logs: letters, digits, `-` and `_`; unique."),
+    key(
+        "trunk[].peers",
+        r#"["127.0.0.0/8", "::1/128"]"#,
+        "Ranges of addresses (CIDR) the trunk sends from; a peer in none of them is refused without a hint.",
+    ),
+    key("trunk[].capacity", "50", "Most calls of this trunk at once; the next is answered 503."),
+    key("trunk[].agent", r#""collector""#, "Name of the agent that serves its calls: a table `[agent.NAME]`."),
+    key("media.address", r#""127.0.0.1""#, "Address the RTP sockets are bound to."),
+    key("media.first_port", "20000", "Lowest RTP port; even, RTCP takes the next one."),
+    key("media.last_port", "20999", "Highest port; a call takes two."),
+    key("media.threads", "0", "Media threads; 0 means one per core."),
+    key(
+        "media.quarantine_seconds",
+        "30",
+        "How long the ports of an ended call stay unused, so that stale packets meet nobody.",
+    ),
+    key(
+        "agent.*.kind",
+        r#""collector""#,
+        "`collector`, the embedded scripted agent, or `twilio-stream`, a bot server that speaks Twilio Media Streams.",
+    ),
+    key("agent.*.url", "none", "WebSocket address of the bot; needed for `twilio-stream`."),
+    key(
+        "agent.*.ca",
+        "none",
+        "PEM file of the authority that signed the bot's certificate; the system's authorities where it is not set.",
+    ),
+    key(
+        "agent.*.allow_plain",
+        "false",
+        "Whether `ws://` may leave this machine; the caller's voice would travel in clear.",
+    ),
+    key("agent.*.connect_deadline_milliseconds", "2000", "How long the bot may take to accept the stream."),
+    key(
+        "agent.*.parameters.*",
+        "none",
+        "Sent to the bot as `customParameters`; name and value together at most 500 characters.",
+    ),
+    key(
+        "business.name",
+        r#""Northgate Services""#,
+        "Name spoken in the opening to whoever answers; may not reveal that a debt is concerned.",
+    ),
+    key("business.callback_number", r#""+15035550100""#, "Number spoken for calling back, in E.164."),
+    key("business.time_zone", r#""America/New_York""#, "IANA zone of today's date in promises and card expiry."),
+    key("business.currency", r#""USD""#, "Currency of every amount, as in ISO 4217."),
+    key("speech.models", "none", "Directory of the better local voices; the Debian engines where it is not set."),
+    key("speech.cache", r#""var/prompts""#, "Directory of rendered prompts."),
+    key("speech.recognisers", "2", "Recogniser processes."),
+    key("speech.synthesisers", "1", "Synthesiser processes."),
+    key("speech.answer_deadline_milliseconds", "3000", "How long one recognition or synthesis may take."),
+    key("recording.enabled", "true", "Whether calls are recorded; if so the notice is played first."),
+    key("recording.directory", r#""var/recordings""#, "Directory of recordings."),
+    key(
+        "recording.quota_megabytes",
+        "10000",
+        "Space recordings may take; when it is full, calls go on unrecorded and an alert fires.",
+    ),
+    key("book.database", r#""var/book.sqlite""#, "SQLite file of the embedded account book."),
+    key(
+        "book.accounts",
+        r#""config/sample-accounts.csv""#,
+        "Accounts to import at start; accounts that exist are left as they are.",
+    ),
+    key("book.strategies", "none", "Strategies to import at start; the built-in ones where it is not set."),
+    key("book.lookup_deadline_milliseconds", "1500", "How long looking up an account may take."),
+    key("store.database", r#""var/tonegate.sqlite""#, "SQLite file of calls, dialogs, payments, audit and outbox."),
+    key(
+        "store.commit_deadline_milliseconds",
+        "1000",
+        "How long one durable write may take before new calls are refused.",
+    ),
+    key("capture.enabled", "true", "Whether callers can key a card."),
+    key("capture.sandbox", "true", "Start the sandbox processor as a child; it takes published test cards only."),
+    key("capture.processor_address", r#""127.0.0.1:9443""#, "Address and port of the payment processor."),
+    key("capture.processor_name", r#""processor.localhost""#, "Name its certificate must carry."),
+    key(
+        "capture.processor_ca",
+        r#""var/processor/ca.pem""#,
+        "PEM file of the authority that signed it; the sandbox writes its own there.",
+    ),
+    key("capture.processor_path", r#""/v1/payments""#, "Path payments are posted to."),
+    key("capture.vault", "none", "The `tonegate-vault` program; beside this program where it is not set."),
+    key("capture.brands", r#"["visa", "mastercard", "american-express", "discover"]"#, "Card brands taken."),
+    key("capture.postal", "true", "Whether the billing postal code is asked for."),
+    key("capture.canary", "false", "Let the sandbox take the reserved canary range, for `tonegate prove`."),
+    key(
+        "operations.listen",
+        r#""127.0.0.1:9464""#,
+        "Address of `/metrics`, `/healthz` and `/readyz`; unauthenticated, so keep it off public networks.",
+    ),
+    key("api.listen", r#""127.0.0.1:8080""#, "Address of `/v1`."),
+    key(
+        "api.public_url",
+        "none",
+        "Base address that bots are told to use for `/v1`; derived from `api.listen` where it is not set.",
+    ),
+    key("api.certificate", "none", "PEM file of the server's certificate chain; needed off loopback."),
+    key("api.key", "none", "PEM file of the certificate's key."),
+    key(
+        "api.client_ca",
+        "none",
+        "PEM file of the authority that client certificates must come from; mutual TLS where it is set.",
+    ),
+    key("api.request_deadline_milliseconds", "2000", "How long a request may take; then 504."),
+    key("api.token[].name", "required", "Name of the bearer in the audit log; unique."),
+    key("api.token[].role", "required", "`operator` (lists, reads and hangs up) or `auditor` (lists and reads)."),
+    key(
+        "api.token[].secret.env",
+        "none",
+        "Environment variable that holds the token: `TONEGATE_…`, 16 characters or more.",
+    ),
+    key("api.token[].secret.file", "none", "File that holds the token; set this or `env`."),
+    key("limits.calls", "100", "Most calls at once over all trunks."),
+    key("limits.call_seconds", "3600", "Longest call; then it is ended with words."),
+    key("limits.drain_seconds", "300", "After SIGTERM, how long calls may take to end by themselves."),
+    key("limits.disk_free_megabytes", "512", "Free space below which new calls are refused and captures stop."),
+    key("limits.clock_offset_milliseconds", "1000", "Clock error above which new calls are refused and captures stop."),
+    key("log.format", r#""json""#, "`json` or `text`."),
+    key("log.level", r#""info""#, "Filter as of `tracing`: a level, or `target=level` pairs."),
+];
+
+/// Every key of a document that is not in [`KEYS`], with its line and the nearest one that is.
+#[must_use]
+pub(crate) fn unknown(text: &str, document: &DeTable<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    visit(text, document, "", &mut problems);
+    problems.sort_by_key(|problem| problem.line);
+    problems
+}
+
+fn visit(text: &str, table: &DeTable<'_>, prefix: &str, problems: &mut Vec<Problem>) {
+    for (name, value) in table {
+        let any_name = join(prefix, "*");
+        let path = if is_known(&any_name) { any_name } else { join(prefix, name.get_ref()) };
+        if is_known(&path) {
+            descend(text, value, &path, problems);
+        } else {
+            let advice = format!("unknown key{}", suggestion(prefix, name.get_ref(), &path));
+            problems.push(Problem::at(text, name.span(), path, advice));
+        }
+    }
+}
+
+fn descend(text: &str, value: &Spanned<DeValue<'_>>, path: &str, problems: &mut Vec<Problem>) {
+    if let Some(table) = value.get_ref().as_table() {
+        visit(text, table, path, problems);
+    } else if let Some(list) = value.get_ref().as_array() {
+        let element = format!("{path}[]");
+        for table in list.iter().filter_map(|item| item.get_ref().as_table()) {
+            visit(text, table, &element, problems);
+        }
+    }
+}
+
+/// Whether a path is a key or leads to one.
+fn is_known(path: &str) -> bool {
+    KEYS.iter().any(|key| {
+        key.path
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with("[]"))
+    })
+}
+
+fn join(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+}
+
+/// The nearest real key: a sibling if one is like it, else a key of the same name elsewhere, else any.
+fn suggestion(prefix: &str, name: &str, path: &str) -> String {
+    const ALIKE: f64 = 0.75;
+    let siblings = candidates().into_iter().filter(|candidate| parent(candidate) == prefix);
+    let nearest = nearest(siblings, |candidate| strsim::jaro_winkler(last(candidate), name), ALIKE)
+        .or_else(|| candidates().into_iter().find(|candidate| last(candidate) == name))
+        .or_else(|| nearest(candidates().into_iter(), |candidate| strsim::jaro_winkler(candidate, path), ALIKE));
+    nearest.map_or_else(
+        || "; config/README.md lists every key".to_owned(),
+        |nearest| format!("; did you mean `{nearest}`?"),
+    )
+}
+
+fn nearest(candidates: impl Iterator<Item = String>, likeness: impl Fn(&str) -> f64, least: f64) -> Option<String> {
+    candidates
+        .map(|candidate| (likeness(&candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= least)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Every key and every section, once.
+fn candidates() -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for key in KEYS {
+        let mut path = key.path;
+        while !path.is_empty() {
+            let plain = path.trim_end_matches("[]").to_owned();
+            if !all.contains(&plain) && !plain.ends_with('*') {
+                all.push(plain);
+            }
+            path = path.rsplit_once('.').map_or("", |(parent, _)| parent);
+        }
+    }
+    all
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(parent, _)| parent)
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit_once('.').map_or(path, |(_, last)| last)
+}

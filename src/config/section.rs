@@ -1,0 +1,234 @@
+//! The sections of the file and their defaults. What each key means is said once, in [`super::KEYS`].
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::DEFAULT_AGENT;
+use super::network::Network;
+use super::secret::SecretSource;
+use super::unit::{Megabytes, Milliseconds, Seconds};
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+macro_rules! section {
+    ($(#[$meta:meta])* $name:ident { $($field:ident: $kind:ty = $default:expr,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Deserialize)]
+        #[cfg_attr(test, derive(serde::Serialize))]
+        #[serde(default, deny_unknown_fields)]
+        pub(crate) struct $name { $(pub(crate) $field: $kind,)* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+section! {
+    /// SIP sockets and how peers reach them.
+    Sip {
+        udp: Vec<SocketAddr> = vec![SocketAddr::new(LOOPBACK, 5060)],
+        tcp: Vec<SocketAddr> = vec![SocketAddr::new(LOOPBACK, 5060)],
+        advertised_address: Option<IpAddr> = None,
+        retry_after_seconds: Seconds = Seconds(10),
+    }
+}
+
+section! {
+    /// A carrier that may call, told by the addresses it sends from.
+    Trunk {
+        name: String = "local".to_owned(),
+        peers: Vec<Network> = vec!["127.0.0.0/8".parse().expect("a literal"), "::1/128".parse().expect("a literal")],
+        capacity: u32 = 50,
+        agent: String = DEFAULT_AGENT.to_owned(),
+    }
+}
+
+section! {
+    /// RTP sockets and the threads that serve them.
+    Media {
+        address: IpAddr = LOOPBACK,
+        first_port: u16 = 20_000,
+        last_port: u16 = 20_999,
+        threads: u16 = 0,
+        quarantine_seconds: Seconds = Seconds(30),
+    }
+}
+
+/// Who speaks for the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AgentKind {
+    /// The embedded scripted collector.
+    Collector,
+    /// A bot server that speaks Twilio Media Streams.
+    TwilioStream,
+}
+
+section! {
+    /// One agent that trunks can name.
+    Agent {
+        kind: AgentKind = AgentKind::Collector,
+        url: Option<String> = None,
+        ca: Option<PathBuf> = None,
+        allow_plain: bool = false,
+        connect_deadline_milliseconds: Milliseconds = Milliseconds(2_000),
+        parameters: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+section! {
+    /// Whom callers hear they have reached.
+    Business {
+        name: String = "Northgate Services".to_owned(),
+        callback_number: String = "+15035550100".to_owned(),
+        time_zone: String = "America/New_York".to_owned(),
+        currency: String = "USD".to_owned(),
+    }
+}
+
+section! {
+    /// Local recognition and synthesis, as child processes.
+    Speech {
+        models: Option<PathBuf> = None,
+        cache: PathBuf = "var/prompts".into(),
+        recognisers: u16 = 2,
+        synthesisers: u16 = 1,
+        answer_deadline_milliseconds: Milliseconds = Milliseconds(3_000),
+    }
+}
+
+section! {
+    /// Recordings of calls, made only after the notice was played.
+    Recording {
+        enabled: bool = true,
+        directory: PathBuf = "var/recordings".into(),
+        quota_megabytes: Megabytes = Megabytes(10_000),
+    }
+}
+
+section! {
+    /// The account book.
+    Book {
+        database: PathBuf = "var/book.sqlite".into(),
+        accounts: Option<PathBuf> = Some("config/sample-accounts.csv".into()),
+        strategies: Option<PathBuf> = None,
+        lookup_deadline_milliseconds: Milliseconds = Milliseconds(1_500),
+    }
+}
+
+section! {
+    /// The ledger of calls, dialogs, payments, audit and outbox.
+    Store {
+        database: PathBuf = "var/tonegate.sqlite".into(),
+        commit_deadline_milliseconds: Milliseconds = Milliseconds(1_000),
+    }
+}
+
+/// A card brand the merchant takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Brand {
+    /// Visa.
+    Visa,
+    /// Mastercard.
+    Mastercard,
+    /// American Express.
+    AmericanExpress,
+    /// Discover.
+    Discover,
+}
+
+section! {
+    /// Card capture: the vault and the payment processor behind it.
+    Capture {
+        enabled: bool = true,
+        sandbox: bool = true,
+        processor_address: SocketAddr = SocketAddr::new(LOOPBACK, 9443),
+        processor_name: String = "processor.localhost".to_owned(),
+        processor_ca: PathBuf = "var/processor/ca.pem".into(),
+        processor_path: String = "/v1/payments".to_owned(),
+        vault: Option<PathBuf> = None,
+        brands: Vec<Brand> = vec![Brand::Visa, Brand::Mastercard, Brand::AmericanExpress, Brand::Discover],
+        postal: bool = true,
+        canary: bool = false,
+    }
+}
+
+section! {
+    /// The listener for metrics, health and readiness.
+    Operations {
+        listen: SocketAddr = SocketAddr::new(LOOPBACK, 9464),
+    }
+}
+
+/// What the bearer of a token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Role {
+    /// Lists calls, hangs them up, reads timelines.
+    Operator,
+    /// Lists calls and reads timelines.
+    Auditor,
+}
+
+/// One bearer of the authenticated interface.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApiToken {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) secret: SecretSource,
+}
+
+section! {
+    /// The authenticated `/v1` listener.
+    Api {
+        listen: SocketAddr = SocketAddr::new(LOOPBACK, 8080),
+        public_url: Option<String> = None,
+        certificate: Option<PathBuf> = None,
+        key: Option<PathBuf> = None,
+        client_ca: Option<PathBuf> = None,
+        request_deadline_milliseconds: Milliseconds = Milliseconds(2_000),
+        token: Vec<ApiToken> = Vec::new(),
+    }
+}
+
+section! {
+    /// Bounds of the whole process.
+    Limits {
+        calls: u32 = 100,
+        call_seconds: Seconds = Seconds(3_600),
+        drain_seconds: Seconds = Seconds(300),
+        disk_free_megabytes: Megabytes = Megabytes(512),
+        clock_offset_milliseconds: Milliseconds = Milliseconds(1_000),
+    }
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For a person's terminal.
+    Text,
+}
+
+section! {
+    /// Structured logs on standard error.
+    Log {
+        format: LogFormat = LogFormat::Json,
+        level: String = "info".to_owned(),
+    }
+}
