@@ -1,1 +1,21 @@
 //! SIP signalling as a pure core: messages, transactions, dialogs, offer and answer.
+//!
+//! [`Endpoint`] is the top: it is handed datagrams, stream messages and commands together with the time, and hands
+//! back bytes to send and events. It answers calls (RFC 3261 UAS) from configured trunks and from nobody else.
+//! No message, number or body appears in any `Debug` output of this crate.
+
+mod endpoint;
+pub mod media;
+mod record;
+mod status;
+mod transport;
+mod trunk;
+
+pub use endpoint::{
+    Advertised, AnswerError, Availability, CallHandle, Count, DropReason, EndReason, Endpoint, EndpointConfig, Event,
+    HangUp, Incoming, Limits, Output,
+};
+pub use record::{DialogRecord, RestoreError};
+pub use status::Status;
+pub use transport::{ConnectionId, Transmit, Transport};
+pub use trunk::{Network, NetworkError, Trunk};

@@ -1,0 +1,69 @@
+//! What an endpoint is told once.
+
+use std::time::Duration;
+
+use crate::Trunk;
+
+/// The configuration of an [`crate::Endpoint`].
+#[derive(Clone, Debug)]
+pub struct EndpointConfig {
+    /// What peers are told to send to, in Contact and Via.
+    pub advertised_address: Advertised,
+    /// The peers that may call.
+    pub trunks: Vec<Trunk>,
+    /// Secret randomness for tags and branches; new at each start.
+    pub seed: [u8; 32],
+    /// The bounds.
+    pub limits: Limits,
+}
+
+/// The host, and the port where it is not 5060, under which peers reach this side: the public one behind NAT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advertised {
+    /// A host name or an address (IPv6 without brackets).
+    pub host: String,
+    /// The port; `None` means the default, 5060.
+    pub port: Option<u16>,
+}
+
+/// The bounds of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most calls, of all trunks, dying ones included.
+    pub calls: usize,
+    /// Most transactions under way.
+    pub transactions: usize,
+    /// Longest message in bytes.
+    pub message_bytes: usize,
+    /// Messages a second from one address of a trunk; bursts of twice that pass.
+    pub trunk_messages_per_second: u32,
+    /// Messages a second from one address that is no trunk's.
+    pub stranger_messages_per_second: u32,
+    /// How long a call may wait for an answer or a rejection.
+    pub answer_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            calls: 10_000,
+            transactions: 100_000,
+            message_bytes: 65_535,
+            trunk_messages_per_second: 10_000,
+            stranger_messages_per_second: 5,
+            answer_deadline: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Whether new calls are welcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// They are.
+    Available,
+    /// Draining or unhealthy: INVITE and OPTIONS get 503.
+    Unavailable {
+        /// The Retry-After of the 503.
+        retry_after_seconds: u32,
+    },
+}

@@ -1,0 +1,60 @@
+//! Offer and answer (RFC 3264) of one narrow-band audio stream with telephone events.
+//!
+//! What parses as an [`Offer`] can be answered: the first audio line with G.711 is taken, every other line is refused
+//! with port 0. Payloads are G.711 µ-law and A-law at 8 kHz, `telephone-event/8000` (RFC 4733), 20 ms packets.
+
+use std::net::{IpAddr, SocketAddr};
+
+mod offer;
+
+pub use offer::{Offer, OfferError, accept_answer, offer};
+
+/// A codec this side speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// G.711 µ-law, static payload type 0 (RFC 3551 §4.5.14).
+    Pcmu,
+    /// G.711 A-law, static payload type 8.
+    Pcma,
+}
+
+/// The direction of a stream, seen from this side (RFC 3264 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Both ways.
+    SendReceive,
+    /// This side only sends: the caller has put the call on hold.
+    SendOnly,
+    /// This side only receives.
+    ReceiveOnly,
+    /// Neither.
+    Inactive,
+}
+
+/// What offer and answer agreed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// The codec, both ways.
+    pub codec: Codec,
+    /// Its payload type, both ways.
+    pub payload_type: u8,
+    /// The payload type of `telephone-event/8000`, where agreed.
+    pub event_payload_type: Option<u8>,
+    /// Where the caller wants RTP; `None` where the SDP names no usable address (a host name, `0.0.0.0`).
+    pub remote_rtp: Option<SocketAddr>,
+    /// Where the caller wants RTCP: `a=rtcp` (RFC 3605), or the port after RTP's.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// The direction, seen from this side.
+    pub direction: Direction,
+}
+
+/// This side of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalMedia {
+    /// The address the caller can reach: the advertised one behind NAT.
+    pub address: IpAddr,
+    /// The RTP port; RTCP is the next.
+    pub port: u16,
+    /// The session id of the `o=` line; one number a call, kept for its life.
+    pub session: u64,
+}
