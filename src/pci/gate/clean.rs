@@ -1,0 +1,118 @@
+//! Audio that has passed the gate, and the numbers by which a mute is proven.
+
+use frame::{MAX_SAMPLES, SampleRate};
+
+/// The number of one mute of one leg, from 1. Frames muted by a capture carry it; a new number means that everything
+/// older than the frame is to be flushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MuteEpoch(pub(crate) u64);
+
+/// Something that takes a leg's clean frames: an agent's queue, a recorder. Chosen by the driver, unique in a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SinkId(pub u32);
+
+/// A sink's statement that its writer has flushed or discarded everything older than the first silent frame it
+/// wrote. Given once per epoch at first, then again at least every [`crate::MUTE_LEASE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MuteAck {
+    /// The sink whose writer speaks.
+    pub sink: SinkId,
+    /// The epoch it has muted.
+    pub epoch: MuteEpoch,
+    /// [`CleanFrame::index`] of the first silent frame it wrote in this epoch.
+    pub first_silent_index: u64,
+}
+
+/// Work on clean audio that yields clean audio: resampling, concealment, gain.
+pub trait Transform {
+    /// The rate of what [`Transform::apply`] makes.
+    fn output_rate(&self) -> SampleRate;
+    /// Makes one frame at [`Transform::output_rate`] of one frame at the leg's rate.
+    fn apply(&mut self, input: &[i16], output: &mut [i16]);
+    /// Forgets all audio it holds. Called in place of [`Transform::apply`] for every frame of a capture.
+    fn flush(&mut self);
+}
+
+/// Twenty milliseconds of a caller's audio that the gate has let pass, or the exact silence in its place.
+///
+/// Only the gate makes one, and every back end takes only this:
+/// ```compile_fail,E0451
+/// use frame::SampleRate;
+/// let frame = gate::CleanFrame { rate: SampleRate::Hz8000, samples: [0; 960] };
+/// ```
+/// It is not copied by accident; a second tap asks for [`CleanFrame::share`]:
+/// ```compile_fail,E0599
+/// fn twice(frame: gate::CleanFrame) -> (gate::CleanFrame, gate::CleanFrame) { (frame.clone(), frame) }
+/// ```
+pub struct CleanFrame {
+    pub(crate) rate: SampleRate,
+    pub(crate) index: u64,
+    pub(crate) lost: bool,
+    pub(crate) clamped: bool,
+    pub(crate) voice: bool,
+    pub(crate) epoch: Option<MuteEpoch>,
+    pub(crate) samples: [i16; MAX_SAMPLES],
+}
+
+impl CleanFrame {
+    /// The samples: exactly zero where the frame was lost, clamped or muted.
+    #[must_use]
+    pub fn samples(&self) -> &[i16] {
+        &self.samples[..self.rate.frame_samples()]
+    }
+
+    /// The number of samples of this leg before this frame, at the leg's own rate.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The sampling rate.
+    #[must_use]
+    pub fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    /// Whether somebody speaks. Never set in a capture.
+    #[must_use]
+    pub fn voice(&self) -> bool {
+        self.voice
+    }
+
+    /// Whether the frame stands for one that never arrived: concealment may fill it.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Whether the frame was silenced outside a capture because it may have held a tone.
+    #[must_use]
+    pub fn is_clamped(&self) -> bool {
+        self.clamped
+    }
+
+    /// The capture's mute that silenced this frame.
+    #[must_use]
+    pub fn mute_epoch(&self) -> Option<MuteEpoch> {
+        self.epoch
+    }
+
+    /// A copy for one more tap.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self { ..*self }
+    }
+
+    /// The frame after `transform`. In a capture the transform is flushed and its output is exact silence.
+    #[must_use]
+    pub fn transform<T: Transform>(&self, transform: &mut T) -> Self {
+        let rate = transform.output_rate();
+        let mut made = Self { rate, samples: [0; MAX_SAMPLES], ..*self };
+        if self.epoch.is_some() {
+            transform.flush();
+        } else {
+            transform.apply(self.samples(), &mut made.samples[..rate.frame_samples()]);
+        }
+        made
+    }
+}
