@@ -1,1 +1,9 @@
 //! The call decision and the arithmetic of arrangements.
+//!
+//! Everything here is pure: the date is an argument, money is counted in integer minor units, and equal input
+//! gives equal output, so that a decision can be replayed from its record.
+
+pub mod arrangement;
+pub mod calendar;
+pub mod contact;
+pub mod money;
