@@ -1,1 +1,13 @@
 //! Sound as samples: codecs, resampling, playout.
+//!
+//! Everything here works on 16-bit PCM and knows neither calls nor packets. Playout is at 8 kHz, the rate of G.711 legs.
+
+pub mod g711;
+mod playout;
+mod resampler;
+
+pub use playout::{
+    Discarded, FRAME_SAMPLES, Filled, Full, Generation, PLAYOUT_HZ, Playout, PlayoutConfig, PlayoutOutput, Segment,
+    SegmentId, Source,
+};
+pub use resampler::{Resampler, ResamplerError, resample_clip};

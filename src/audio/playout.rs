@@ -1,0 +1,351 @@
+//! What the caller hears, in order: prompts, the agent's clips, the agent's stream and its marks.
+
+mod item;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+pub use item::{Generation, Segment, SegmentId, Source};
+use item::{Item, Tail};
+
+/// The rate of playout, in hertz.
+pub const PLAYOUT_HZ: u32 = 8_000;
+/// Samples in one frame: 20 ms.
+pub const FRAME_SAMPLES: usize = 160;
+/// Most entries that may wait, whatever their length.
+const MAX_ITEMS: usize = 4_096;
+/// How long after its last sample an agent still counts as speaking, in samples: half a second.
+const AGENT_HANGOVER: u64 = PLAYOUT_HZ as u64 / 2;
+
+/// The bounds of a playout.
+#[derive(Clone, Copy, Debug)]
+pub struct PlayoutConfig {
+    /// Most samples of streamed agent audio that may wait.
+    pub agent_capacity: usize,
+}
+
+impl Default for PlayoutConfig {
+    /// One minute of agent audio.
+    fn default() -> Self {
+        Self { agent_capacity: 60 * PLAYOUT_HZ as usize }
+    }
+}
+
+/// The queue is full: nothing was taken, try again when it has drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the playout queue is full")]
+pub struct Full;
+
+/// Whether a frame carries sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// At least one sample came from the queue.
+    Audio,
+    /// Nothing waited: the frame is silence.
+    Silence,
+}
+
+/// What became of what was queued. Counts are samples; each output belongs to the frame made just before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlayoutOutput {
+    /// The first sample of a segment is in the frame.
+    Started {
+        /// The segment.
+        id: SegmentId,
+    },
+    /// The last sample of a segment is in the frame.
+    Finished {
+        /// The segment.
+        id: SegmentId,
+        /// Its length, all of it played.
+        samples: u64,
+    },
+    /// A segment was cut, perhaps before it began.
+    Interrupted {
+        /// The segment.
+        id: SegmentId,
+        /// How much of it was played, the fade included.
+        played: u64,
+        /// Its length.
+        total: u64,
+    },
+    /// Streamed agent audio was cut.
+    AgentCut {
+        /// What was playing or waiting.
+        generation: Generation,
+        /// How much of that generation was played, the fade included.
+        played: u64,
+        /// How much of it was thrown away.
+        dropped: u64,
+    },
+    /// A mark was reached, or its audio was cut.
+    Mark {
+        /// The agent's name for it.
+        name: String,
+        /// Whether it was reached by clearing instead of playing.
+        cleared: bool,
+    },
+}
+
+/// Samples of agent audio that were not taken, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Discarded {
+    /// Of a generation that had been cancelled.
+    pub late: u64,
+    /// Came while the agent was muted.
+    pub muted: u64,
+    /// Came while the queue was full.
+    pub full: u64,
+}
+
+/// A queue of sound towards one caller, read a frame at a time. The count of samples read is the only truth of what was
+/// played: nothing here knows the time.
+pub struct Playout {
+    config: PlayoutConfig,
+    items: VecDeque<Item>,
+    tail: Tail,
+    outputs: VecDeque<PlayoutOutput>,
+    clock: u64,
+    agent_queued: usize,
+    agent_heard: Option<u64>,
+    floor: Generation,
+    current: Generation,
+    current_played: u64,
+    flowing: bool,
+    muted: bool,
+    discarded: Discarded,
+}
+
+impl Playout {
+    /// An empty queue.
+    #[must_use]
+    pub fn new(config: PlayoutConfig) -> Self {
+        Self {
+            config,
+            items: VecDeque::new(),
+            tail: Tail::default(),
+            outputs: VecDeque::new(),
+            clock: 0,
+            agent_queued: 0,
+            agent_heard: None,
+            floor: Generation(0),
+            current: Generation(0),
+            current_played: 0,
+            flowing: false,
+            muted: false,
+            discarded: Discarded::default(),
+        }
+    }
+
+    /// Queues a segment behind everything else. An agent's segment is cut at once while the agent is muted.
+    ///
+    /// # Errors
+    /// [`Full`] where too much waits.
+    pub fn enqueue(&mut self, segment: Segment) -> Result<(), Full> {
+        if self.items.len() >= MAX_ITEMS {
+            return Err(Full);
+        }
+        if self.muted && segment.source == Source::Agent {
+            self.discarded.muted += segment.samples.len() as u64;
+            self.outputs.push_back(PlayoutOutput::Interrupted { id: segment.id, played: 0, total: segment.length() });
+            return Ok(());
+        }
+        self.items.push_back(Item::Segment { segment, position: 0, started: false });
+        Ok(())
+    }
+
+    /// Queues streamed agent audio. Audio of a cancelled generation and audio of a muted agent is dropped and counted.
+    ///
+    /// # Errors
+    /// [`Full`] where the agent is too far ahead; nothing of `samples` is taken then.
+    pub fn append_agent(&mut self, generation: Generation, samples: Box<[i16]>) -> Result<(), Full> {
+        if generation < self.floor {
+            self.discarded.late += samples.len() as u64;
+            return Ok(());
+        }
+        if self.muted {
+            self.discarded.muted += samples.len() as u64;
+            return Ok(());
+        }
+        if self.items.len() >= MAX_ITEMS || self.agent_queued + samples.len() > self.config.agent_capacity {
+            self.discarded.full += samples.len() as u64;
+            return Err(Full);
+        }
+        self.floor = generation;
+        self.agent_queued += samples.len();
+        self.items.push_back(Item::Agent { generation, samples, position: 0 });
+        Ok(())
+    }
+
+    /// Queues a mark: it is reported once everything before it was played, or cut.
+    ///
+    /// # Errors
+    /// [`Full`] where too much waits.
+    pub fn mark(&mut self, name: String) -> Result<(), Full> {
+        if self.items.len() >= MAX_ITEMS {
+            return Err(Full);
+        }
+        self.items.push_back(Item::Mark(name));
+        Ok(())
+    }
+
+    /// Cuts everything interruptible with a fade of 8 ms and returns pending marks as cleared. Streamed audio of
+    /// generations before `generation` that is still to come will be dropped.
+    pub fn clear(&mut self, generation: Generation) {
+        self.floor = self.floor.max(generation);
+        self.cut(Item::is_interruptible);
+    }
+
+    /// The caller began to speak: as [`Playout::clear`], for a generation after the newest seen, which is returned.
+    /// `None` where nothing interruptible plays or waits and no agent spoke in the last half second.
+    pub fn hush(&mut self) -> Option<Generation> {
+        let speaking = self.agent_heard.is_some_and(|heard| self.clock - heard < AGENT_HANGOVER);
+        if !speaking && !self.items.iter().any(|item| item.is_audio() && item.is_interruptible()) {
+            return None;
+        }
+        let next = Generation(self.floor.0 + 1);
+        self.agent_heard = None;
+        self.clear(next);
+        Some(next)
+    }
+
+    /// Cuts one segment, interruptible or not.
+    pub fn cancel(&mut self, id: SegmentId) {
+        self.cut(|item| item.is_segment(id));
+    }
+
+    /// Mutes or unmutes the agent. Muting cuts what the agent has queued, and its marks.
+    pub fn mute_agent(&mut self, muted: bool) {
+        self.muted = muted;
+        if muted {
+            self.cut(Item::is_agents);
+        }
+    }
+
+    /// Writes the next 20 ms.
+    pub fn next_frame(&mut self, out: &mut [i16; FRAME_SAMPLES]) -> Filled {
+        let mut filled = self.tail.read(out);
+        self.flowing = false;
+        while filled < FRAME_SAMPLES {
+            self.settle();
+            let Some(read) = self.read_front(&mut out[filled..]) else { break };
+            filled += read;
+        }
+        self.settle();
+        out[filled..].fill(0);
+        self.flowing &= filled == FRAME_SAMPLES;
+        self.clock += FRAME_SAMPLES as u64;
+        if filled == 0 { Filled::Silence } else { Filled::Audio }
+    }
+
+    /// What became of what was queued, oldest first.
+    pub fn poll_output(&mut self) -> Option<PlayoutOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// Samples read so far: the index of the next one.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.clock
+    }
+
+    /// Samples of streamed agent audio that wait.
+    #[must_use]
+    pub fn agent_queued(&self) -> usize {
+        self.agent_queued
+    }
+
+    /// Whether nothing is left to play.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.items.is_empty() && self.tail.is_empty()
+    }
+
+    /// What was not taken.
+    #[must_use]
+    pub fn discarded(&self) -> Discarded {
+        self.discarded
+    }
+
+    /// Reads from the front entry, which is audio; `None` where nothing waits.
+    fn read_front(&mut self, out: &mut [i16]) -> Option<usize> {
+        let front = self.items.front_mut()?;
+        if let Some(id) = front.start() {
+            self.outputs.push_back(PlayoutOutput::Started { id });
+        }
+        let read = front.read(out);
+        self.flowing = matches!(front, Item::Agent { .. });
+        match front {
+            Item::Segment { segment, .. } if segment.source == Source::Agent => {
+                self.agent_heard = Some(self.clock);
+            }
+            Item::Agent { generation, .. } => {
+                let generation = *generation;
+                self.agent_heard = Some(self.clock);
+                self.agent_queued -= read;
+                self.count_played(generation, read);
+            }
+            Item::Segment { .. } | Item::Mark(_) => {}
+        }
+        Some(read)
+    }
+
+    /// Takes finished audio and reached marks from the front.
+    fn settle(&mut self) {
+        while let Some(front) = self.items.front() {
+            if !front.is_spent() {
+                return;
+            }
+            match self.items.pop_front() {
+                Some(Item::Segment { segment, .. }) => {
+                    self.outputs.push_back(PlayoutOutput::Finished { id: segment.id, samples: segment.length() });
+                }
+                Some(Item::Mark(name)) => self.outputs.push_back(PlayoutOutput::Mark { name, cleared: false }),
+                Some(Item::Agent { .. }) | None => {}
+            }
+        }
+    }
+
+    fn count_played(&mut self, generation: Generation, samples: usize) {
+        if generation != self.current {
+            self.current = generation;
+            self.current_played = 0;
+        }
+        self.current_played += samples as u64;
+    }
+
+    /// Drops the chosen entries. What was sounding ends in a fade instead of a click.
+    fn cut(&mut self, chosen: impl Fn(&Item) -> bool) {
+        // The stream comes in chunks: one that has not begun continues the one just played.
+        let mut fading = self.flowing || self.items.front().is_some_and(|front| front.position() > 0);
+        let mut dropped = 0;
+        for mut item in std::mem::take(&mut self.items) {
+            if !chosen(&item) {
+                fading = false;
+                self.items.push_back(item);
+                continue;
+            }
+            let faded = if fading { self.tail.take(&mut item) } else { 0 };
+            fading &= matches!(item, Item::Agent { .. });
+            match item {
+                Item::Segment { segment, position, .. } => self.outputs.push_back(PlayoutOutput::Interrupted {
+                    id: segment.id,
+                    played: position as u64,
+                    total: segment.length(),
+                }),
+                Item::Agent { generation, samples, position } => {
+                    self.agent_queued -= samples.len() - position + faded;
+                    self.count_played(generation, faded);
+                    dropped += (samples.len() - position) as u64;
+                }
+                Item::Mark(name) => self.outputs.push_back(PlayoutOutput::Mark { name, cleared: true }),
+            }
+        }
+        self.tail.fade();
+        if dropped > 0 {
+            let (generation, played) = (self.current, self.current_played);
+            self.outputs.push_back(PlayoutOutput::AgentCut { generation, played, dropped });
+        }
+    }
+}

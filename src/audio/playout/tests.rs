@@ -1,0 +1,230 @@
+use super::*;
+
+const QUIET: [i16; FRAME_SAMPLES] = [0; FRAME_SAMPLES];
+
+fn playout() -> Playout {
+    Playout::new(PlayoutConfig { agent_capacity: 1_600 })
+}
+
+fn segment(id: u64, source: Source, interruptible: bool, samples: usize) -> Segment {
+    Segment { id: SegmentId(id), source, interruptible, samples: vec![1_000; samples].into() }
+}
+
+fn prompt(id: u64, samples: usize) -> Segment {
+    segment(id, Source::Prompt, false, samples)
+}
+
+fn agent(samples: usize) -> Box<[i16]> {
+    vec![1_000; samples].into()
+}
+
+fn frame(playout: &mut Playout) -> ([i16; FRAME_SAMPLES], Filled) {
+    let mut out = [7; FRAME_SAMPLES];
+    let filled = playout.next_frame(&mut out);
+    (out, filled)
+}
+
+fn outputs(playout: &mut Playout) -> Vec<PlayoutOutput> {
+    std::iter::from_fn(|| playout.poll_output()).collect()
+}
+
+#[test]
+fn an_empty_queue_is_silence_and_time_goes_on() {
+    let mut playout = playout();
+    assert_eq!(frame(&mut playout), (QUIET, Filled::Silence));
+    assert_eq!((playout.position(), outputs(&mut playout)), (160, vec![]));
+}
+
+#[test]
+fn a_prompt_is_proven_from_its_first_to_its_last_frame() {
+    let mut playout = playout();
+    playout.enqueue(prompt(1, 200)).unwrap();
+    assert_eq!(frame(&mut playout).0, [1_000; 160]);
+    assert_eq!(outputs(&mut playout), [PlayoutOutput::Started { id: SegmentId(1) }]);
+    let (samples, filled) = frame(&mut playout);
+    assert_eq!((&samples[..40], &samples[40..], filled), (&[1_000; 40][..], &[0; 120][..], Filled::Audio));
+    assert_eq!(outputs(&mut playout), [PlayoutOutput::Finished { id: SegmentId(1), samples: 200 }]);
+    assert!(playout.is_idle());
+}
+
+#[test]
+fn an_empty_segment_starts_and_finishes() {
+    let mut playout = playout();
+    playout.enqueue(prompt(1, 0)).unwrap();
+    assert_eq!(frame(&mut playout).1, Filled::Silence);
+    let id = SegmentId(1);
+    assert_eq!(outputs(&mut playout), [PlayoutOutput::Started { id }, PlayoutOutput::Finished { id, samples: 0 }]);
+}
+
+#[test]
+fn segments_follow_each_other_without_a_gap() {
+    let mut playout = playout();
+    playout.enqueue(prompt(1, 100)).unwrap();
+    playout.enqueue(prompt(2, 100)).unwrap();
+    assert_eq!(frame(&mut playout).0, [1_000; 160]);
+}
+
+#[test]
+fn a_mark_is_reached_in_the_frame_that_ends_its_audio() {
+    let mut playout = playout();
+    playout.append_agent(Generation(0), agent(160)).unwrap();
+    playout.mark("end of turn".to_owned()).unwrap();
+    frame(&mut playout);
+    assert_eq!(outputs(&mut playout), [PlayoutOutput::Mark { name: "end of turn".to_owned(), cleared: false }]);
+}
+
+#[test]
+fn clearing_fades_within_ten_milliseconds_and_returns_marks() {
+    let mut playout = playout();
+    playout.append_agent(Generation(0), agent(160)).unwrap();
+    playout.append_agent(Generation(0), agent(160)).unwrap();
+    playout.mark("m".to_owned()).unwrap();
+    frame(&mut playout);
+    playout.clear(Generation(1));
+    let (samples, _) = frame(&mut playout);
+    assert!(samples[..64].is_sorted_by(|before, after| before >= after), "the fade falls");
+    assert!(samples[0] > 900 && samples[63..].iter().all(|&sample| sample == 0));
+    let cut = PlayoutOutput::AgentCut { generation: Generation(0), played: 224, dropped: 96 };
+    assert_eq!(outputs(&mut playout), [PlayoutOutput::Mark { name: "m".to_owned(), cleared: true }, cut]);
+    assert_eq!((playout.agent_queued(), playout.is_idle()), (0, true));
+}
+
+#[test]
+fn a_chunk_that_never_sounded_is_cut_without_a_sound() {
+    let mut playout = playout();
+    playout.append_agent(Generation(0), agent(160)).unwrap();
+    playout.clear(Generation(1));
+    assert_eq!(frame(&mut playout), (QUIET, Filled::Silence));
+}
+
+#[test]
+fn late_audio_of_a_cleared_generation_is_dropped_and_counted() {
+    let mut playout = playout();
+    playout.append_agent(Generation(4), agent(160)).unwrap();
+    playout.clear(Generation(5));
+    playout.append_agent(Generation(4), agent(160)).unwrap();
+    assert_eq!((playout.discarded().late, playout.agent_queued()), (160, 0));
+    playout.append_agent(Generation(5), agent(160)).unwrap();
+    assert_eq!(playout.agent_queued(), 160);
+}
+
+#[test]
+fn clearing_spares_what_must_be_heard_to_the_end() {
+    let mut playout = playout();
+    playout.enqueue(prompt(1, 320)).unwrap();
+    playout.enqueue(segment(2, Source::Prompt, true, 320)).unwrap();
+    frame(&mut playout);
+    playout.clear(Generation(1));
+    frame(&mut playout);
+    let (one, two) = (SegmentId(1), SegmentId(2));
+    let expected = [
+        PlayoutOutput::Started { id: one },
+        PlayoutOutput::Interrupted { id: two, played: 0, total: 320 },
+        PlayoutOutput::Finished { id: one, samples: 320 },
+    ];
+    assert_eq!(outputs(&mut playout), expected);
+}
+
+#[test]
+fn a_cut_segment_says_how_much_was_heard() {
+    let mut playout = playout();
+    playout.enqueue(segment(1, Source::Agent, true, 1_600)).unwrap();
+    frame(&mut playout);
+    assert_eq!(playout.hush(), Some(Generation(1)));
+    let id = SegmentId(1);
+    let cut = PlayoutOutput::Interrupted { id, played: 224, total: 1_600 };
+    assert_eq!(outputs(&mut playout), [PlayoutOutput::Started { id }, cut]);
+}
+
+#[test]
+fn hushing_spares_a_prompt_and_needs_something_to_hush() {
+    let mut playout = playout();
+    playout.enqueue(prompt(1, 320)).unwrap();
+    frame(&mut playout);
+    assert_eq!(playout.hush(), None);
+    assert_eq!(frame(&mut playout).0, [1_000; 160]);
+}
+
+#[test]
+fn hushing_catches_an_agent_between_two_chunks() {
+    let mut playout = playout();
+    playout.append_agent(Generation(3), agent(160)).unwrap();
+    frame(&mut playout);
+    assert_eq!(playout.hush(), Some(Generation(4)));
+    playout.append_agent(Generation(3), agent(160)).unwrap();
+    assert_eq!(playout.agent_queued(), 0);
+    for _ in 0..26 {
+        frame(&mut playout);
+    }
+    assert_eq!(playout.hush(), None, "long silent");
+}
+
+#[test]
+fn a_full_queue_takes_nothing() {
+    let mut playout = playout();
+    playout.append_agent(Generation(0), agent(1_500)).unwrap();
+    assert_eq!(playout.append_agent(Generation(0), agent(101)), Err(Full));
+    assert_eq!((playout.agent_queued(), playout.discarded().full), (1_500, 101));
+    frame(&mut playout);
+    playout.append_agent(Generation(0), agent(101)).unwrap();
+}
+
+#[test]
+fn entries_are_bounded_too() {
+    let mut playout = playout();
+    for _ in 0..MAX_ITEMS {
+        playout.mark(String::new()).unwrap();
+    }
+    assert_eq!(playout.mark(String::new()), Err(Full));
+    assert_eq!(playout.enqueue(prompt(1, 1)), Err(Full));
+}
+
+#[test]
+fn a_muted_agent_is_silent_and_prompts_play() {
+    let mut playout = playout();
+    playout.append_agent(Generation(0), agent(160)).unwrap();
+    playout.enqueue(prompt(1, 160)).unwrap();
+    playout.mute_agent(true);
+    playout.append_agent(Generation(0), agent(160)).unwrap();
+    playout.enqueue(segment(2, Source::Agent, true, 50)).unwrap();
+    outputs(&mut playout);
+    assert_eq!(frame(&mut playout).0, [1_000; 160]);
+    assert_eq!(frame(&mut playout).1, Filled::Silence);
+    assert_eq!(playout.discarded().muted, 210);
+    playout.mute_agent(false);
+    playout.append_agent(Generation(0), agent(160)).unwrap();
+    assert_eq!(frame(&mut playout).1, Filled::Audio);
+}
+
+#[test]
+fn one_segment_can_be_cancelled() {
+    let mut playout = playout();
+    playout.enqueue(prompt(1, 320)).unwrap();
+    playout.enqueue(prompt(2, 96)).unwrap();
+    frame(&mut playout);
+    playout.cancel(SegmentId(1));
+    let (samples, _) = frame(&mut playout);
+    assert_eq!(samples[64..], [1_000; 96], "the next one follows the fade");
+}
+
+proptest::proptest! {
+    #[test]
+    fn every_queued_agent_sample_is_played_dropped_or_waiting(steps in proptest::collection::vec((0_u8..4, 0_usize..400), 0..60)) {
+        let mut playout = Playout::new(PlayoutConfig { agent_capacity: 4_000 });
+        let (mut taken, mut dropped, mut generation) = (0, 0, 0);
+        let mut heard = 0;
+        for (step, size) in steps {
+            match step {
+                0 => { taken += playout.append_agent(Generation(generation), vec![1; size].into()).map_or(0, |()| size); }
+                1 => { generation += 1; playout.clear(Generation(generation)); }
+                _ => { let (samples, _) = frame(&mut playout); heard += samples.iter().filter(|&&sample| sample != 0).count(); }
+            }
+            for output in outputs(&mut playout) {
+                if let PlayoutOutput::AgentCut { dropped: cut, .. } = output { dropped += cut as usize; }
+            }
+        }
+        // A fade of ones is all zeros once rounded, so what was heard is only a bound.
+        proptest::prop_assert!(heard + dropped + playout.agent_queued() <= taken);
+        proptest::prop_assert!(taken - dropped - playout.agent_queued() - heard <= 64 * 60);
+    }
+}
