@@ -25,7 +25,8 @@ pub struct Open {
     pub brands: Brands,
 }
 
-/// What the gateway tells the vault on the control socket. Each comes with exactly one descriptor (`SCM_RIGHTS`).
+/// What the gateway tells the vault on the control socket. `Open` and `Connect` come with exactly one descriptor
+/// (`SCM_RIGHTS`), `Ping` with none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ControlToVault {
     /// Opens a capture; the descriptor is the vault's end of the capture socket.
@@ -36,10 +37,13 @@ pub enum ControlToVault {
         /// The capture that may submit.
         capture: CaptureName,
     },
+    /// Asks whether the vault still serves; answered by [`ControlFromVault::Pong`].
+    Ping,
 }
 
 const OPEN: u8 = 1;
 const CONNECT: u8 = 2;
+const PING: u8 = 3;
 
 impl ControlToVault {
     /// The packet of this message.
@@ -55,6 +59,7 @@ impl ControlToVault {
                 .put(&[open.month, u8::from(open.postal)])
                 .put(&open.brands.bits().to_be_bytes()),
             Self::Connect { capture } => Packet::new(CONNECT).put(capture),
+            Self::Ping => Packet::new(PING),
         }
         .bytes
     }
@@ -68,6 +73,7 @@ impl ControlToVault {
         let message = match kind {
             OPEN => Self::Open(Open::take(&mut fields)?),
             CONNECT => Self::Connect { capture: fields.take() },
+            PING => Self::Ping,
             _ => return Err(WireError::Kind),
         };
         fields.close(message)
@@ -168,10 +174,13 @@ pub enum ControlFromVault {
     },
     /// A capture was wiped. Every record is sent here, so that a hang-up leaves one too.
     Wiped(WipeRecord),
+    /// The vault still serves.
+    Pong,
 }
 
 const READY: u8 = 1;
 const WIPED: u8 = 2;
+const PONG: u8 = 3;
 
 impl ControlFromVault {
     /// The packet of this message.
@@ -180,6 +189,7 @@ impl ControlFromVault {
         match self {
             Self::Ready { build, public_key } => Packet::new(READY).put(build).put(public_key),
             Self::Wiped(record) => record.put(Packet::new(WIPED)),
+            Self::Pong => Packet::new(PONG),
         }
         .bytes
     }
@@ -193,6 +203,7 @@ impl ControlFromVault {
         let message = match kind {
             READY => Self::Ready { build: fields.take(), public_key: fields.take() },
             WIPED => Self::Wiped(WipeRecord::take(&mut fields)?),
+            PONG => Self::Pong,
             _ => return Err(WireError::Kind),
         };
         fields.close(message)

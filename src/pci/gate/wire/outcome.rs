@@ -19,7 +19,7 @@ coded! {
 coded! {
     /// Why a capture ended without a payment. In every one of these cases nothing was charged.
     pub enum FailReason {
-        /// Three retries in one field, or five in all, were used up.
+        /// The third wrong entry in one field, or the fifth in all.
         TooManyAttempts = 1,
         /// The session's 300 seconds are over.
         SessionTimeout = 2,

@@ -55,11 +55,11 @@ fn every_message_to_the_gateway_survives_its_packet() {
 
 #[test]
 fn every_control_message_survives_its_packet() {
-    for message in [ControlToVault::Open(open()), ControlToVault::Connect { capture: [5; 16] }] {
+    for message in [ControlToVault::Open(open()), ControlToVault::Connect { capture: [5; 16] }, ControlToVault::Ping] {
         assert_eq!(ControlToVault::decode(&message.encode()), Ok(message));
     }
     let ready = ControlFromVault::Ready { build: [8; 32], public_key: [9; 32] };
-    for message in [ready, ControlFromVault::Wiped(record())] {
+    for message in [ready, ControlFromVault::Wiped(record()), ControlFromVault::Pong] {
         assert_eq!(ControlFromVault::decode(&message.encode()), Ok(message));
     }
 }
