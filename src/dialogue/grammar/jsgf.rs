@@ -1,0 +1,140 @@
+//! The grammars as text: <https://www.w3.org/TR/jsgf/>.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::{GrammarId, LEAST_REFERENCE, MOST_REFERENCE};
+use crate::hear::{FULL, Interruption, MORE_TIME, NAME, NO, REPEAT, YES};
+
+/// How people shorten what the readers spell out.
+const SHORTER: [(&str, &str); 7] = [
+    ("do not", "don't"),
+    ("can not", "can't"),
+    ("will not", "won't"),
+    ("i am", "i'm"),
+    ("that is", "that's"),
+    ("is not", "isn't"),
+    ("it is", "it's"),
+];
+
+const DIGIT: &str = "<digit> = zero | oh | one | two | three | four | five | six | seven | eight | nine;\n";
+const NUMBERS: &str = "\
+<unit> = one | two | three | four | five | six | seven | eight | nine;
+<teen> = ten | eleven | twelve | thirteen | fourteen | fifteen | sixteen | seventeen | eighteen | nineteen;
+<tens> = twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety;
+<two> = <teen> | <tens> [<unit>];
+";
+const DATE: &str = "\
+<month> = january | february | march | april | may | june | july | august | september | october | november | december;
+<rank> = first | second | third | fourth | fifth | sixth | seventh | eighth | ninth;
+<day> = <rank> | tenth | eleventh | twelfth | thirteenth | fourteenth | fifteenth | sixteenth | seventeenth | eighteenth |
+  nineteenth | twentieth | twenty <rank> | thirtieth | thirty first;
+<year> = nineteen (<two> | oh <unit>) | two thousand [[and] <unit>];
+<date> = <month> [the] <day> <year> | [the] <day> of <month> <year>;
+";
+const AMOUNT: &str = "\
+<below> = <unit> | <two>;
+<number> = <two> | (a | <unit>) hundred [[and] <below>] | (a | <unit>) thousand [<unit> hundred [[and] <below>]];
+<often> = a month | each month | every month | per month | a week | every week | every two weeks;
+<money> = <number> [dollars] [<often>] | <unit> dollars [<often>];
+<count> = (<unit> | <teen>) [monthly] payments | (over | in) (<unit> | <teen>) months;
+<ask> = can i (pay | do) | i can (pay | do) | i could (pay | do) | how about | maybe;
+<terms> = [<ask>] (<money> | <count>) | [i need | can i have | can i get] <moretime> | <full>;
+";
+
+pub(super) fn of(grammar: GrammarId) -> String {
+    let mut text =
+        format!("#JSGF V1.0;\ngrammar {};\npublic <answer> = {} | <anytime>;\n", grammar.name(), top(grammar));
+    text.push_str(&rules(grammar));
+    let anytime = Interruption::ALL.into_iter().flat_map(|interruption| interruption.phrases()).copied();
+    let distinct = anytime.chain(REPEAT).filter(|phrase| phrase.contains(' '));
+    push_rule(&mut text, "anytime", distinct);
+    text
+}
+
+/// The words of a grammar's text, without rule names and signs.
+pub(super) fn words(jsgf: &str) -> Vec<String> {
+    let mut words = BTreeSet::new();
+    for line in jsgf.lines().filter(|line| !line.starts_with('#') && !line.starts_with("grammar")) {
+        let body = line.split_once('=').map_or(line, |(_, body)| body);
+        let terminals =
+            body.split('<').flat_map(|part| part.split_once('>').map_or(Some(part), |(_, after)| Some(after)));
+        for part in terminals {
+            let separate = part.split(|character: char| !character.is_ascii_lowercase() && character != '\'');
+            words.extend(separate.filter(|word| !word.is_empty()).map(str::to_owned));
+        }
+    }
+    words.into_iter().collect()
+}
+
+fn top(grammar: GrammarId) -> String {
+    match grammar {
+        GrammarId::YesNo => "<yes> | <no>".to_owned(),
+        GrammarId::Name => "<yes> | <no> | <name>".to_owned(),
+        GrammarId::DateOfBirth => "[it's | it is | i was born] <date>".to_owned(),
+        GrammarId::Reference => format!("[it's | it is] ({})", digit_runs(LEAST_REFERENCE, MOST_REFERENCE)),
+        GrammarId::PostalCode => format!("[it's | it is] {}", digit_runs(5, 5)),
+        GrammarId::LastFour => format!("[it's | it is] {}", digit_runs(4, 4)),
+        GrammarId::PayInFull | GrammarId::AcceptPlan => "<yes> | <no> | [no] <terms>".to_owned(),
+        GrammarId::PlanTerms => "<no> | <terms>".to_owned(),
+    }
+}
+
+fn rules(grammar: GrammarId) -> String {
+    let mut text = String::new();
+    match grammar {
+        GrammarId::YesNo => push_answers(&mut text),
+        GrammarId::Name => {
+            push_answers(&mut text);
+            push_rule(&mut text, "name", NAME);
+        }
+        GrammarId::DateOfBirth => {
+            text.push_str(NUMBERS);
+            text.push_str(DATE);
+        }
+        GrammarId::Reference | GrammarId::PostalCode | GrammarId::LastFour => text.push_str(DIGIT),
+        GrammarId::PayInFull | GrammarId::AcceptPlan => {
+            push_answers(&mut text);
+            push_terms(&mut text);
+        }
+        GrammarId::PlanTerms => {
+            push_rule(&mut text, "no", NO);
+            push_terms(&mut text);
+        }
+    }
+    text
+}
+
+fn push_answers(text: &mut String) {
+    push_rule(text, "yes", YES);
+    push_rule(text, "no", NO);
+}
+
+fn push_terms(text: &mut String) {
+    text.push_str(NUMBERS);
+    text.push_str(AMOUNT);
+    push_rule(text, "moretime", MORE_TIME);
+    push_rule(text, "full", FULL);
+}
+
+fn push_rule<'a>(text: &mut String, name: &str, phrases: impl IntoIterator<Item = &'a str>) {
+    let alternatives: BTreeSet<String> = phrases.into_iter().flat_map(surfaces).collect();
+    let alternatives = alternatives.into_iter().collect::<Vec<_>>().join(" | ");
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "<{name}> = {alternatives};");
+}
+
+/// A phrase as it is listed, and shortened as people do.
+fn surfaces(phrase: &str) -> [String; 2] {
+    let shorter = SHORTER.iter().fold(phrase.to_owned(), |text, (long, short)| text.replace(long, short));
+    [phrase.to_owned(), shorter]
+}
+
+/// Runs of `least` to `most` digits: each digit beyond the least is optional only with all after it.
+fn digit_runs(least: usize, most: usize) -> String {
+    let fixed = vec!["<digit>"; least].join(" ");
+    let optional = (least..most).fold(String::new(), |inner, _| {
+        if inner.is_empty() { " [<digit>]".to_owned() } else { format!(" [<digit>{inner}]") }
+    });
+    format!("{fixed}{optional}")
+}

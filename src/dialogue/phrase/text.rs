@@ -1,0 +1,109 @@
+//! The words of every phrase that is not a question, a card prompt or a note.
+
+use rules::money::Money;
+
+use super::{Phrase, Plan, Wording, interruption, plan};
+use crate::spoken;
+
+const AI_NOTICE: &str = "I am an automated assistant with an artificial voice. You can ask for a person, or tell me to stop, at any \
+     time.";
+const RECORDING_NOTICE: &str = "This call is recorded.";
+const MINI_MIRANDA: &str = "First, I have to tell you this. We are a debt collector. This is an attempt to collect a debt, and anything \
+     you tell us will be used for that purpose. You have the right to dispute the debt, or any part of it. To do \
+     so, just say that you dispute it.";
+const NO_MATCH: &str = "Sorry, that does not match what I have.";
+const PLAN_SAVED: &str = "Thank you. Your plan is saved.";
+const PLAN_NOT_SAVED: &str =
+    "Sorry, I could not save the plan just now, so nothing is agreed yet. A person from our team will be in touch.";
+const PAYMENT_DECLINED: &str = "Sorry, the card was declined. Nothing was charged.";
+const PAYMENT_FAILED: &str = "Sorry, the payment could not be finished. Nothing was charged.";
+const PAYMENT_UNKNOWN: &str = "I cannot tell yet whether the payment went through. Please do not pay again. We will find out and confirm it \
+     to you in writing.";
+const SUMMARY_PAID: &str = "Your balance is paid in full. We will send you a confirmation in writing.";
+const SUMMARY_NOTHING: &str = "We did not agree on a payment today. You can call us back at any time.";
+const NOT_THE_PERSON: &str =
+    "Thank you for telling me. I may only speak with the person I asked for. Please ask them to call us back.";
+const NOT_FOUND: &str = "I could not find anything under that number. Please check our letter and call again, and a person can help \
+     you.";
+const NOT_VERIFIED: &str = "I am sorry, I could not confirm who I am speaking with, so I cannot go on. A person from our team will help \
+     you if you write to us.";
+const REFER_TO_PERSON: &str = "That is outside what I may agree to. A person from our team will call you to talk about payments that work for \
+     you.";
+const NOTHING_HEARD: &str = "I cannot hear you, so I end this call. Please call us again.";
+const NOT_UNDERSTOOD: &str = "I am sorry that I could not understand. A person from our team will be in touch.";
+const APOLOGY: &str = "I am sorry, something went wrong on our side. Please call us again later.";
+const GOODBYE: &str = "Thank you for your time. Goodbye.";
+
+pub(super) fn of(phrase: &Phrase) -> String {
+    match phrase {
+        Phrase::Opening { business } => format!("Thank you for calling {}.", business.as_str()),
+        Phrase::Ask(question, attempt) => question.text(*attempt),
+        Phrase::ReadBackDate(date) => format!("I heard {}.", spoken::date(*date)),
+        Phrase::ReadBackDigits(digits) => format!("I heard {}.", spoken::digits(digits.as_str())),
+        Phrase::Balance { creditor, balance } => {
+            format!("You owe {} on your account with {creditor}.", spoken::money(*balance))
+        }
+        Phrase::OfferAsAsked(offered) => format!("Yes, that is possible: {}.", plan::terms(offered)),
+        Phrase::OfferClosest(offered) => format!("The closest I can offer is {}.", plan::terms(offered)),
+        Phrase::ReadBackPlan(offered) => plan::read_back(offered),
+        Phrase::SummaryPlan(saved) => summary(saved),
+        Phrase::CardIntroduction { amount } => introduction(*amount),
+        Phrase::Card(step, reason) => step.text(*reason),
+        Phrase::PaymentApproved { amount, brand, last_four } => format!(
+            "Your payment of {} was approved, on the {} ending in {}.",
+            spoken::money(*amount),
+            brand.spoken(),
+            spoken::digits(last_four.as_str())
+        ),
+        Phrase::Noted(interruption) => interruption::text(*interruption).to_owned(),
+        Phrase::Acknowledge(wording) => acknowledgement(*wording).to_owned(),
+        Phrase::OneMoment(wording) => one_moment(*wording).to_owned(),
+        Phrase::AiNotice => AI_NOTICE.to_owned(),
+        Phrase::RecordingNotice => RECORDING_NOTICE.to_owned(),
+        Phrase::MiniMiranda => MINI_MIRANDA.to_owned(),
+        Phrase::NoMatch => NO_MATCH.to_owned(),
+        Phrase::PlanSaved => PLAN_SAVED.to_owned(),
+        Phrase::PlanNotSaved => PLAN_NOT_SAVED.to_owned(),
+        Phrase::PaymentDeclined => PAYMENT_DECLINED.to_owned(),
+        Phrase::PaymentFailed => PAYMENT_FAILED.to_owned(),
+        Phrase::PaymentUnknown => PAYMENT_UNKNOWN.to_owned(),
+        Phrase::SummaryPaid => SUMMARY_PAID.to_owned(),
+        Phrase::SummaryNothing => SUMMARY_NOTHING.to_owned(),
+        Phrase::NotThePerson => NOT_THE_PERSON.to_owned(),
+        Phrase::NotFound => NOT_FOUND.to_owned(),
+        Phrase::NotVerified => NOT_VERIFIED.to_owned(),
+        Phrase::ReferToPerson => REFER_TO_PERSON.to_owned(),
+        Phrase::NothingHeard => NOTHING_HEARD.to_owned(),
+        Phrase::NotUnderstood => NOT_UNDERSTOOD.to_owned(),
+        Phrase::Apology => APOLOGY.to_owned(),
+        Phrase::Goodbye => GOODBYE.to_owned(),
+    }
+}
+
+fn introduction(amount: Money) -> String {
+    format!(
+        "I will now take a payment of {} by card. Please use the keys of your telephone. While you do, I cannot hear the \
+         keys, and the recording is silent.",
+        spoken::money(amount)
+    )
+}
+
+fn summary(saved: &Plan) -> String {
+    format!("To sum up: you agreed to {}. We will send you the plan in writing.", plan::terms(saved))
+}
+
+const fn acknowledgement(wording: Wording) -> &'static str {
+    match wording {
+        Wording::Plain => "Thank you.",
+        Wording::Casual => "Thanks, got it.",
+        Wording::Warm => "All right, thank you.",
+    }
+}
+
+const fn one_moment(wording: Wording) -> &'static str {
+    match wording {
+        Wording::Plain => "One moment, please.",
+        Wording::Casual => "Just a second, please.",
+        Wording::Warm => "Let me check that for you.",
+    }
+}
