@@ -110,7 +110,7 @@ fn trunk(trunk: &Trunk, config: &Config, found: &mut Vec<Problem>) {
 }
 
 fn media(media: &Media, calls: u32, found: &mut Vec<Problem>) {
-    if media.first_port % 2 != 0 || media.first_port < 1_024 {
+    if !media.first_port.is_multiple_of(2) || media.first_port < 1_024 {
         found.push(Problem::of("media.first_port", "must be an even port of at least 1024 (RFC 3550 §11)"));
     }
     let ports = u32::from(media.last_port.saturating_sub(media.first_port)) + 1;

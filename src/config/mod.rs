@@ -96,7 +96,8 @@ impl Config {
         if !unknown.is_empty() {
             return Err(unknown);
         }
-        let config: Self = toml::from_str(text).map_err(|error| vec![Problem::in_text(text, &error)])?;
+        let mut config: Self = toml::from_str(text).map_err(|error| vec![Problem::in_text(text, &error)])?;
+        config.agent.entry(DEFAULT_AGENT.to_owned()).or_default();
         let problems = config.problems();
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }

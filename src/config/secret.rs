@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 /// The prefix of every environment variable a secret may be read from.
 pub(crate) const PREFIX: &str = "TONEGATE_";
@@ -13,9 +13,8 @@ pub(crate) const MIN_LENGTH: usize = 16;
 const MAX_LENGTH: usize = 4_096;
 
 /// The place of one secret: exactly one of the two.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(serde::Serialize))]
-#[serde(default, deny_unknown_fields)]
 pub(crate) struct SecretSource {
     /// An environment variable that begins with `TONEGATE_`.
     pub(crate) env: Option<String>,
@@ -73,6 +72,22 @@ impl SecretSource {
         let secret = SecretString::from(text.trim().to_owned());
         let length = secrecy::ExposeSecret::expose_secret(&secret).chars().count();
         if (MIN_LENGTH..=MAX_LENGTH).contains(&length) { Ok(secret) } else { Err(SecretError::Length(length)) }
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretSource {
+    /// Written by hand, because a derived reader would quote a secret that somebody put in the file by mistake.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let misplaced = || -> D::Error {
+            de::Error::custom(
+                "write { env = \"TONEGATE_…\" } or { file = \"…\" }; the secret itself is never in this file",
+            )
+        };
+        let value = toml::Value::deserialize(deserializer).map_err(|_| misplaced())?;
+        let table = value.as_table().ok_or_else(misplaced)?;
+        let text =
+            |name| table.get(name).map(|value| value.as_str().map(str::to_owned).ok_or_else(misplaced)).transpose();
+        Ok(Self { env: text("env")?, file: text("file")?.map(PathBuf::from) })
     }
 }
 

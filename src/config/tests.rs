@@ -1,6 +1,222 @@
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
 use super::*;
+
+const README: &str = include_str!("../../config/README.md");
+const SHIPPED: &str = include_str!("../../config/tonegate.toml");
+
+fn complaint(text: &str) -> String {
+    let problems = Config::parse(text).unwrap_err();
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// A configuration in which every list, map and option that holds keys has an element.
+fn full() -> Config {
+    let mut config = Config::default();
+    let agent = config.agent.get_mut(DEFAULT_AGENT).unwrap();
+    agent.parameters.insert("campaign".into(), "spring".into());
+    let secret = SecretSource { env: Some("TONEGATE_OPERATOR".into()), file: None };
+    config.api.token.push(ApiToken { name: "desk".into(), role: Role::Operator, secret });
+    config
+}
+
+/// The paths of every value, as the reference writes them.
+fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (name, value) in fields {
+                let any_name = matches!(path, "agent" | "agent.*.parameters");
+                let name = if any_name { "*" } else { name };
+                let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                paths(value, &path, found);
+            }
+        }
+        Value::Array(items) if items.first().is_some_and(Value::is_object) => {
+            items.iter().for_each(|item| paths(item, &format!("{path}[]"), found));
+        }
+        Value::Object(_) | Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            found.insert(path.to_owned());
+        }
+    }
+}
 
 #[test]
 fn an_empty_file_is_the_default_and_has_no_problems() {
     assert_eq!(Config::parse("").unwrap(), Config::default());
+}
+
+#[test]
+fn the_shipped_file_loads() {
+    let config = Config::parse(SHIPPED).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert!(!config.trunk.is_empty());
+}
+
+#[test]
+fn the_table_of_keys_is_what_is_read() {
+    let mut read = BTreeSet::new();
+    paths(&serde_json::to_value(full()).unwrap(), "", &mut read);
+    let listed: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();
+    assert_eq!(listed, read);
+    assert_eq!(listed.len(), KEYS.len(), "a key is listed twice");
+}
+
+#[test]
+fn the_defaults_in_the_table_are_the_defaults() {
+    let defaults = serde_json::to_value(full()).unwrap();
+    for key in KEYS.iter().filter(|key| key.default != "required" && !key.path.starts_with("api.token")) {
+        let pointer = format!("/{}", key.path.replace("[]", ".0").replace('*', DEFAULT_AGENT).replace('.', "/"));
+        let actual = defaults.pointer(&pointer).unwrap_or(&Value::Null);
+        if key.default == "none" {
+            assert!(actual.is_null(), "{}: {actual}", key.path);
+            continue;
+        }
+        let document: toml::Table = toml::from_str(&format!("value = {}", key.default)).unwrap();
+        assert_eq!(&serde_json::to_value(&document["value"]).unwrap(), actual, "{}", key.path);
+    }
+}
+
+#[test]
+fn the_reference_documents_every_key_and_no_other() {
+    let expected: Vec<String> = KEYS
+        .iter()
+        .map(|key| {
+            let default = match key.default {
+                "required" | "none" => key.default.to_owned(),
+                literal => format!("`{literal}`"),
+            };
+            format!("| `{}` | {default} | {} |", key.path, key.meaning)
+        })
+        .collect();
+    let written: Vec<&str> = README.lines().filter(|line| line.starts_with("| `")).collect();
+    assert!(written == expected, "config/README.md should say:\n{}", expected.join("\n"));
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest_real_one() {
+    assert_eq!(
+        complaint("[sip]\nadvertized_address = \"192.0.2.1\"\n"),
+        "line 2: sip.advertized_address: unknown key; did you mean `sip.advertised_address`?"
+    );
+    assert_eq!(complaint("[trunks]\n"), "line 1: trunks: unknown key; did you mean `trunk`?");
+    assert_eq!(
+        complaint("[[trunk]]\nname = \"a\"\n[[trunk]]\nname = \"b\"\npeer = []\n"),
+        "line 5: trunk[].peer: unknown key; did you mean `trunk[].peers`?"
+    );
+    assert_eq!(
+        complaint("[agent.bot]\nkind = \"collector\"\nurls = \"x\"\n"),
+        "line 3: agent.*.urls: unknown key; did you mean `agent.*.url`?"
+    );
+}
+
+#[test]
+fn a_key_of_another_section_is_pointed_to() {
+    assert_eq!(
+        complaint("[media]\nadvertised_address = \"192.0.2.1\"\n"),
+        "line 2: media.advertised_address: unknown key; did you mean `sip.advertised_address`?"
+    );
+}
+
+#[test]
+fn a_key_like_no_other_is_pointed_to_the_reference() {
+    assert_eq!(complaint("zzzz = 1\n"), "line 1: zzzz: unknown key; config/README.md lists every key");
+}
+
+#[test]
+fn all_unknown_keys_are_named_at_once() {
+    assert_eq!(complaint("[sip]\nudpp = []\n[media]\nthread = 1\n").lines().count(), 2);
+}
+
+#[test]
+fn text_that_is_no_toml_is_named_with_its_line() {
+    assert!(complaint("[sip]\nudp = [\n").contains("line "));
+}
+
+#[test]
+fn a_bad_value_is_named_with_line_and_key() {
+    let complaint = complaint("[media]\n\nfirst_port = 70000\n");
+    assert!(complaint.starts_with("line 3: first_port: "), "{complaint}");
+}
+
+#[test]
+fn a_secret_written_into_the_file_is_refused_without_being_repeated() {
+    let text = "[[api.token]]\nname = \"desk\"\nrole = \"operator\"\nsecret = \"correct-horse-battery\"\n";
+    let complaint = complaint(text);
+    assert!(complaint.contains("TONEGATE_") && !complaint.contains("horse"), "{complaint}");
+}
+
+#[test]
+fn values_that_cannot_work_are_named_with_what_to_do() {
+    let cases = [
+        ("[sip]\nudp = []\ntcp = []", "sip.udp: no address"),
+        ("[sip]\nudp = [\"0.0.0.0:5060\"]", "sip.advertised_address: needed"),
+        ("trunk = []", "trunk: no trunk"),
+        ("[[trunk]]\nname = \"a b\"", "trunk[].name: "),
+        ("[[trunk]]\nname = \"a\"\n[[trunk]]\nname = \"a\"", "two trunks are named \"a\""),
+        ("[[trunk]]\nagent = \"bot\"", "no agent is named \"bot\""),
+        ("[[trunk]]\npeers = []", "has no peers"),
+        ("[[trunk]]\ncapacity = 0", "takes no call"),
+        ("[media]\nfirst_port = 20001", "must be an even port"),
+        ("[media]\nlast_port = 20009", "holds 5 calls but `limits.calls` is 100"),
+        ("[media]\nlast_port = 1", "must be above"),
+        ("[agent.collector]\nurl = \"wss://bot.example.com\"", "has no address"),
+        ("[agent.bot]\nkind = \"twilio-stream\"", "agent.bot.url: needed"),
+        ("[agent.bot]\nkind = \"twilio-stream\"\nurl = \"ws://bot.example.com/s\"", "in clear"),
+        ("[agent.bot]\nkind = \"twilio-stream\"\nurl = \"https://bot.example.com/s\"", "must begin with wss://"),
+        ("[business]\nname = \"Acme Debt Recovery\"", "would tell whoever answers"),
+        ("[business]\nname = \"\"", "is empty"),
+        ("[business]\ncallback_number = \"5550100\"", "must be E.164"),
+        ("[business]\ntime_zone = \"Moon/Base\"", "is no IANA time zone"),
+        ("[business]\ncurrency = \"usd\"", "three capital letters"),
+        ("[capture]\nbrands = []", "no card could be taken"),
+        ("[capture]\nprocessor_address = \"192.0.2.1:443\"", "use a loopback address"),
+        ("[capture]\nsandbox = false\ncanary = true", "go to the sandbox only"),
+        ("[api]\nlisten = \"0.0.0.0:8080\"", "tokens would travel in clear"),
+        ("[api]\ncertificate = \"a.pem\"", "go together"),
+        ("[api]\nlisten = \"127.0.0.1:9464\"", "already taken by `operations.listen`"),
+        ("[limits]\ncalls = 0", "no call could be taken"),
+        ("[store]\ncommit_deadline_milliseconds = 0", "is no workable deadline"),
+        (
+            "[[api.token]]\nname = \"a\"\nrole = \"operator\"\nsecret = { env = \"HOME\" }",
+            "does not begin with TONEGATE_",
+        ),
+    ];
+    for (text, expected) in cases {
+        let complaint = complaint(text);
+        assert!(complaint.contains(expected), "{text}\n→ {complaint}");
+    }
+}
+
+#[test]
+fn plain_sockets_are_for_this_machine_or_on_purpose() {
+    for url in ["ws://127.0.0.1:9000/s", "ws://localhost/s", "ws://[::1]:9000/s"] {
+        Config::parse(&format!("[agent.bot]\nkind = \"twilio-stream\"\nurl = \"{url}\"")).unwrap();
+    }
+    let text = "[agent.bot]\nkind = \"twilio-stream\"\nurl = \"ws://10.0.0.8/s\"\nallow_plain = true";
+    Config::parse(text).unwrap();
+}
+
+#[test]
+fn a_file_with_every_other_key_cut_off_is_never_a_panic() {
+    for end in (0..SHIPPED.len()).filter(|end| SHIPPED.is_char_boundary(*end)) {
+        drop(Config::parse(&SHIPPED[..end]));
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::load(Path::new("no/such/file.toml")).unwrap_err().to_string();
+    assert!(error.contains("no/such/file.toml") && error.contains("--config"), "{error}");
+}
+
+#[test]
+fn only_what_can_be_reloaded_is_reloaded() {
+    let mut next = Config::default();
+    next.trunk[0].capacity = 1;
+    next.limits.calls = 1;
+    assert!(Config::default().needs_restart(&next).is_empty());
+    next.capture.postal = false;
+    next.media.threads = 4;
+    assert_eq!(Config::default().needs_restart(&next), ["media", "capture"]);
 }
