@@ -1,0 +1,206 @@
+//! Every metric of the gateway, in one table. Its documentation (`deploy/prometheus/README.md`), the alert
+//! rules and the dashboard are checked against it.
+//!
+//! Names begin with `tonegate_` and use base units. No label holds a telephone number, an account or a digit,
+//! and nothing observes single keys. Label values come from fixed lists or from the configuration.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// What a metric measures over time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    /// Only goes up.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Observations, counted in the buckets given by their upper bounds.
+    Histogram(&'static [f64]),
+}
+
+impl Kind {
+    /// The word of the exposition format.
+    #[must_use]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Metric {
+    /// The full name.
+    pub(crate) name: &'static str,
+    /// How it behaves.
+    pub(crate) kind: Kind,
+    /// The base unit; `None` for plain counts and states.
+    pub(crate) unit: Option<Unit>,
+    /// The labels every series of it has.
+    pub(crate) labels: &'static [&'static str],
+    /// What it says, in one sentence.
+    pub(crate) help: &'static str,
+}
+
+/// From a tick's budget to a stalled thread.
+const LAG: &[f64] = &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
+/// What the gateway itself may add to audio.
+const ADDED: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.5];
+/// From an in-process answer to the two-second budget of the account book.
+const SERVICE: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 5.0];
+
+const fn metric(
+    name: &'static str,
+    kind: Kind,
+    unit: Option<Unit>,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric { name, kind, unit, labels, help }
+}
+
+const SECONDS: Option<Unit> = Some(Unit::Seconds);
+const BYTES: Option<Unit> = Some(Unit::Bytes);
+
+/// Every metric, in the order of the documentation.
+pub(crate) const METRICS: &[Metric] = &[
+    metric("tonegate_build_info", Kind::Gauge, None, &["version"], "Always 1; the version is the label."),
+    metric("tonegate_ready", Kind::Gauge, None, &["check"], "1 while a check that every call needs passes, else 0."),
+    metric("tonegate_calls_active", Kind::Gauge, None, &["trunk"], "Calls up now."),
+    metric("tonegate_calls_limit", Kind::Gauge, None, &["trunk"], "Most calls the trunk may have at once."),
+    metric("tonegate_calls_ended_total", Kind::Counter, None, &["trunk", "reason"], "Calls ended or refused, by why."),
+    metric(
+        "tonegate_call_setup_seconds",
+        Kind::Histogram(SERVICE),
+        SECONDS,
+        &[],
+        "From a call's INVITE to its 200 OK.",
+    ),
+    metric(
+        "tonegate_added_latency_seconds",
+        Kind::Histogram(ADDED),
+        SECONDS,
+        &["direction"],
+        "What the gateway adds to audio: `to_agent` from packet to back end, `to_caller` from back end to packet.",
+    ),
+    metric(
+        "tonegate_tick_lag_seconds",
+        Kind::Histogram(LAG),
+        SECONDS,
+        &["shard"],
+        "How late a media thread's 20 ms tick began.",
+    ),
+    metric(
+        "tonegate_queue_depth",
+        Kind::Gauge,
+        None,
+        &["queue"],
+        "Entries waiting in a bounded queue, or the most of its instances.",
+    ),
+    metric(
+        "tonegate_drops_total",
+        Kind::Counter,
+        None,
+        &["queue", "reason"],
+        "What was dropped at a queue or a socket, by why.",
+    ),
+    metric("tonegate_child_up", Kind::Gauge, None, &["child"], "1 while a child process answers, else 0."),
+    metric(
+        "tonegate_child_restarts_total",
+        Kind::Counter,
+        None,
+        &["child", "reason"],
+        "Restarts of a child process, by why.",
+    ),
+    metric(
+        "tonegate_control_failures_total",
+        Kind::Counter,
+        None,
+        &["control"],
+        "Times a protective control failed and its call or request was stopped.",
+    ),
+    metric("tonegate_captures_total", Kind::Counter, None, &["outcome"], "Card captures ended, by outcome."),
+    metric(
+        "tonegate_lookup_seconds",
+        Kind::Histogram(SERVICE),
+        SECONDS,
+        &["book"],
+        "How long looking up an account took.",
+    ),
+    metric(
+        "tonegate_outbox_oldest_seconds",
+        Kind::Gauge,
+        SECONDS,
+        &[],
+        "Age of the oldest record not yet delivered to the account book; 0 when none waits.",
+    ),
+    metric(
+        "tonegate_store_commit_seconds",
+        Kind::Histogram(SERVICE),
+        SECONDS,
+        &["store"],
+        "How long one durable commit took.",
+    ),
+    metric(
+        "tonegate_disk_free_bytes",
+        Kind::Gauge,
+        BYTES,
+        &["volume"],
+        "Free space of a volume the gateway writes to.",
+    ),
+    metric("tonegate_clock_offset_seconds", Kind::Gauge, SECONDS, &[], "Estimated error of the system clock."),
+    metric(
+        "tonegate_certificate_expiry_timestamp_seconds",
+        Kind::Gauge,
+        SECONDS,
+        &["name"],
+        "When a certificate expires, in seconds since 1970.",
+    ),
+    metric(
+        "tonegate_bot_warnings_total",
+        Kind::Counter,
+        None,
+        &["code"],
+        "Messages from bots that Twilio would warn about, by its code.",
+    ),
+    metric("tonegate_api_requests_total", Kind::Counter, None, &["route", "status"], "Requests to `/v1` answered."),
+];
+
+/// Why no recorder could be installed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot install the metrics recorder: {0}")]
+pub(crate) struct MetricsError(#[from] BuildError);
+
+/// Installs the process's recorder, with the buckets and descriptions of [`METRICS`].
+///
+/// # Errors
+/// Where a recorder is already installed.
+pub(crate) fn install() -> Result<PrometheusHandle, MetricsError> {
+    let handle = builder()?.install_recorder()?;
+    describe();
+    metrics::gauge!("tonegate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}
+
+/// An exporter with the buckets of every histogram.
+pub(super) fn builder() -> Result<PrometheusBuilder, BuildError> {
+    METRICS.iter().try_fold(PrometheusBuilder::new(), |builder, metric| match metric.kind {
+        Kind::Histogram(buckets) => builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets),
+        Kind::Counter | Kind::Gauge => Ok(builder),
+    })
+}
+
+/// Gives every metric its help line.
+pub(super) fn describe() {
+    for metric in METRICS {
+        let unit = metric.unit.unwrap_or(Unit::Count);
+        match metric.kind {
+            Kind::Counter => describe_counter!(metric.name, unit, metric.help),
+            Kind::Gauge => describe_gauge!(metric.name, unit, metric.help),
+            Kind::Histogram(_) => describe_histogram!(metric.name, unit, metric.help),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Whether a new call would be taken: only what every call needs.
+//!
+//! The account book, speech children, the bot and the processor are not here. A call that lacks one of them is
+//! still answered and told so, and they are shared: a node that took itself out for one of them would take
+//! all nodes out together.
+
+use std::sync::Mutex;
+
+use metrics::gauge;
+
+/// Something without which no call can be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// SIP sockets are bound.
+    Sip,
+    /// Media threads keep their tick.
+    Media,
+    /// The store commits within its deadline.
+    Store,
+    /// Every volume has the free space asked for.
+    Disk,
+    /// The clock is within its bound.
+    Clock,
+    /// Every prompt that the law or a capture needs is rendered.
+    Prompts,
+    /// The process is not on its way out.
+    Drain,
+}
+
+/// How many checks there are.
+const COUNT: usize = 7;
+
+impl Check {
+    /// Every check, in the order of the report.
+    pub(crate) const ALL: [Self; COUNT] =
+        [Self::Sip, Self::Media, Self::Store, Self::Disk, Self::Clock, Self::Prompts, Self::Drain];
+
+    /// The name in the report and in the metric's label.
+    #[must_use]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sip => "sip",
+            Self::Media => "media",
+            Self::Store => "store",
+            Self::Disk => "disk",
+            Self::Clock => "clock",
+            Self::Prompts => "prompts",
+            Self::Drain => "drain",
+        }
+    }
+}
+
+/// The state of every check, shared by those who know it and those who ask.
+#[derive(Debug)]
+pub(crate) struct Readiness {
+    failing: Mutex<[Option<&'static str>; COUNT]>,
+}
+
+impl Readiness {
+    /// At start nothing is ready but the process itself, which is not draining.
+    #[must_use]
+    pub(crate) fn new() -> Self {
+        let mut failing = [Some("not started"); COUNT];
+        failing[Check::Drain as usize] = None;
+        for check in Check::ALL {
+            report(check, failing[check as usize].is_none());
+        }
+        Self { failing: Mutex::new(failing) }
+    }
+
+    /// Marks a check as passed.
+    pub(crate) fn pass(&self, check: Check) {
+        self.set(check, None);
+    }
+
+    /// Marks a check as failed, with a reason that holds nothing private.
+    pub(crate) fn fail(&self, check: Check, reason: &'static str) {
+        self.set(check, Some(reason));
+    }
+
+    /// Whether every check passes.
+    #[must_use]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.states().iter().all(Option::is_none)
+    }
+
+    /// One line per check: `ok NAME` or `failing NAME: reason`.
+    #[must_use]
+    pub(crate) fn report(&self) -> String {
+        let states = self.states();
+        let line = |check: Check| match states[check as usize] {
+            None => format!("ok {}\n", check.name()),
+            Some(reason) => format!("failing {}: {reason}\n", check.name()),
+        };
+        Check::ALL.into_iter().map(line).collect()
+    }
+
+    fn set(&self, check: Check, reason: Option<&'static str>) {
+        let mut failing = self.failing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if std::mem::replace(&mut failing[check as usize], reason) != reason {
+            match reason {
+                None => tracing::info!(check = check.name(), "check passes"),
+                Some(reason) => tracing::warn!(check = check.name(), reason, "check fails"),
+            }
+        }
+        report(check, reason.is_none());
+    }
+
+    fn states(&self) -> [Option<&'static str>; COUNT] {
+        *self.failing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn report(check: Check, passes: bool) {
+    gauge!("tonegate_ready", "check" => check.name()).set(if passes { 1.0 } else { 0.0 });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_taken_only_when_every_check_passes() {
+        let readiness = Readiness::new();
+        for check in Check::ALL {
+            assert!(!readiness.is_ready() || check == Check::Drain);
+            readiness.pass(check);
+        }
+        assert!(readiness.is_ready());
+        readiness.fail(Check::Store, "commits are slow");
+        assert!(!readiness.is_ready());
+        assert!(readiness.report().contains("failing store: commits are slow\n"));
+        assert!(readiness.report().contains("ok sip\n"));
+    }
+
+    #[test]
+    fn each_check_has_a_place_of_its_own() {
+        for (place, check) in Check::ALL.into_iter().enumerate() {
+            assert_eq!(check as usize, place);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::metrics::{builder, describe};
+use super::*;
+
+const README: &str = include_str!("../../deploy/prometheus/README.md");
+
+#[test]
+fn the_documentation_lists_every_metric_and_no_other() {
+    let row = |metric: &Metric| {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let unit = metric.unit.as_ref().map_or("", ::metrics::Unit::as_str);
+        format!("| `{}` | {} | {unit} | {} | {} |", metric.name, metric.kind.name(), labels.join(", "), metric.help)
+    };
+    let expected: Vec<String> = METRICS.iter().map(row).collect();
+    let written: Vec<&str> = README.lines().filter(|line| line.starts_with("| `tonegate_")).collect();
+    assert!(written == expected, "deploy/prometheus/README.md should say:\n{}", expected.join("\n"));
+}
+
+#[test]
+fn names_follow_the_conventions() {
+    let mut names = BTreeSet::new();
+    for metric in METRICS {
+        assert!(metric.name.starts_with("tonegate_") && names.insert(metric.name), "{}", metric.name);
+        assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+        if let Some(unit) = &metric.unit {
+            assert!(metric.name.ends_with(unit.as_str()), "{}", metric.name);
+        }
+    }
+}
+
+#[test]
+fn no_label_could_hold_anything_private() {
+    const PLAIN: &[&str] = &[
+        "check",
+        "child",
+        "code",
+        "control",
+        "direction",
+        "name",
+        "outcome",
+        "queue",
+        "reason",
+        "route",
+        "shard",
+        "status",
+        "store",
+        "trunk",
+        "version",
+        "volume",
+        "book",
+    ];
+    for label in METRICS.iter().flat_map(|metric| metric.labels) {
+        assert!(PLAIN.contains(label), "{label}: say here why it is safe");
+    }
+}
+
+/// Every metric name in the sources, whichever crate emits it.
+fn names_in(directory: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            names_in(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let literals = text.split("\"tonegate_").skip(1).filter_map(|rest| rest.split_once('"'));
+            let names = literals.filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+            found.extend(names.map(|(name, _)| format!("tonegate_{name}")));
+        }
+    }
+}
+
+#[test]
+fn every_metric_in_the_sources_is_in_the_table() {
+    let mut used = BTreeSet::new();
+    names_in(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut used);
+    let described: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
+    let unknown: Vec<&String> =
+        used.iter().filter(|name| *name != "tonegate_" && !described.contains(name.as_str())).collect();
+    assert!(unknown.is_empty(), "describe these in src/admin/metrics.rs: {unknown:?}");
+}
+
+#[test]
+fn a_histogram_is_exposed_with_its_own_buckets() {
+    let recorder = builder().unwrap().build_recorder();
+    let handle = recorder.handle();
+    ::metrics::with_local_recorder(&recorder, || {
+        describe();
+        ::metrics::histogram!("tonegate_tick_lag_seconds", "shard" => "0").record(0.003);
+    });
+    let text = handle.render();
+    assert!(text.contains("# HELP tonegate_tick_lag_seconds How late"), "{text}");
+    assert!(text.contains("# TYPE tonegate_tick_lag_seconds histogram"), "{text}");
+    assert!(text.contains("tonegate_tick_lag_seconds_bucket{shard=\"0\",le=\"0.005\"} 1"), "{text}");
+    assert!(text.contains("tonegate_tick_lag_seconds_bucket{shard=\"0\",le=\"0.002\"} 0"), "{text}");
+}
+
+#[tokio::test]
+async fn the_listener_answers_its_three_routes() {
+    let recorder = builder().unwrap().build_recorder();
+    let readiness = Arc::new(Readiness::new());
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let routes = routes(recorder.handle(), Arc::clone(&readiness));
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", socket.local_addr().unwrap());
+    let stop = tokio_util::sync::CancellationToken::new();
+    let served = tokio::spawn(crate::api::serve(socket, None, routes, stop.clone()));
+
+    assert_eq!(reqwest::get(format!("{base}/healthz")).await.unwrap().status(), 200);
+    assert_eq!(reqwest::get(format!("{base}/metrics")).await.unwrap().status(), 200);
+    assert_eq!(reqwest::get(format!("{base}/readyz")).await.unwrap().status(), 503);
+    Check::ALL.into_iter().for_each(|check| readiness.pass(check));
+    let ready = reqwest::get(format!("{base}/readyz")).await.unwrap();
+    assert_eq!(ready.status(), 200);
+    assert!(ready.text().await.unwrap().contains("ok store"));
+    assert_eq!(reqwest::get(format!("{base}/v1/calls")).await.unwrap().status(), 404);
+
+    stop.cancel();
+    served.await.unwrap().unwrap();
+}
