@@ -1,0 +1,148 @@
+//! Errors as `application/problem+json` (RFC 9457). They name what to do and hold nothing of the call.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use call::api::Missing;
+use serde::Serialize;
+
+/// One error, as the client sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Problem {
+    /// What kind of problem it is, as a URN that does not change.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The kind in words.
+    title: &'static str,
+    status: u16,
+    /// What to do.
+    detail: String,
+    /// What must come first, for a request that came too early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Missing>,
+}
+
+impl Problem {
+    fn new(kind: &str, status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
+        let kind = format!("urn:tonegate:problem:{kind}");
+        Self { kind, title, status: status.as_u16(), detail: detail.into(), missing: None }
+    }
+
+    /// No valid bearer, or none that may reach this call. Which of the two is not said.
+    pub(crate) fn unauthorized() -> Self {
+        let detail = "send `Authorization: Bearer TOKEN` with a token that reaches this";
+        Self::new("unauthorized", StatusCode::UNAUTHORIZED, "Unauthorized", detail)
+    }
+
+    /// A valid bearer whose role does not reach this.
+    pub(crate) fn forbidden() -> Self {
+        Self::new("forbidden", StatusCode::FORBIDDEN, "Forbidden", "the bearer's role does not reach this")
+    }
+
+    /// No such route.
+    pub(crate) fn no_route() -> Self {
+        Self::new(
+            "no-route",
+            StatusCode::NOT_FOUND,
+            "Not found",
+            "there is nothing at this path; API.md lists what there is",
+        )
+    }
+
+    /// The route exists, the method does not.
+    pub(crate) fn no_method() -> Self {
+        let detail = "this path does not take this method; API.md lists what it takes";
+        Self::new("no-method", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", detail)
+    }
+
+    /// No such call, or it has ended.
+    pub(crate) fn no_call() -> Self {
+        Self::new("no-call", StatusCode::NOT_FOUND, "No such call", "no call has this id, or it has ended")
+    }
+
+    /// Not built yet.
+    pub(crate) fn not_implemented(what: &str) -> Self {
+        let detail = format!("{what} is not implemented in this version");
+        Self::new("not-implemented", StatusCode::NOT_IMPLEMENTED, "Not implemented", detail)
+    }
+
+    /// A body that is not the JSON the route takes. The body itself is not repeated.
+    pub(crate) fn bad_body(line: usize, column: usize) -> Self {
+        let detail = format!("line {line}, column {column} is not what this route takes; API.md shows it");
+        Self::new("bad-body", StatusCode::BAD_REQUEST, "Bad body", detail)
+    }
+
+    /// A body that is too long, took too long or broke off.
+    pub(crate) fn body_refused(limit: usize) -> Self {
+        let detail = format!("a body has at most {limit} bytes");
+        Self::new("body-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Body refused", detail)
+    }
+
+    /// A body of another type.
+    pub(crate) fn not_json() -> Self {
+        let detail = "send the body as `Content-Type: application/json`";
+        Self::new("not-json", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not JSON", detail)
+    }
+
+    /// Something must come first.
+    pub(crate) fn missing(missing: Missing) -> Self {
+        let (status, detail) = match missing {
+            Missing::Opening => {
+                (StatusCode::CONFLICT, "the opening is still being played; ask again when it has ended")
+            }
+            Missing::Account => (StatusCode::CONFLICT, "no account was found for this call"),
+            Missing::Verification => (StatusCode::CONFLICT, "verify the right party first, with POST …/verify"),
+            Missing::Unlocked => (StatusCode::CONFLICT, "verification is locked for the rest of this call"),
+            Missing::Disclosure => {
+                (StatusCode::CONFLICT, "the disclosure is being played; ask again when it has ended")
+            }
+            Missing::Offer => (StatusCode::CONFLICT, "name an offer that POST …/offer made in this call"),
+            Missing::Capture => {
+                (StatusCode::CONFLICT, "the state of the capture does not allow this; see GET …/captures")
+            }
+            Missing::Sense => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "a value is outside what it can be; API.md says what it can be")
+            }
+        };
+        let problem = Self::new("missing", status, "Something must come first", detail);
+        Self { missing: Some(missing), ..problem }
+    }
+
+    /// The call's queue is full, or a service behind it does not answer.
+    pub(crate) fn unavailable() -> Self {
+        Self::new("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "ask again in a second")
+    }
+
+    /// The call did not answer in time. What was asked may still be done.
+    pub(crate) fn late() -> Self {
+        let detail = "the call did not answer in time; what was asked may still happen";
+        Self::new("late", StatusCode::GATEWAY_TIMEOUT, "Deadline passed", detail)
+    }
+
+    /// A reply that does not belong to its request: a bug in the gateway.
+    pub(crate) fn internal() -> Self {
+        Self::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "this is a bug in the gateway")
+    }
+
+    /// Its status.
+    #[must_use]
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
