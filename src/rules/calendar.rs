@@ -53,8 +53,9 @@ impl Calendar {
     /// Whether banks work on this day.
     #[must_use]
     pub fn is_business_day(&self, day: Date) -> bool {
-        let weekend = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
-        !weekend && !self.closed.contains(&day) && !(self.federal && is_federal_holiday(day))
+        let is_weekend = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
+        let is_holiday = self.federal && is_federal_holiday(day);
+        !is_weekend && !is_holiday && !self.closed.contains(&day)
     }
 
     /// The day a payment nominally due on `day` is due by the rule.

@@ -185,7 +185,8 @@ pub(super) mod tests {
 
     #[test]
     fn contradictions_are_named() {
-        let cases: [(fn(&mut Bounds), BoundsError); 7] = [
+        type Spoil = fn(&mut Bounds);
+        let cases: [(Spoil, BoundsError); 7] = [
             (|bounds| bounds.frequencies.clear(), BoundsError::NoFrequency),
             (|bounds| bounds.frequencies.push(Frequency::Monthly), BoundsError::RepeatedFrequency),
             (|bounds| bounds.min_payment = Money::zero(Currency::USD), BoundsError::MinPayment),

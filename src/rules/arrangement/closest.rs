@@ -143,7 +143,7 @@ pub fn closest(
     search.check()?;
     let mut candidates: Vec<(Distance, Offer)> =
         search.candidates().map(|offer| (search.distance(&offer), offer)).collect();
-    candidates.sort_by(|(one, _), (other, _)| one.cmp(other));
+    candidates.sort_by_key(|(distance, _)| *distance);
     let mut offers = candidates.into_iter().map(|(_, offer)| offer);
     let offer = offers.next().ok_or(Refusal::NothingFeasible)?;
     let fit = if search.is_as_asked(&offer) { Fit::AsAsked } else { Fit::Closest(search.objections()) };
