@@ -1,1 +1,19 @@
 //! The account book: accounts, strategies, records and the outbox.
+//!
+//! These are the types that every book shares, the embedded one and Salesforce alike. Nothing here touches a file
+//! or a clock. What is personal does not show itself in `Debug`.
+
+pub mod account;
+pub mod breaker;
+pub mod import;
+pub mod outbox;
+pub mod phone;
+pub mod record;
+mod redact;
+
+pub use account::{Account, AccountId, Found, LookUp, LookupKey, Name, Reference, Strategy, StrategyId};
+pub use phone::Phone;
+pub use record::{
+    AccountUpdate, ComplianceRecord, ContactAttempt, ExternalId, PaymentArrangement, PaymentTransaction, Record,
+    RecordKind,
+};
