@@ -1,0 +1,280 @@
+//! Puts packets back in order, within a bounded wait.
+
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroize;
+
+/// How long a packet waits for an earlier one: two frames.
+const REORDER_WAIT: Duration = Duration::from_millis(40);
+/// Most packets that wait.
+const WINDOW: u64 = 32;
+/// A larger step forward is a new beginning (RFC 3550 A.1).
+const MAX_DROPOUT: i16 = 3_000;
+/// A larger step back is a new beginning (RFC 3550 A.1).
+const MAX_MISORDER: i16 = 100;
+/// Extended numbers begin one cycle up, so that what came before the first packet has one too.
+const CYCLE: u64 = 1 << 16;
+
+/// What a payload is, to this leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Audio,
+    Event,
+    /// Nothing to decode; it still takes its place in the sequence.
+    Nothing,
+}
+
+/// Where a packet belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is the next one.
+    Next,
+    /// It must wait for earlier ones; its extended number.
+    Early(u64),
+    /// Its place was given up.
+    Late,
+    Duplicate,
+    /// Far from the sequence; it may be a stray.
+    Stray,
+    /// Far from the sequence and the second in a row: the sender began anew.
+    Restart,
+}
+
+/// A packet that waits.
+pub(crate) struct Held {
+    number: u64,
+    arrived: Option<Instant>,
+    pub(crate) kind: Kind,
+    pub(crate) timestamp: u32,
+    pub(crate) payload: Vec<u8>,
+}
+
+pub(crate) struct Reorder {
+    next: Option<u64>,
+    first: u64,
+    highest: u64,
+    seen: u64,
+    suspect: Option<u16>,
+    slots: Vec<Held>,
+    held: usize,
+}
+
+impl Reorder {
+    pub(crate) fn new() -> Self {
+        let empty = || Held { number: 0, arrived: None, kind: Kind::Nothing, timestamp: 0, payload: Vec::new() };
+        let slots = (0..WINDOW).map(|_| empty()).collect();
+        Self { next: None, first: 0, highest: 0, seen: 0, suspect: None, slots, held: 0 }
+    }
+
+    /// Forgets the sequence and wipes what waits.
+    pub(crate) fn reset(&mut self) {
+        for number in 0..self.slots.len() {
+            self.recycle(number);
+        }
+        self.next = None;
+        self.suspect = None;
+    }
+
+    /// The highest extended sequence number received (RFC 3550 §6.4.1).
+    pub(crate) fn highest(&self) -> u32 {
+        self.highest.wrapping_sub(CYCLE) as u32
+    }
+
+    /// How many packets the sequence numbers say were sent.
+    pub(crate) fn expected(&self) -> u64 {
+        if self.next.is_some() { self.highest - self.first + 1 } else { 0 }
+    }
+
+    /// Decides where a packet belongs. [`Place::Next`] moves the sequence on; [`Place::Early`] asks for [`Reorder::hold`].
+    pub(crate) fn place(&mut self, sequence: u16) -> Place {
+        let Some(next) = self.next else {
+            self.begin(sequence);
+            return Place::Next;
+        };
+        let step = sequence.wrapping_sub(self.highest as u16).cast_signed();
+        if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&step) {
+            return self.suspect(sequence);
+        }
+        self.suspect = None;
+        let number = self.highest.saturating_add_signed(i64::from(step));
+        if self.is_seen(step) {
+            return Place::Duplicate;
+        }
+        if number < next {
+            return Place::Late;
+        }
+        if number == next {
+            self.next = Some(next + 1);
+            return Place::Next;
+        }
+        Place::Early(number)
+    }
+
+    /// Whether a number is too far ahead to wait: the oldest must go first.
+    pub(crate) fn is_beyond(&self, number: u64) -> bool {
+        self.next.is_some_and(|next| number >= next + WINDOW)
+    }
+
+    /// Keeps a packet until its turn.
+    pub(crate) fn hold(&mut self, now: Instant, number: u64, kind: Kind, timestamp: u32, payload: &[u8]) {
+        let slot = &mut self.slots[(number % WINDOW) as usize];
+        slot.payload.clear();
+        slot.payload.extend_from_slice(payload);
+        (slot.number, slot.arrived, slot.kind, slot.timestamp) = (number, Some(now), kind, timestamp);
+        self.held += 1;
+    }
+
+    /// The slot of the next packet in order, or of the first after a hole that has lasted too long.
+    pub(crate) fn release(&mut self, now: Instant) -> Option<usize> {
+        if self.held == 0 {
+            return None;
+        }
+        let next = self.next?;
+        let slot = (next % WINDOW) as usize;
+        if self.slots[slot].arrived.is_some() {
+            self.next = Some(next + 1);
+            return Some(slot);
+        }
+        if self.deadline().is_some_and(|deadline| now >= deadline) { self.release_oldest() } else { None }
+    }
+
+    /// The slot of the oldest packet that waits, giving up the ones before it.
+    pub(crate) fn release_oldest(&mut self) -> Option<usize> {
+        let oldest = self.oldest()?.number;
+        self.next = Some(oldest + 1);
+        Some((oldest % WINDOW) as usize)
+    }
+
+    /// Gives up everything before a number; nothing may be waiting.
+    pub(crate) fn skip_to(&mut self, number: u64) {
+        self.next = Some(number);
+    }
+
+    pub(crate) fn slot(&self, slot: usize) -> &Held {
+        &self.slots[slot]
+    }
+
+    /// Empties a slot and wipes what it held.
+    pub(crate) fn recycle(&mut self, slot: usize) {
+        let slot = &mut self.slots[slot];
+        if slot.arrived.take().is_some() {
+            self.held -= 1;
+        }
+        slot.payload.zeroize();
+    }
+
+    /// When the packet that has waited longest for its turn is let go.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        if self.held == 0 {
+            return None;
+        }
+        self.oldest().and_then(|held| held.arrived).map(|arrived| arrived + REORDER_WAIT)
+    }
+
+    fn oldest(&self) -> Option<&Held> {
+        self.slots.iter().filter(|held| held.arrived.is_some()).min_by_key(|held| held.number)
+    }
+
+    fn begin(&mut self, sequence: u16) {
+        self.first = CYCLE + u64::from(sequence);
+        self.highest = self.first;
+        self.next = Some(self.first + 1);
+        self.seen = 1;
+        self.suspect = None;
+    }
+
+    fn suspect(&mut self, sequence: u16) -> Place {
+        if self.suspect == Some(sequence) {
+            return Place::Restart;
+        }
+        self.suspect = Some(sequence.wrapping_add(1));
+        Place::Stray
+    }
+
+    /// Notes a number by its distance from the highest, and says whether it had come before. Remembers the last 64.
+    fn is_seen(&mut self, step: i16) -> bool {
+        if step > 0 {
+            self.highest += u64::from(step.unsigned_abs());
+            self.seen = self.seen.checked_shl(u32::from(step.unsigned_abs())).unwrap_or(0) | 1;
+            return false;
+        }
+        let bit = 1_u64.checked_shl(u32::from(step.unsigned_abs())).unwrap_or(0);
+        let seen = self.seen & bit != 0;
+        self.seen |= bit;
+        seen
+    }
+}
+
+impl Drop for Reorder {
+    fn drop(&mut self) {
+        self.reset();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(reorder: &mut Reorder, now: Instant) -> Vec<u32> {
+        let mut out = Vec::new();
+        while let Some(slot) = reorder.release(now) {
+            out.push(reorder.slot(slot).timestamp);
+            reorder.recycle(slot);
+        }
+        out
+    }
+
+    fn early(reorder: &mut Reorder, now: Instant, sequence: u16) {
+        let Place::Early(number) = reorder.place(sequence) else { panic!("{sequence} is not early") };
+        reorder.hold(now, number, Kind::Audio, u32::from(sequence), &[1]);
+    }
+
+    #[test]
+    fn the_sequence_goes_on_across_the_wrap() {
+        let mut reorder = Reorder::new();
+        for sequence in [65_534, 65_535, 0, 1] {
+            assert_eq!(reorder.place(sequence), Place::Next);
+        }
+        assert_eq!((reorder.highest(), reorder.expected()), (65_537, 4));
+    }
+
+    #[test]
+    fn a_swapped_pair_comes_out_in_order_at_once() {
+        let (mut reorder, now) = (Reorder::new(), crate::an_instant());
+        reorder.place(65_535);
+        early(&mut reorder, now, 1);
+        assert_eq!(numbers(&mut reorder, now), []);
+        assert_eq!(reorder.place(0), Place::Next);
+        assert_eq!(numbers(&mut reorder, now), [1]);
+    }
+
+    #[test]
+    fn a_hole_is_given_up_after_two_frames() {
+        let (mut reorder, now) = (Reorder::new(), crate::an_instant());
+        reorder.place(9);
+        early(&mut reorder, now, 11);
+        early(&mut reorder, now, 13);
+        let due = now + REORDER_WAIT;
+        assert_eq!(reorder.deadline(), Some(due));
+        assert_eq!(numbers(&mut reorder, due - Duration::from_micros(1)), []);
+        assert_eq!(numbers(&mut reorder, due), [11, 13]);
+        assert_eq!(reorder.place(10), Place::Late);
+    }
+
+    #[test]
+    fn a_packet_that_comes_twice_is_known() {
+        let mut reorder = Reorder::new();
+        reorder.place(5);
+        reorder.place(6);
+        assert_eq!((reorder.place(6), reorder.place(5)), (Place::Duplicate, Place::Duplicate));
+    }
+
+    #[test]
+    fn a_stray_is_ignored_and_a_restart_believed() {
+        let mut reorder = Reorder::new();
+        reorder.place(5);
+        assert_eq!(reorder.place(20_000), Place::Stray);
+        assert_eq!(reorder.place(6), Place::Next);
+        assert_eq!((reorder.place(40_000), reorder.place(40_001)), (Place::Stray, Place::Restart));
+    }
+}

@@ -1,0 +1,221 @@
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use frame::{RawEvent, RawFrame};
+
+use crate::lock::SourceLock;
+use crate::packet::PacketBuffer;
+use crate::receiver::{Receiver, Taken};
+use crate::reporter::Reporter;
+use crate::sender::Sender;
+use crate::statistics::{Rejection, Statistics};
+use crate::timeline::Item;
+use crate::{Codec, FRAME_SAMPLES, Sent, rtcp};
+
+#[cfg(test)]
+mod tests;
+
+/// What offer and answer agreed about a leg's media, and where its counters begin.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// How samples travel.
+    pub codec: Codec,
+    /// The payload type of audio, both ways.
+    pub payload_type: u8,
+    /// The payload type of telephone-events (RFC 4733), where they were agreed.
+    pub event_payload_type: Option<u8>,
+    /// Where the SDP says the far end's media is. Unspecified addresses count as none.
+    pub remote: Option<SocketAddr>,
+    /// Where the SDP says its RTCP is; else one port above its media.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// Whether another source may be locked to, where three valid packets in a row come from it before any from `remote`:
+    /// far ends behind a NAT. Without `remote` that is always so.
+    pub learn_source: bool,
+    /// Names the stream we send. Random (RFC 3550 §8.1).
+    pub ssrc: u32,
+    /// The first sequence number we send. Random.
+    pub first_sequence: u16,
+    /// The first timestamp we send. Random.
+    pub first_timestamp: u32,
+    /// Our canonical name in RTCP; the same for all streams of a call, naming no person.
+    pub cname: String,
+    /// How long without media is too long; none waits for ever.
+    pub media_timeout: Option<Duration>,
+    /// For the randomness of report intervals.
+    pub seed: u64,
+}
+
+/// What came from the far end, for the gate.
+pub enum Received {
+    /// 20 ms of audio or the marker of a loss; without a hole in its index.
+    Frame(RawFrame),
+    /// A telephone-event, as it came.
+    Event(RawEvent),
+}
+
+/// What the driver should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionOutput {
+    /// The leg hears this source and sends to it.
+    SourceLocked(SocketAddr),
+    /// The far end began a stream with another SSRC.
+    StreamChanged {
+        /// The new one.
+        ssrc: u32,
+    },
+    /// Nothing valid came for the configured span. Said once until something comes.
+    MediaTimeout,
+}
+
+/// One leg's RTP and RTCP.
+///
+/// After every `handle_*` call the driver drains [`Session::poll_received`] and [`Session::poll_output`] to `None`, and
+/// calls [`Session::handle_timeout`] no later than [`Session::poll_timeout`].
+pub struct Session {
+    receiver: Receiver,
+    sender: Sender,
+    reporter: Reporter,
+    remote_rtcp: Option<SocketAddr>,
+    media_timeout: Option<Duration>,
+    media_deadline: Option<Instant>,
+    outputs: VecDeque<SessionOutput>,
+}
+
+impl Session {
+    /// A session whose samples count from `now`.
+    #[must_use]
+    pub fn new(config: SessionConfig, now: Instant) -> Self {
+        let source = SourceLock::new(config.remote, config.learn_source);
+        Self {
+            receiver: Receiver::new(config.codec, config.payload_type, config.event_payload_type, source, now),
+            sender: Sender::new(
+                config.codec,
+                config.payload_type,
+                config.ssrc,
+                config.first_sequence,
+                config.first_timestamp,
+            ),
+            reporter: Reporter::new(config.cname, config.seed, now),
+            remote_rtcp: config.remote_rtcp,
+            media_timeout: config.media_timeout,
+            media_deadline: config.media_timeout.map(|span| now + span),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes what came to the RTP port. Anything that is not a packet of the locked source is counted and dropped.
+    pub fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        match self.receiver.handle_packet(now, from, bytes) {
+            Taken::Dropped => return,
+            Taken::Admitted => {}
+            Taken::Locked => self.outputs.push_back(SessionOutput::SourceLocked(from)),
+            Taken::StreamChanged(ssrc) => self.outputs.push_back(SessionOutput::StreamChanged { ssrc }),
+        }
+        self.media_deadline = self.media_timeout.map(|span| now + span);
+    }
+
+    /// Takes what came to the RTCP port. Only the host that media comes from is heard.
+    pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        if self.destination().is_none_or(|media| media.ip() != from.ip()) {
+            self.receiver.reject(Rejection::Source);
+            return;
+        }
+        match rtcp::read(bytes, self.sender.ssrc()) {
+            Ok(digest) => self.reporter.handle(now, &digest),
+            Err(rtcp::Broken) => self.receiver.reject(Rejection::Report),
+        }
+    }
+
+    /// What came in order and in time. Frames follow each other without a hole in their index.
+    pub fn poll_received(&mut self, now: Instant) -> Option<Received> {
+        if self.receiver.poll_timeout().is_some_and(|due| due <= now) {
+            self.receiver.handle_timeout(now);
+        }
+        self.receiver.poll().map(|item| match item {
+            Item::Frame(frame) => Received::Frame(frame),
+            Item::Event(event) => Received::Event(event),
+        })
+    }
+
+    /// What the driver should know, oldest first.
+    pub fn poll_output(&mut self) -> Option<SessionOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// The report that is due, and where to send it.
+    pub fn poll_rtcp(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        let report = self.reporter.poll(now, &self.sender, self.receiver.reception())?;
+        Some((self.rtcp_destination()?, report))
+    }
+
+    /// When [`Session::handle_timeout`] or [`Session::poll_rtcp`] has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.receiver.poll_timeout(), self.reporter.due(), self.media_deadline].into_iter().flatten().min()
+    }
+
+    /// Lets time pass: gives up on missing packets and notices silence.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.receiver.handle_timeout(now);
+        if self.media_deadline.is_some_and(|deadline| deadline <= now) {
+            self.media_deadline = None;
+            self.outputs.push_back(SessionOutput::MediaTimeout);
+        }
+    }
+
+    /// Makes the next 20 ms into a packet.
+    pub fn encode(&mut self, samples: &[i16; FRAME_SAMPLES], out: &mut PacketBuffer) -> Sent {
+        self.sender.encode(samples, out)
+    }
+
+    /// Lets the next 20 ms pass without a packet.
+    pub fn skip(&mut self) {
+        self.sender.skip();
+    }
+
+    /// Where to send media: the locked source, before that the SDP's address.
+    #[must_use]
+    pub fn destination(&self) -> Option<SocketAddr> {
+        self.receiver.source().destination()
+    }
+
+    /// A re-INVITE moved the far end: the lock opens and closes on the new source by the same rule.
+    pub fn retarget(&mut self, now: Instant, remote: Option<SocketAddr>, rtcp: Option<SocketAddr>, learn_source: bool) {
+        self.receiver.retarget(SourceLock::new(remote, learn_source));
+        self.remote_rtcp = rtcp;
+        self.media_deadline = self.media_timeout.map(|span| now + span);
+    }
+
+    /// Says how long without media is too long from now on: none while the call is held.
+    pub fn expect_media(&mut self, now: Instant, within: Option<Duration>) {
+        self.media_timeout = within;
+        self.media_deadline = within.map(|span| now + span);
+    }
+
+    /// The last report, with a goodbye (RFC 3550 §6.6), and where to send it.
+    pub fn close(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        let report = self.reporter.close(now, &self.sender, self.receiver.reception());
+        self.media_deadline = None;
+        Some((self.rtcp_destination()?, report))
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            sent: self.sender.packets(),
+            skipped: self.sender.skipped(),
+            reports: self.reporter.received(),
+            remote: self.reporter.remote(),
+            ..self.receiver.statistics()
+        }
+    }
+
+    /// The SDP's RTCP address while media goes to the same host, else one port above media (RFC 3550 §11).
+    fn rtcp_destination(&self) -> Option<SocketAddr> {
+        let media = self.destination()?;
+        let signalled = self.remote_rtcp.filter(|address| address.ip() == media.ip() && address.port() != 0);
+        signalled.or_else(|| Some(SocketAddr::new(media.ip(), media.port().checked_add(1)?)))
+    }
+}
