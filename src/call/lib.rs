@@ -1,3 +1,19 @@
 //! One call: its control, its media leg, its timeline and why it ended.
+//!
+//! Two cores make a call. [`Leg`] lives on a media thread: decoding, gate, playout. [`Call`] lives on the control runtime:
+//! it answers, opens, lets an agent talk within what the guard permits, takes a card, writes records, and ends.
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test makes the first instant"))]
 
 pub mod api;
+mod control;
+mod ending;
+mod identity;
+mod mouth;
+pub mod port;
+mod timeline;
+
+pub use control::{AgentKind, BotEvent, Call, Invitation, Output, Settings, Signal, SinkKind};
+pub use ending::EndReason;
+pub use identity::CallId;
+pub use timeline::{Entry, Timeline};

@@ -2,8 +2,9 @@
 
 use std::{os::fd::OwnedFd, sync::Arc};
 
-use book::{Account, LookupKey, Record, Strategy};
+use book::{AccountId, LookUp, LookupKey, Record};
 use dialogue::Phrase;
+use gate::wire::{Brand, LastFour, Token};
 use rules::money::Money;
 use serde::Serialize;
 use uuid::Uuid;
@@ -45,20 +46,18 @@ pub enum Request {
     Prompts(Vec<Phrase>),
     /// Put a record into the outbox, durably.
     Record(Box<Record>),
-    /// Write a payment's row before its card is submitted.
+    /// Give a payment its random id, the idempotency key at the processor, and write its row.
     OpenPayment {
-        /// The payment's random name: the idempotency key at the processor.
-        payment: Uuid,
         /// What will be charged.
         amount: Money,
-        /// The account's external id.
-        account: String,
+        /// Whose debt it pays.
+        account: AccountId,
     },
-    /// Write how a payment ended.
-    ClosePayment {
+    /// Write how far a payment is.
+    MarkPayment {
         /// The payment.
         payment: Uuid,
-        /// How it ended.
+        /// How far.
         state: PaymentState,
     },
     /// Ask the vault for a capture.
@@ -82,10 +81,14 @@ pub enum Request {
     },
 }
 
-/// How a payment ended.
+/// How far a payment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
+    /// Its row is written; no card was submitted yet.
+    Open,
+    /// A card may have been submitted.
+    Submitted,
     /// The processor approved it.
     Approved,
     /// The processor declined it.
@@ -94,6 +97,17 @@ pub enum PaymentState {
     Abandoned,
     /// The answer was lost; it is resolved by reading, never by submitting again.
     Unknown,
+}
+
+/// What may be known of a card that paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaidCard {
+    /// The processor's token.
+    pub token: Token,
+    /// The brand.
+    pub brand: Brand,
+    /// The last four digits.
+    pub last_four: LastFour,
 }
 
 /// Why a request failed.
@@ -117,18 +131,20 @@ pub enum Failure {
 pub enum Reply {
     /// The leg is open and the call is durable.
     Prepared,
-    /// The account, where one was found.
-    Account(Option<Box<(Account, Strategy)>>),
+    /// What the book found.
+    Account(LookUp),
     /// The prompts, in the order asked for.
     Prompts(Vec<Arc<Prompt>>),
     /// What had to be durable is durable.
     Stored,
+    /// The payment's row is durable; this is its id.
+    PaymentOpened(Uuid),
     /// The vault opened a capture; this is the gateway's end of its socket.
     CaptureOpened(OwnedFd),
     /// The vault holds a connection to the processor.
     Connected,
-    /// What the processor says of a payment.
-    Resolved(PaymentState),
+    /// What the processor says of a payment, and of the card where it was approved.
+    Resolved(PaymentState, Option<PaidCard>),
     /// It did not work out.
     Failed(Failure),
 }

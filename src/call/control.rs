@@ -1,0 +1,416 @@
+//! The control of one call: what happens next, from the INVITE to the last record.
+
+mod capture;
+mod closing;
+mod collector;
+mod interface;
+mod matter;
+mod opening;
+mod records;
+mod stream;
+
+use std::{
+    collections::VecDeque,
+    os::fd::OwnedFd,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use audio::Segment;
+use book::Phone;
+use dialogue::{BusinessName, GrammarId, Guard, Phrase};
+use gate::{CaptureId, Collect};
+use jiff::Timestamp;
+use rules::calendar::Calendar;
+
+use crate::{
+    CallId, EndReason, Entry, Timeline,
+    api::{ApiReply, ApiRequest},
+    leg::{LegCommand, LegOutput},
+    mouth::{Mouth, Purpose},
+    port::{AuditEvent, Failure, Reply, Request, Ticket},
+};
+
+use self::{capture::Payment, collector::Scripted, matter::Matter, opening::SetUp, records::Facts, stream::Stream};
+
+/// Longest from the INVITE to the answer.
+const SET_UP_DEADLINE: Duration = Duration::from_secs(8);
+/// Longest the last words may take before the call ends without them.
+const FAREWELL_DEADLINE: Duration = Duration::from_secs(15);
+/// Longest that records may take to become durable before the call is let go; the store keeps trying.
+const RECORDS_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the call waits, once hung up, for a running capture to say how it ended.
+const CAPTURE_END: Duration = Duration::from_secs(3);
+
+/// What all calls of a gateway share.
+#[derive(Debug)]
+pub struct Settings {
+    /// The name that is said to anyone.
+    pub business: BusinessName,
+    /// The zone of today's date in promises.
+    pub time_zone: jiff::tz::TimeZone,
+    /// The days that are no business days.
+    pub calendar: Calendar,
+    /// Whether calls are recorded.
+    pub recording: bool,
+    /// Whether cards are taken.
+    pub capture: bool,
+    /// Longest a call may take.
+    pub longest: Duration,
+}
+
+/// Who talks with the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentKind {
+    /// The embedded scripted collector.
+    Collector,
+    /// A bot that speaks Twilio Media Streams.
+    Stream,
+}
+
+/// A call that a trunk has sent.
+pub struct Invitation {
+    /// The call's name.
+    pub id: CallId,
+    /// The trunk's name.
+    pub trunk: String,
+    /// The caller's number, where it was given. Not a factor of verification.
+    pub caller: Option<Phone>,
+    /// Who will talk.
+    pub agent: AgentKind,
+    /// Chooses wordings.
+    pub seed: u64,
+}
+
+/// What the signalling says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// The caller's ACK came: media may flow.
+    Acknowledged,
+    /// The caller hung up.
+    HungUp,
+    /// The caller gave up before the answer.
+    Cancelled,
+    /// No ACK came, or it made no sense.
+    NotAcknowledged,
+}
+
+/// What the bot's stream says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BotEvent {
+    /// The bot accepted the stream.
+    Connected,
+    /// The bot closed the stream as it should: the call ends politely.
+    Closed,
+    /// The stream broke, or never came about.
+    Failed,
+}
+
+/// A writer of clean audio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SinkKind {
+    /// The agent: the recogniser, or the bot's stream.
+    Agent,
+    /// The recorder.
+    Recorder,
+}
+
+/// What the driver is to do.
+pub enum Output {
+    /// Ask a service; its reply comes back with the ticket.
+    Request(Ticket, Request),
+    /// Send 180.
+    Ring,
+    /// Send 200 with what [`Request::Prepare`] agreed.
+    Answer,
+    /// Refuse the call with 503 and Retry-After.
+    Refuse,
+    /// End the dialog.
+    HangUp(EndReason),
+    /// Do this on the media thread.
+    Leg(LegCommand),
+    /// Give the capture's socket to the media thread.
+    AttachVault(CaptureId, OwnedFd),
+    /// Start a writer and give it clean audio from now on.
+    Attach(SinkKind),
+    /// Recognise what is said next, within this grammar.
+    Listen(GrammarId),
+    /// Stop recognising; what was not yet reported is forgotten.
+    StopListening,
+    /// Connect to the bot.
+    ConnectBot,
+    /// Tell the bot that the stream is over, and close it.
+    CloseBot,
+    /// Send a key to the bot.
+    BotKey(gate::MenuKey),
+    /// Tell the bot that a mark was reached, or cleared.
+    BotMark(String),
+    /// Append to the audit chain.
+    Audit(AuditEvent),
+    /// Show this.
+    Timeline(Entry),
+    /// Answer a request of the interface.
+    Api(Ticket, ApiReply),
+    /// Nothing is left to do.
+    Done(EndReason),
+}
+
+/// How far a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Before the answer.
+    SettingUp,
+    /// Answered; the ACK is awaited.
+    Answered,
+    /// The notices are being played.
+    Opening,
+    /// An agent talks.
+    Talking,
+    /// The last words are being played.
+    Closing,
+    /// Hung up; records are being written.
+    Recording,
+    /// All is done.
+    Done,
+}
+
+/// Who talks, and what only they need.
+enum Agent {
+    Collector(Box<Scripted>),
+    Stream(Stream),
+}
+
+/// The control of one call.
+///
+/// After every `handle_*` the driver drains [`Call::poll_output`] to `None` and sleeps until [`Call::poll_timeout`].
+/// After [`Output::Done`] nothing more comes.
+pub struct Call {
+    settings: Arc<Settings>,
+    invitation: Invitation,
+    began: Instant,
+    began_at: Timestamp,
+    now: Instant,
+    phase: Phase,
+    set_up: SetUp,
+    matter: Matter,
+    guard: Guard,
+    agent: Agent,
+    mouth: Mouth,
+    payment: Option<Payment>,
+    facts: Facts,
+    ending: Option<EndReason>,
+    deadline: Option<Instant>,
+    tickets: u64,
+    timeline: Timeline,
+    outputs: VecDeque<Output>,
+}
+
+impl Call {
+    /// A call whose INVITE has just arrived. `began_at` is the same moment on the wall.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>, invitation: Invitation, began: Instant, began_at: Timestamp) -> Self {
+        let agent = match invitation.agent {
+            AgentKind::Collector => Agent::Collector(Box::new(Scripted::new(invitation.seed))),
+            AgentKind::Stream => Agent::Stream(Stream::default()),
+        };
+        let mut call = Self {
+            settings,
+            invitation,
+            began,
+            began_at,
+            now: began,
+            phase: Phase::SettingUp,
+            set_up: SetUp::default(),
+            matter: Matter::default(),
+            guard: Guard::new(),
+            agent,
+            mouth: Mouth::default(),
+            payment: None,
+            facts: Facts::default(),
+            ending: None,
+            deadline: Some(began + SET_UP_DEADLINE),
+            tickets: 0,
+            timeline: Timeline::new(began),
+            outputs: VecDeque::new(),
+        };
+        call.begin();
+        call
+    }
+
+    /// The call's name.
+    #[must_use]
+    pub fn id(&self) -> CallId {
+        self.invitation.id
+    }
+
+    /// The trunk it came from.
+    #[must_use]
+    pub fn trunk(&self) -> &str {
+        &self.invitation.trunk
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// Takes what the signalling says.
+    pub fn handle_signal(&mut self, now: Instant, signal: Signal) {
+        self.now = now;
+        match signal {
+            Signal::Acknowledged => self.acknowledged(),
+            Signal::HungUp => self.lost(EndReason::CallerHungUp),
+            Signal::Cancelled => self.lost(EndReason::Cancelled),
+            Signal::NotAcknowledged => self.lost(EndReason::AckTimeout),
+        }
+    }
+
+    /// Takes what the media leg says.
+    pub fn handle_leg(&mut self, now: Instant, output: LegOutput) {
+        self.now = now;
+        match output {
+            LegOutput::PromptStarted { id } => self.started(id),
+            LegOutput::PromptFinished(delivery) => self.finished(&delivery),
+            LegOutput::PromptInterrupted { id, played, total } => self.interrupted(id, played, total),
+            LegOutput::Mark { name, cleared } => self.marked(name, cleared),
+            LegOutput::Speech(edge) => self.speech(edge),
+            LegOutput::MenuKey(key) => self.key(key),
+            LegOutput::Collected(collected) => self.collected(collected),
+            LegOutput::CapturePrompt(prompt) => self.capture_prompt(prompt),
+            LegOutput::Capture(event) => self.capture_event(event),
+            LegOutput::Control(failure) => self.control_failed(failure),
+            LegOutput::Suppressed(suppressed) => self.suppressed(suppressed),
+            LegOutput::MediaTimeout => self.close(EndReason::MediaTimeout, Vec::new()),
+            LegOutput::SourceLocked(source) => self.note("media.source_locked", source.label()),
+        }
+    }
+
+    /// Takes the answer to a request.
+    pub fn handle_reply(&mut self, now: Instant, ticket: Ticket, reply: Reply) {
+        self.now = now;
+        match reply {
+            Reply::Prepared => self.prepared(),
+            Reply::Account(found) => self.looked_up(ticket, found),
+            Reply::Prompts(prompts) => self.rendered(ticket, prompts),
+            Reply::Stored => self.stored(ticket),
+            Reply::PaymentOpened(payment) => self.payment_opened(payment),
+            Reply::CaptureOpened(socket) => self.capture_opened(socket),
+            Reply::Connected => self.note("capture.connected", ""),
+            Reply::Resolved(state, card) => self.resolved(state, card),
+            Reply::Failed(failure) => self.failed(ticket, failure),
+        }
+    }
+
+    /// Takes what was recognised; `None` where nothing was, or not in time.
+    pub fn handle_heard(&mut self, now: Instant, heard: Option<String>, took: Duration) {
+        self.now = now;
+        self.heard(heard, took);
+    }
+
+    /// Takes what the bot's stream says.
+    pub fn handle_bot(&mut self, now: Instant, event: BotEvent) {
+        self.now = now;
+        self.bot(event);
+    }
+
+    /// Takes a request of the interface. Its answer is an [`Output::Api`] with the ticket.
+    pub fn handle_api(&mut self, now: Instant, ticket: Ticket, request: ApiRequest) {
+        self.now = now;
+        self.api(ticket, request);
+    }
+
+    /// Ends the call, with the gateway's good-bye where there is time for one.
+    pub fn end(&mut self, now: Instant, reason: EndReason) {
+        self.now = now;
+        self.close(reason, vec![Phrase::Goodbye]);
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Call::handle_timeout`] at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let longest = (self.phase != Phase::Done).then(|| self.began + self.settings.longest);
+        [self.deadline, longest, self.agent_timeout()].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.deadline = None;
+            self.overdue();
+        }
+        if now >= self.began + self.settings.longest && matches!(self.phase, Phase::Opening | Phase::Talking) {
+            self.close(EndReason::LongestCall, vec![Phrase::Goodbye]);
+        }
+        self.agent_due();
+    }
+
+    fn overdue(&mut self) {
+        match self.phase {
+            Phase::SettingUp => self.refuse(EndReason::SetUpFailed),
+            Phase::Closing => self.hang_up(),
+            Phase::Recording => self.records_overdue(),
+            Phase::Answered | Phase::Opening | Phase::Talking | Phase::Done => {}
+        }
+    }
+
+    fn agent_timeout(&self) -> Option<Instant> {
+        match &self.agent {
+            Agent::Collector(scripted) => scripted.poll_timeout(),
+            Agent::Stream(stream) => stream.poll_timeout(),
+        }
+    }
+
+    fn ask(&mut self, request: Request) -> Ticket {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.outputs.push_back(Output::Request(ticket, request));
+        ticket
+    }
+
+    fn say(&mut self, purpose: Purpose, phrases: Vec<Phrase>) {
+        let ticket = self.ask(Request::Prompts(phrases.clone()));
+        self.mouth.say(ticket, purpose, phrases);
+    }
+
+    fn play(&mut self, segments: Vec<Segment>) {
+        for segment in segments {
+            self.outputs.push_back(Output::Leg(LegCommand::Play(segment)));
+        }
+    }
+
+    fn note(&mut self, kind: &'static str, detail: impl Into<String>) {
+        self.note_taking(kind, detail, None);
+    }
+
+    fn note_taking(&mut self, kind: &'static str, detail: impl Into<String>, took: Option<Duration>) {
+        let entry = self.timeline.note(self.now, kind, detail, took);
+        self.outputs.push_back(Output::Timeline(entry));
+    }
+
+    fn audit(&mut self, kind: &'static str, details: serde_json::Value) {
+        self.outputs.push_back(Output::Audit(AuditEvent { kind, details }));
+    }
+
+    /// The time of day now, by the moment the call began.
+    fn wall(&self) -> Timestamp {
+        let elapsed = self.now.saturating_duration_since(self.began);
+        let elapsed = jiff::SignedDuration::try_from(elapsed).unwrap_or_default();
+        self.began_at.checked_add(elapsed).unwrap_or(self.began_at)
+    }
+
+    /// Today's date where the business is.
+    fn today(&self) -> jiff::civil::Date {
+        self.wall().to_zoned(self.settings.time_zone.clone()).date()
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Closing | Phase::Recording | Phase::Done)
+    }
+}

@@ -1,0 +1,197 @@
+//! What a bot, or an operator, asks of the call by the authenticated interface. The guard answers them as it answers the
+//! collector.
+
+use dialogue::{Answer, Claim, Digits, Disposition, OfferAnswer, Phrase, Plan, Wanted, What};
+use jiff::civil::Date;
+use rules::{
+    arrangement::{Ask, Wish},
+    money::Money,
+};
+use serde_json::json;
+
+use super::{Agent, Call, Output, Phase};
+use crate::{
+    EndReason,
+    api::{
+        ApiReply, ApiRequest, CaptureReply, Disposition as Reported, Factor, FactsReply, Missing, OfferAsk, OfferReply,
+        OutcomeReport, Payment, VerifyResult,
+    },
+    port::Ticket,
+};
+
+impl Call {
+    pub(super) fn api(&mut self, ticket: Ticket, request: ApiRequest) {
+        let reply = self.answer_api(request).unwrap_or_else(ApiReply::Refused);
+        self.outputs.push_back(Output::Api(ticket, reply));
+    }
+
+    fn answer_api(&mut self, request: ApiRequest) -> Result<ApiReply, Missing> {
+        match request {
+            ApiRequest::Verify { factor, value } => self.api_verify(factor, value.reveal()),
+            ApiRequest::Facts => self.api_facts(),
+            ApiRequest::Offer(ask) => self.api_offer(&ask),
+            ApiRequest::Outcome(report) => self.api_outcome(&report),
+            ApiRequest::StartCapture { amount_minor } => self.api_capture(amount_minor),
+            ApiRequest::CaptureState => Ok(ApiReply::Capture(self.capture_state())),
+            ApiRequest::CancelCapture => {
+                if !self.is_capturing() {
+                    return Err(Missing::Capture);
+                }
+                self.cancel_capture();
+                Ok(ApiReply::Capture(self.capture_state()))
+            }
+            ApiRequest::Timeline => Ok(ApiReply::Timeline(json!(self.timeline.entries()))),
+            ApiRequest::HangUp => {
+                self.close(EndReason::Requested, vec![Phrase::Goodbye]);
+                Ok(ApiReply::Done)
+            }
+        }
+    }
+
+    fn capture_state(&self) -> CaptureReply {
+        self.payment.as_ref().map_or(CaptureReply::None, super::Payment::state)
+    }
+
+    fn permitted(&self, what: What) -> Result<(), Missing> {
+        self.guard.permits(what).map_err(|missing| match missing {
+            dialogue::Missing::Opening | dialogue::Missing::RecordingNotice | dialogue::Missing::AiNotice => {
+                Missing::Opening
+            }
+            dialogue::Missing::Verification => Missing::Verification,
+            dialogue::Missing::MiniMiranda => Missing::Disclosure,
+            dialogue::Missing::Stopped => Missing::Stopped,
+        })
+    }
+
+    fn api_verify(&mut self, factor: Factor, value: &str) -> Result<ApiReply, Missing> {
+        self.permitted(What::AgentSpeech)?;
+        if self.matter.account().is_none() {
+            return Err(Missing::Account);
+        }
+        let claim = claim(factor, value).ok_or(Missing::Sense)?;
+        let was_verified = self.guard.is_verified();
+        let result = match claim {
+            Some(claim) => match self.verify(&claim) {
+                Answer::Match => VerifyResult::Match,
+                Answer::NoMatch => VerifyResult::NoMatch,
+                Answer::Locked => VerifyResult::Locked,
+            },
+            None => VerifyResult::NoMatch,
+        };
+        if self.guard.is_verified() && !was_verified {
+            self.disclose();
+        }
+        let (verified, tries_left) = (self.guard.is_verified(), self.matter.tries_left());
+        Ok(ApiReply::Verified { result, verified, tries_left })
+    }
+
+    fn api_facts(&self) -> Result<ApiReply, Missing> {
+        self.permitted(What::DebtFacts)?;
+        let (facts, account) = self.matter.facts().zip(self.matter.account()).ok_or(Missing::Account)?;
+        Ok(ApiReply::Facts(FactsReply {
+            creditor: facts.creditor,
+            balance_minor: facts.balance.minor(),
+            currency: facts.balance.currency().code().to_owned(),
+            reference_ending: account.reference.last_four().to_owned(),
+        }))
+    }
+
+    fn api_offer(&mut self, ask: &OfferAsk) -> Result<ApiReply, Missing> {
+        self.permitted(What::Negotiation)?;
+        let currency = self.matter.account().ok_or(Missing::Account)?.balance.currency();
+        let wanted = wanted(ask, |minor| Money::new(minor, currency)).ok_or(Missing::Sense)?;
+        let answer = self.matter.negotiation().ok_or(Missing::Account)?.ask(wanted);
+        self.note("offer", format!("{answer:?}"));
+        let (plan, as_asked) = match answer {
+            OfferAnswer::AsAsked(plan) => (plan, true),
+            OfferAnswer::Closest(plan) => (plan, false),
+            OfferAnswer::Refer => return Err(Missing::Offer),
+        };
+        let Agent::Stream(stream) = &mut self.agent else { return Err(Missing::Offer) };
+        let name = stream.offered(plan);
+        Ok(ApiReply::Offer(self.offer_reply(name, as_asked, &plan)))
+    }
+
+    fn offer_reply(&self, offer: String, as_asked: bool, plan: &Plan) -> OfferReply {
+        let payments = plan.offer.schedule(&self.settings.calendar);
+        OfferReply {
+            offer,
+            as_asked,
+            currency: plan.offer.total.currency().code().to_owned(),
+            payments: payments
+                .iter()
+                .map(|payment| Payment { due: payment.due.to_string(), amount_minor: payment.amount.minor() })
+                .collect(),
+        }
+    }
+
+    fn api_outcome(&mut self, report: &OutcomeReport) -> Result<ApiReply, Missing> {
+        self.permitted(What::AgentSpeech)?;
+        self.facts.disposition = Some(disposition(report.disposition));
+        if let Some(offer) = &report.accepted_offer {
+            self.permitted(What::Negotiation)?;
+            let Agent::Stream(stream) = &self.agent else { return Err(Missing::Offer) };
+            let plan = stream.offer(offer).ok_or(Missing::Offer)?;
+            self.matter.read_back_played(&plan);
+            self.save_arrangement(&plan).ok_or(Missing::Offer)?;
+        }
+        Ok(ApiReply::Done)
+    }
+
+    fn api_capture(&mut self, amount_minor: i64) -> Result<ApiReply, Missing> {
+        self.permitted(What::Capture)?;
+        let balance = self.matter.account().ok_or(Missing::Account)?.balance;
+        if self.is_capturing() || self.phase != Phase::Talking {
+            return Err(Missing::Capture);
+        }
+        if amount_minor < 1 || amount_minor > balance.minor() {
+            return Err(Missing::Sense);
+        }
+        self.start_capture(Money::new(amount_minor, balance.currency()));
+        Ok(ApiReply::Capture(self.capture_state()))
+    }
+}
+
+/// The claim of a factor: `Some(None)` where the caller denies to be the person, `None` where the value makes no sense.
+fn claim(factor: Factor, value: &str) -> Option<Option<Claim>> {
+    match factor {
+        Factor::Name => match value {
+            "yes" => Some(Some(Claim::Name)),
+            "no" => Some(None),
+            _ => None,
+        },
+        Factor::DateOfBirth => value.parse::<Date>().ok().map(|date| Some(Claim::DateOfBirth(date))),
+        Factor::PostalCode => Digits::parse(value).map(|digits| Some(Claim::PostalCode(digits))),
+        Factor::ReferenceEnding => Digits::parse(value).map(|digits| Some(Claim::LastFour(digits))),
+    }
+}
+
+/// What an ask means; `None` where it names nothing sensible.
+fn wanted(ask: &OfferAsk, money: impl Fn(i64) -> Money) -> Option<Wanted> {
+    let first = match &ask.first_payment {
+        Some(text) => Some(text.parse::<Date>().ok()?),
+        None => None,
+    };
+    let wish = match (ask.amount_minor, ask.instalments, ask.instalment_minor) {
+        (None, None, None) if first.is_none() => return Some(Wanted::MoreTime),
+        (None, None, Some(minor)) if minor > 0 => Wish::Amount(money(minor)),
+        (None, Some(count), None) => Wish::Instalments(u16::try_from(count).ok().filter(|count| *count > 0)?),
+        (Some(_), None, None) | (None, None, None) => Wish::Instalments(1),
+        (Some(_) | None, Some(_) | None, Some(_) | None) => return None,
+    };
+    Some(Wanted::Terms(Ask { wish, frequency: None, first }))
+}
+
+fn disposition(reported: Reported) -> Disposition {
+    match reported {
+        Reported::Arranged => Disposition::Arranged,
+        Reported::Paid => Disposition::PaidInFull,
+        Reported::NoAgreement => Disposition::NoAgreement,
+        Reported::CallBack => Disposition::BadTime,
+        Reported::Disputed => Disposition::Dispute,
+        Reported::CeaseContact => Disposition::Cease,
+        Reported::Represented => Disposition::Attorney,
+        Reported::WrongParty => Disposition::WrongNumber,
+        Reported::Transferred => Disposition::PersonRequested,
+    }
+}

@@ -1,0 +1,148 @@
+//! The matter of a call: whose account it is about, whether that person is at the telephone, and what may be agreed.
+
+use std::time::{Duration, Instant};
+
+use book::{Account, Found, LookUp, Strategy};
+use dialogue::{
+    Answer, Claim, Expected, Facts, Identity, Negotiation, PersonName, Plan, Verification,
+};
+use jiff::civil::Date;
+use rules::{calendar::Calendar, contact};
+
+use crate::port::Ticket;
+
+/// What is known of the matter.
+#[derive(Default)]
+pub(super) struct Matter {
+    pending: Option<(Ticket, Instant)>,
+    settled: bool,
+    by_reference: bool,
+    file: Option<File>,
+}
+
+/// An account that was found.
+struct File {
+    account: Account,
+    strategy: Strategy,
+    verification: Verification,
+    negotiation: Negotiation,
+    today: Date,
+}
+
+impl Matter {
+    /// A look-up is under way.
+    pub(super) fn expect(&mut self, ticket: Ticket, now: Instant) {
+        self.pending = Some((ticket, now));
+        self.settled = false;
+    }
+
+    /// The look-up under way is by a reference that the caller gave, which then proves nothing more.
+    pub(super) fn by_reference(&mut self) {
+        self.by_reference = true;
+    }
+
+    pub(super) fn awaits(&self, ticket: Ticket) -> bool {
+        self.pending.is_some_and(|(pending, _)| pending == ticket)
+    }
+
+    pub(super) fn took(&self, ticket: Ticket, now: Instant) -> Option<Duration> {
+        let (pending, began) = self.pending?;
+        (pending == ticket).then(|| now.saturating_duration_since(began))
+    }
+
+    /// The look-up is over.
+    pub(super) fn settle(
+        &mut self,
+        ticket: Ticket,
+        found: LookUp,
+        today: Date,
+        calendar: &Calendar,
+    ) {
+        if !self.awaits(ticket) {
+            return;
+        }
+        self.pending = None;
+        self.settled = true;
+        let by_reference = self.by_reference;
+        self.file = match found {
+            LookUp::Found(found) => Some(File::open(*found, by_reference, today, calendar)),
+            LookUp::Nothing | LookUp::Several => None,
+        };
+    }
+
+    /// Who was found, once the look-up is over.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        if !self.settled {
+            return None;
+        }
+        Some(self.file.as_ref().map_or(Identity::Unknown, File::identity))
+    }
+
+    /// Judges a claim; `None` where there is no account.
+    pub(super) fn claim(&mut self, claim: &Claim) -> Option<Answer> {
+        Some(self.file.as_mut()?.verification.claim(claim))
+    }
+
+    /// Whether the right party is verified.
+    pub(super) fn is_verified(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.verification.is_verified())
+    }
+
+    /// Whether verification is locked.
+    pub(super) fn is_locked(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.verification.is_locked())
+    }
+
+    /// Tries left.
+    pub(super) fn tries_left(&self) -> u8 {
+        self.file.as_ref().map_or(0, |file| file.verification.tries_left())
+    }
+
+    /// What may be told, once the guard permits it.
+    pub(super) fn facts(&self) -> Option<Facts> {
+        let file = self.file.as_ref()?;
+        Some(Facts { creditor: file.account.creditor.clone(), balance: file.account.balance, today: file.today })
+    }
+
+    /// The negotiation, once the guard permits it.
+    pub(super) fn negotiation(&mut self) -> Option<&mut Negotiation> {
+        self.file.as_mut().map(|file| &mut file.negotiation)
+    }
+
+    pub(super) fn read_back_played(&mut self, plan: &Plan) {
+        if let Some(file) = self.file.as_mut() {
+            file.negotiation.read_back_played(plan);
+        }
+    }
+
+    /// The account, for records.
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.file.as_ref().map(|file| &file.account)
+    }
+
+    /// The strategy, for records.
+    pub(super) fn strategy(&self) -> Option<&Strategy> {
+        self.file.as_ref().map(|file| &file.strategy)
+    }
+}
+
+impl File {
+    fn open(found: Found, by_reference: bool, today: Date, calendar: &Calendar) -> Self {
+        let Found { account, strategy } = found;
+        let reference = (!by_reference).then_some(account.reference.as_str());
+        let expected = Expected::new(Some(account.date_of_birth), Some(&account.postal_code), reference);
+        let negotiation = Negotiation::new(account.balance, strategy.bounds.clone(), today, calendar.clone());
+        Self { verification: Verification::new(expected), negotiation, account, strategy, today }
+    }
+
+    fn identity(&self) -> Identity {
+        if !contact::decide(&self.account.flags).is_permitted() {
+            return Identity::Barred;
+        }
+        let name = &self.account.name;
+        Identity::Found {
+            person: PersonName::new(&format!("{} {}", name.given, name.family)),
+            factors: self.verification.factors(),
+        }
+    }
+}

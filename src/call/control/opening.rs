@@ -1,0 +1,239 @@
+//! From the INVITE to the moment an agent may talk.
+
+use std::sync::Arc;
+
+use audio::SegmentId;
+use book::{LookUp, LookupKey};
+use dialogue::{Phrase, What};
+use serde_json::json;
+
+use super::{Agent, Call, Output, Phase, SinkKind};
+use crate::{
+    EndReason,
+    leg::{Delivery, LegCommand},
+    mouth::{Finished, Purpose},
+    port::{Failure, Prompt, Request, Ticket},
+};
+
+/// What an answer waits for.
+#[derive(Default)]
+pub(super) struct SetUp {
+    prepared: bool,
+    notices: Option<(Ticket, Vec<Phrase>)>,
+    rendered: Option<Vec<Arc<Prompt>>>,
+}
+
+impl Call {
+    pub(super) fn begin(&mut self) {
+        self.note("invited", self.invitation.trunk.clone());
+        self.outputs.push_back(Output::Ring);
+        self.ask(Request::Prepare);
+        let notices = Phrase::notices(&self.settings.business).to_vec();
+        let ticket = self.ask(Request::Prompts(notices.clone()));
+        self.set_up.notices = Some((ticket, notices));
+        if let Some(number) = self.invitation.caller.clone() {
+            let ticket = self.ask(Request::LookUp(LookupKey::Number(number)));
+            self.matter.expect(ticket, self.now);
+        }
+    }
+
+    pub(super) fn prepared(&mut self) {
+        if self.phase != Phase::SettingUp {
+            return;
+        }
+        self.set_up.prepared = true;
+        self.answer_if_ready();
+    }
+
+    pub(super) fn rendered(&mut self, ticket: Ticket, prompts: Vec<Arc<Prompt>>) {
+        if self.set_up.notices.as_ref().is_some_and(|(notices, _)| *notices == ticket) {
+            self.set_up.rendered = Some(prompts);
+            self.answer_if_ready();
+            return;
+        }
+        let segments = self.mouth.rendered(ticket, prompts);
+        self.play(segments);
+    }
+
+    fn answer_if_ready(&mut self) {
+        if self.phase != Phase::SettingUp || !self.set_up.prepared || self.set_up.rendered.is_none() {
+            return;
+        }
+        self.phase = Phase::Answered;
+        self.deadline = None;
+        self.facts.answered_at = Some(self.wall());
+        let took = self.now.saturating_duration_since(self.began);
+        self.note_taking("answered", "", Some(took));
+        self.audit("call.answered", json!({ "trunk": self.invitation.trunk }));
+        self.outputs.push_back(Output::Answer);
+    }
+
+    pub(super) fn acknowledged(&mut self) {
+        if self.phase != Phase::Answered {
+            return;
+        }
+        let (Some((ticket, phrases)), Some(prompts)) = (self.set_up.notices.take(), self.set_up.rendered.take()) else {
+            return;
+        };
+        self.phase = Phase::Opening;
+        self.note("acknowledged", "");
+        self.mouth.say(ticket, Purpose::Opening, phrases);
+        let segments = self.mouth.rendered(ticket, prompts);
+        self.play(segments);
+    }
+
+    pub(super) fn started(&mut self, id: SegmentId) {
+        if let Some(name) = self.mouth.name(id) {
+            self.note("prompt.started", name);
+        }
+    }
+
+    /// A segment was sent to its last sample: the only thing that counts as said.
+    pub(super) fn finished(&mut self, delivery: &Delivery) {
+        let Some(finished) = self.mouth.over(delivery.id) else { return };
+        self.note("prompt.finished", finished.prompt.name);
+        if let Some(disclosure) = finished.phrase.disclosure() {
+            self.guard.played(disclosure);
+            self.facts.disclosed(disclosure, self.wall());
+            self.prove("disclosure.delivered", &finished, delivery.samples, Some(delivery));
+        }
+        if let Phrase::ReadBackPlan(plan) = &finished.phrase {
+            self.matter.read_back_played(plan);
+        }
+        self.said(&finished);
+    }
+
+    /// A segment was cut: it does not count as said.
+    pub(super) fn interrupted(&mut self, id: SegmentId, played: u64, total: u64) {
+        let Some(finished) = self.mouth.over(id) else { return };
+        self.note("prompt.interrupted", format!("{} {played}/{total} samples", finished.prompt.name));
+        if finished.phrase.is_disclosure() {
+            self.prove("disclosure.partial", &finished, played, None);
+        }
+        self.said(&finished);
+    }
+
+    fn prove(&mut self, kind: &'static str, finished: &Finished, samples: u64, delivery: Option<&Delivery>) {
+        let prompt = &finished.prompt;
+        let rtp = delivery.map(|delivery| {
+            json!({
+                "ssrc": delivery.ssrc,
+                "first_sequence": delivery.first_sequence,
+                "last_sequence": delivery.last_sequence,
+                "first_timestamp": delivery.first_timestamp,
+                "last_timestamp": delivery.last_timestamp,
+            })
+        });
+        self.audit(
+            kind,
+            json!({
+                "prompt": prompt.name,
+                "text_sha256": prompt.text_hash,
+                "pcm_sha256": prompt.pcm_hash,
+                "samples_sent": samples,
+                "samples_total": prompt.samples.len(),
+                "rtp": rtp,
+            }),
+        );
+    }
+
+    fn said(&mut self, finished: &Finished) {
+        match finished.purpose {
+            Purpose::Opening if finished.last => self.opened(),
+            Purpose::Disclosure if finished.last => self.disclosed(),
+            Purpose::Collector if finished.last => self.collector_said(),
+            Purpose::Opening | Purpose::Disclosure | Purpose::Collector | Purpose::Capture(_) | Purpose::Farewell => {}
+        }
+        if self.phase == Phase::Closing && self.mouth.is_quiet() {
+            self.hang_up();
+        }
+    }
+
+    /// The notices are over. Only now does caller audio go anywhere.
+    fn opened(&mut self) {
+        if self.phase != Phase::Opening {
+            return;
+        }
+        if let Err(missing) = self.guard.permits(What::CallerAudio) {
+            self.note("guard.blocked", missing.code());
+            return self.close(EndReason::AgentFailed, vec![Phrase::Apology]);
+        }
+        self.phase = Phase::Talking;
+        self.note("opened", "caller audio flows from here");
+        if self.settings.recording {
+            self.facts.recorded = true;
+            self.outputs.push_back(Output::Attach(SinkKind::Recorder));
+        }
+        match self.agent {
+            Agent::Collector(_) => {
+                self.outputs.push_back(Output::Attach(SinkKind::Agent));
+                self.collector_event(dialogue::Event::Opened);
+            }
+            Agent::Stream(_) => self.connect_bot(),
+        }
+    }
+
+    /// Says the Mini-Miranda; the agent is mute until it is over.
+    pub(super) fn disclose(&mut self) {
+        self.outputs.push_back(Output::Leg(LegCommand::MuteAgent(true)));
+        self.say(Purpose::Disclosure, vec![Phrase::MiniMiranda]);
+    }
+
+    fn disclosed(&mut self) {
+        self.outputs.push_back(Output::Leg(LegCommand::MuteAgent(false)));
+        match self.agent {
+            Agent::Collector(_) => self.collector_event(dialogue::Event::Disclosed),
+            Agent::Stream(_) => self.note("disclosed", ""),
+        }
+    }
+
+    pub(super) fn looked_up(&mut self, ticket: Ticket, found: LookUp) {
+        let took = self.matter.took(ticket, self.now);
+        let result = match found {
+            LookUp::Found(_) => "found",
+            LookUp::Nothing => "not found",
+            LookUp::Several => "several",
+        };
+        self.note_taking("account.looked_up", result, took);
+        self.matter.settle(ticket, found, self.today(), &self.settings.calendar);
+        self.identified();
+    }
+
+    pub(super) fn failed(&mut self, ticket: Ticket, failure: Failure) {
+        self.note("request.failed", format!("{failure:?}"));
+        if self.phase == Phase::SettingUp && !self.matter.awaits(ticket) {
+            let reason =
+                if failure == Failure::NotDurable { EndReason::NotDurable } else { EndReason::SetUpFailed };
+            return self.refuse(reason);
+        }
+        if self.matter.awaits(ticket) {
+            self.matter.settle(ticket, LookUp::Nothing, self.today(), &self.settings.calendar);
+            return self.identified();
+        }
+        if let Some(purpose) = self.mouth.failed(ticket) {
+            return self.unspoken(purpose);
+        }
+        if self.record_failed(ticket) || self.payment_request_failed(failure) {
+            return;
+        }
+        self.note("request.unclaimed", "");
+    }
+
+    /// A line could not be rendered.
+    fn unspoken(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::Farewell => self.hang_up(),
+            Purpose::Opening | Purpose::Disclosure | Purpose::Collector => {
+                self.close(EndReason::AgentFailed, vec![Phrase::Apology]);
+            }
+            Purpose::Capture(_) => self.cancel_capture(),
+        }
+    }
+
+    pub(super) fn refuse(&mut self, reason: EndReason) {
+        self.note("refused", reason.label());
+        self.ending = Some(reason);
+        self.outputs.push_back(Output::Refuse);
+        self.finish();
+    }
+}

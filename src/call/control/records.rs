@@ -1,0 +1,306 @@
+//! What a call writes into the account book.
+
+use std::collections::BTreeSet;
+
+use book::{
+    AccountUpdate, ComplianceRecord, ContactAttempt, ExternalId, PaymentArrangement, PaymentTransaction, Record,
+    record::{
+        ArrangementKind, ArrangementStatus, AttemptStatus, Card, DebtorRequest, Delivery, Disclosure, DisclosureKind,
+        Disposition as BookDisposition, Outcome, PaymentMethod, PaymentStatus, RecordingConsent,
+    },
+};
+use dialogue::{Disposition, Interruption, Plan};
+use jiff::Timestamp;
+use rules::{
+    contact::{self, Flag},
+    money::Money,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Agent, Call, Output, capture::Settled};
+use crate::{
+    EndReason,
+    port::{Request, Ticket},
+};
+
+/// What happened that records will tell.
+#[derive(Default)]
+pub(super) struct Facts {
+    pub(super) answered_at: Option<Timestamp>,
+    pub(super) verified_at: Option<Timestamp>,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) disposition: Option<Disposition>,
+    pub(super) recorded: bool,
+    pub(super) written: bool,
+    /// Records that are not yet durable.
+    pub(super) pending: BTreeSet<Ticket>,
+    disclosed: Vec<(dialogue::Disclosure, Timestamp)>,
+    requests: BTreeSet<DebtorRequest>,
+    arrangements: u16,
+    updates: u16,
+}
+
+impl Facts {
+    /// A disclosure was proven played.
+    pub(super) fn disclosed(&mut self, disclosure: dialogue::Disclosure, at: Timestamp) {
+        self.disclosed.push((disclosure, at));
+    }
+
+    fn disclosures(&self) -> Vec<Disclosure> {
+        use dialogue::Disclosure as Said;
+        let kinds = [
+            (DisclosureKind::Opening, Said::Opening),
+            (DisclosureKind::AutomatedAssistant, Said::AiNotice),
+            (DisclosureKind::Recording, Said::RecordingNotice),
+            (DisclosureKind::MiniMiranda, Said::MiniMiranda),
+            (DisclosureKind::DisputeRights, Said::MiniMiranda),
+        ];
+        kinds
+            .into_iter()
+            .map(|(kind, said)| {
+                let at = self.disclosed.iter().find(|(disclosure, _)| *disclosure == said).map(|(_, at)| *at);
+                let delivery = if at.is_some() { Delivery::Delivered } else { Delivery::NotPlayed };
+                Disclosure { kind, delivery, at, proof: None }
+            })
+            .collect()
+    }
+}
+
+impl Call {
+    fn uuid(&self) -> Uuid {
+        self.invitation.id.uuid()
+    }
+
+    fn record(&mut self, record: impl Into<Record>) -> Ticket {
+        let record = record.into();
+        self.note("record.written", record.kind().name());
+        self.audit("record.written", json!({ "kind": record.kind().name(), "external_id": record.external_id() }));
+        let ticket = self.ask(Request::Record(Box::new(record)));
+        self.facts.pending.insert(ticket);
+        ticket
+    }
+
+    /// Something became durable.
+    pub(super) fn stored(&mut self, ticket: Ticket) {
+        if self.facts.pending.remove(&ticket) {
+            self.arrangement_settled(ticket, true);
+            return self.finish_if_recorded();
+        }
+        self.payment_stored();
+    }
+
+    /// A record could not be made durable in time: whether `ticket` was one.
+    pub(super) fn record_failed(&mut self, ticket: Ticket) -> bool {
+        if !self.facts.pending.remove(&ticket) {
+            return false;
+        }
+        self.audit("control.record_not_durable", json!({}));
+        self.arrangement_settled(ticket, false);
+        self.finish_if_recorded();
+        true
+    }
+
+    /// Saves a plan that was offered, read back and agreed to; `None` where it was not.
+    pub(super) fn save_arrangement(&mut self, plan: &Plan) -> Option<Ticket> {
+        let calendar = self.settings.calendar.clone();
+        let agreed = self.matter.negotiation()?.agree(plan).ok()?;
+        let (account, strategy) = (self.matter.account()?, self.matter.strategy()?);
+        let offer = agreed.plan().offer;
+        let number = self.facts.arrangements + 1;
+        let record = PaymentArrangement {
+            external_id: ExternalId::arrangement(self.uuid(), number),
+            call: self.uuid(),
+            attempt: ExternalId::attempt(self.uuid()),
+            account: account.id.clone(),
+            strategy: strategy.id.clone(),
+            kind: if offer.instalments > 1 { ArrangementKind::Installments } else { ArrangementKind::Promise },
+            status: ArrangementStatus::Active,
+            total: offer.total,
+            instalments: offer.schedule(&calendar),
+            frequency: offer.frequency,
+            balance_at_creation: account.balance,
+            read_back_confirmed: true,
+            agreed_at: self.wall(),
+        };
+        self.facts.arrangements = number;
+        self.note("arrangement.agreed", format!("{} instalments", offer.instalments));
+        Some(self.record(record))
+    }
+
+    pub(super) fn record_payment(&mut self, payment: Uuid, amount: Money, settled: &Settled) {
+        let Some(account) = self.matter.account().map(|account| account.id.clone()) else { return };
+        let (status, failure, card) = match settled {
+            Settled::Approved(card) => (PaymentStatus::Succeeded, None, Some(card)),
+            Settled::Unknown => (PaymentStatus::Pending, None, None),
+            Settled::Declined | Settled::Failed(_) | Settled::Cancelled => {
+                (PaymentStatus::Failed, Some(settled.label().to_owned()), None)
+            }
+        };
+        let arrangements = self.facts.arrangements;
+        let record = PaymentTransaction {
+            external_id: ExternalId::payment(payment),
+            payment,
+            call: self.uuid(),
+            attempt: ExternalId::attempt(self.uuid()),
+            account,
+            arrangement: (arrangements > 0).then(|| ExternalId::arrangement(self.uuid(), arrangements)),
+            amount,
+            method: PaymentMethod::CardKeyed,
+            status,
+            failure,
+            card: card.and_then(|card| Card::new(card.brand.name(), card.last_four.as_str()).ok()),
+            token: card.map(|card| card.token.as_str().to_owned()),
+            processed_at: Some(self.wall()),
+        };
+        self.record(record);
+    }
+
+    /// The caller said something that ends the collection: the guard shuts, and the account learns of it.
+    pub(super) fn note_interruption(&mut self, interruption: Interruption) {
+        self.guard.stop();
+        self.note("interruption", format!("{interruption:?}"));
+        self.audit("interruption", json!({ "kind": format!("{interruption:?}") }));
+        if let Some(request) = request_of(interruption) {
+            self.facts.requests.insert(request);
+        }
+        let (Some(flag), Some(account)) = (flag_of(interruption), self.matter.account().map(|account| account.id.clone()))
+        else {
+            return;
+        };
+        self.facts.updates += 1;
+        let update = AccountUpdate {
+            external_id: ExternalId::update(self.uuid(), self.facts.updates),
+            call: self.uuid(),
+            account,
+            set: BTreeSet::from([flag]),
+            at: self.wall(),
+        };
+        self.record(update);
+    }
+
+    /// The contact attempt and the compliance record of the call.
+    pub(super) fn record_call(&mut self) {
+        let agent = match self.agent {
+            Agent::Collector(_) => "collector",
+            Agent::Stream(_) => "twilio-stream",
+        };
+        let mut attempt = ContactAttempt::inbound(self.uuid(), &self.invitation.trunk, self.began_at, agent);
+        let account = self.matter.account();
+        attempt.account = account.map(|account| account.id.clone());
+        attempt.status = AttemptStatus::Completed;
+        attempt.answered_at = self.facts.answered_at;
+        attempt.ended_at = self.facts.ended_at;
+        attempt.identity_verified = self.facts.verified_at.is_some();
+        attempt.outcome = self.outcome_reached();
+        attempt.disposition = book_disposition(self.disposition());
+        attempt.recording_consent = self.consent();
+        attempt.recording = self.facts.recorded.then(|| format!("{}.wav", self.invitation.id));
+        attempt.end_reason = self.ending.map(|reason| reason.label().to_owned());
+        let mut compliance = ComplianceRecord::empty(self.uuid());
+        compliance.account = account.map(|account| account.id.clone());
+        compliance.disclosures = self.facts.disclosures();
+        compliance.requests = self.facts.requests.iter().copied().collect();
+        compliance.findings = account.map_or_else(Vec::new, |account| contact::decide(&account.flags).findings);
+        self.record(attempt);
+        self.record(compliance);
+    }
+
+    fn consent(&self) -> RecordingConsent {
+        if self.facts.requests.contains(&DebtorRequest::NoRecording) {
+            RecordingConsent::Refused
+        } else if !self.settings.recording {
+            RecordingConsent::NotRequired
+        } else if self.guard.was_played(dialogue::Disclosure::RecordingNotice) {
+            RecordingConsent::Granted
+        } else {
+            RecordingConsent::NotAsked
+        }
+    }
+
+    fn outcome_reached(&self) -> Outcome {
+        if self.facts.verified_at.is_some() {
+            return Outcome::RightParty;
+        }
+        match self.disposition() {
+            Disposition::WrongNumber => Outcome::WrongParty,
+            Disposition::ThirdParty | Disposition::Minor => Outcome::ThirdParty,
+            Disposition::Unidentified => Outcome::NotIdentified,
+            Disposition::Barred => Outcome::BlockedByCompliance,
+            Disposition::HungUp => Outcome::Abandoned,
+            Disposition::Failure => Outcome::Failed,
+            _ if self.ending == Some(EndReason::MediaTimeout) => Outcome::Failed,
+            _ => Outcome::Unverified,
+        }
+    }
+}
+
+fn request_of(interruption: Interruption) -> Option<DebtorRequest> {
+    match interruption {
+        Interruption::Cease => Some(DebtorRequest::Cease),
+        Interruption::Attorney => Some(DebtorRequest::Attorney),
+        Interruption::Bankruptcy => Some(DebtorRequest::Bankruptcy),
+        Interruption::Dispute | Interruption::AlreadyPaid | Interruption::IdentityTheft => Some(DebtorRequest::Dispute),
+        Interruption::WrongNumber => Some(DebtorRequest::WrongParty),
+        Interruption::BadTime => Some(DebtorRequest::InconvenientTime),
+        Interruption::Person => Some(DebtorRequest::Human),
+        Interruption::RecordingRefused => Some(DebtorRequest::NoRecording),
+        Interruption::Deceased
+        | Interruption::Minor
+        | Interruption::Hardship
+        | Interruption::Crisis
+        | Interruption::Language
+        | Interruption::Refusal => None,
+    }
+}
+
+fn flag_of(interruption: Interruption) -> Option<Flag> {
+    match interruption {
+        Interruption::Cease => Some(Flag::VoiceOptOut),
+        Interruption::Attorney => Some(Flag::Attorney),
+        Interruption::Bankruptcy => Some(Flag::Bankruptcy),
+        Interruption::Dispute | Interruption::AlreadyPaid => Some(Flag::Dispute),
+        Interruption::IdentityTheft => Some(Flag::IdentityTheft),
+        Interruption::Deceased => Some(Flag::Deceased),
+        Interruption::Minor => Some(Flag::Minor),
+        Interruption::Hardship => Some(Flag::Hardship),
+        Interruption::Crisis => Some(Flag::Vulnerable),
+        Interruption::WrongNumber
+        | Interruption::Language
+        | Interruption::BadTime
+        | Interruption::Person
+        | Interruption::RecordingRefused
+        | Interruption::Refusal => None,
+    }
+}
+
+fn book_disposition(disposition: Disposition) -> Option<BookDisposition> {
+    match disposition {
+        Disposition::PaidInFull => Some(BookDisposition::Paid),
+        Disposition::ArrangedAndPaid | Disposition::Arranged => Some(BookDisposition::Arrangement),
+        Disposition::PaymentUnknown => Some(BookDisposition::PromiseToPay),
+        Disposition::NoAgreement | Disposition::Refused => Some(BookDisposition::Refusal),
+        Disposition::Cease => Some(BookDisposition::Cease),
+        Disposition::Attorney => Some(BookDisposition::Attorney),
+        Disposition::Bankruptcy => Some(BookDisposition::Bankruptcy),
+        Disposition::Dispute | Disposition::AlreadyPaid | Disposition::IdentityTheft => Some(BookDisposition::Dispute),
+        Disposition::Hardship => Some(BookDisposition::Hardship),
+        Disposition::BadTime => Some(BookDisposition::Callback),
+        Disposition::Referred
+        | Disposition::Crisis
+        | Disposition::Language
+        | Disposition::PersonRequested
+        | Disposition::NotVerified
+        | Disposition::Barred => Some(BookDisposition::Escalated),
+        Disposition::HungUp | Disposition::NoResponse | Disposition::NotUnderstood | Disposition::Failure => {
+            Some(BookDisposition::Dropped)
+        }
+        Disposition::WrongNumber
+        | Disposition::ThirdParty
+        | Disposition::Deceased
+        | Disposition::Minor
+        | Disposition::RecordingRefused
+        | Disposition::Unidentified
+        | Disposition::ShutDown => None,
+    }
+}

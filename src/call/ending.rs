@@ -1,0 +1,54 @@
+//! Why calls end.
+
+use serde::Serialize;
+
+/// Why a call ended. The label goes into `tonegate_calls_ended_total{reason}` and into the call row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The agent had said its last word.
+    Completed,
+    /// The caller hung up.
+    CallerHungUp,
+    /// The caller gave up before the answer.
+    Cancelled,
+    /// The answer was never acknowledged.
+    AckTimeout,
+    /// The call could not be set up.
+    SetUpFailed,
+    /// The call could not be made durable, so it was not answered.
+    NotDurable,
+    /// No media arrived for too long.
+    MediaTimeout,
+    /// The agent failed; the caller heard an apology.
+    AgentFailed,
+    /// The longest time a call may take was over.
+    LongestCall,
+    /// The gateway is shutting down.
+    Drained,
+    /// An operator or the bot's own interface ended it.
+    Requested,
+    /// The gateway died in the middle of it; said after the restart.
+    Interrupted,
+}
+
+impl EndReason {
+    /// The reason as a metric's label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::CallerHungUp => "caller_hung_up",
+            Self::Cancelled => "cancelled",
+            Self::AckTimeout => "ack_timeout",
+            Self::SetUpFailed => "set_up_failed",
+            Self::NotDurable => "not_durable",
+            Self::MediaTimeout => "media_timeout",
+            Self::AgentFailed => "agent_failed",
+            Self::LongestCall => "longest_call",
+            Self::Drained => "drained",
+            Self::Requested => "requested",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
