@@ -1,0 +1,152 @@
+//! Holds one whole call through the real gateway and shows it: `make demo`.
+//!
+//! Starts `tonegate serve` and a debtor, each a process of its own, prints the call as it happens, then checks that every step
+//! left its trace: in the timeline, the recording, the audit chain and the account book. Exit status 0 only if all did.
+
+mod evidence;
+mod narrator;
+
+use std::{
+    fs,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitCode, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use testkit::gateway::{Gateway, GatewayOptions};
+
+use narrator::Narrator;
+
+/// Longest the call may take.
+const CALL_DEADLINE: Duration = Duration::from_secs(240);
+
+/// One whole call, shown step by step.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Another number is another person, with another voice and other words.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where everything goes.
+    #[arg(long, default_value = "target/demo")]
+    directory: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match hold(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            Narrator::failed(&error, &arguments.directory);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn hold(arguments: &Arguments) -> Result<()> {
+    let directory = &arguments.directory;
+    if directory.exists() {
+        fs::remove_dir_all(directory).with_context(|| format!("cannot clear {}", directory.display()))?;
+    }
+    let narrator = Narrator::begin(arguments.seed);
+    let gateway = Gateway::start(&sibling("tonegate")?, &GatewayOptions::new(directory))?;
+    narrator.gateway_ready(gateway.addresses().sip_udp);
+
+    let (heard, mut debtor) = start_debtor(arguments, &gateway)?;
+    let finished = watch(&narrator, &gateway, &mut debtor, &heard);
+    debtor.kill().ok();
+    let status = debtor.wait().context("the debtor's process")?;
+    let call = finished?;
+    ensure!(status.success(), "the debtor did not get through its call ({status}); its last words are above");
+
+    fs::write(directory.join("timeline.json"), serde_json::to_vec_pretty(&call.timeline)?)?;
+    let config = directory.join("tonegate.toml");
+    let left = gateway.stop()?;
+    ensure!(left.success(), "the gateway did not leave cleanly: {left}");
+    let audit = Command::new(sibling("tonegate")?).args(["audit", "verify", "--config"]).arg(&config).output()?;
+    ensure!(audit.status.success(), "the audit chain does not hold: {}", String::from_utf8_lossy(&audit.stderr));
+
+    let evidence = evidence::gather(directory, &call)?;
+    narrator.summary(directory, &call, &evidence, String::from_utf8_lossy(&audit.stdout).trim());
+    Ok(())
+}
+
+/// The call as the gateway tells it.
+pub(crate) struct Call {
+    pub(crate) id: String,
+    pub(crate) timeline: Vec<serde_json::Value>,
+}
+
+fn start_debtor(arguments: &Arguments, gateway: &Gateway) -> Result<(mpsc::Receiver<String>, Child)> {
+    let mut debtor = Command::new(sibling("examples/debtor")?)
+        .args(["--server", &gateway.addresses().sip_udp.to_string(), "--seed", &arguments.seed.to_string()])
+        .args(["--prompts", "target/prompts", "--accounts", "config/sample-accounts.csv"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::from(fs::File::create(arguments.directory.join("debtor.log"))?))
+        .spawn()
+        .context("cannot start the debtor")?;
+    let output = debtor.stdout.take().context("the debtor's output")?;
+    let mut copy = fs::File::create(arguments.directory.join("debtor.jsonl"))?;
+    let (lines, heard) = mpsc::sync_channel(1_000);
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(io::Result::ok) {
+            io::Write::write_all(&mut copy, format!("{line}\n").as_bytes()).ok();
+            if lines.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    Ok((heard, debtor))
+}
+
+/// Shows both sides until the debtor has hung up and the gateway has written everything down.
+fn watch(
+    narrator: &Narrator,
+    gateway: &Gateway,
+    debtor: &mut Child,
+    heard: &mpsc::Receiver<String>,
+) -> Result<Call> {
+    let interface = testkit::interface::Interface::of(gateway);
+    let deadline = Instant::now() + CALL_DEADLINE;
+    let (mut id, mut shown): (Option<String>, usize) = (None, 0);
+    let mut timeline = Vec::new();
+    loop {
+        if let Ok(line) = heard.recv_timeout(Duration::from_millis(50)) {
+            narrator.debtor(&line);
+        }
+        if id.is_none() {
+            id = interface.newest_call()?;
+        }
+        if let Some(id) = &id {
+            timeline = interface.timeline(id)?;
+            for entry in timeline.iter().skip(shown) {
+                narrator.gateway(entry);
+            }
+            shown = timeline.len();
+        }
+        let ended = timeline.last().and_then(|entry| entry["kind"].as_str()) == Some("ended");
+        if let (true, Some(id), Some(_)) = (ended, &id, debtor.try_wait()?) {
+            for line in heard.try_iter() {
+                narrator.debtor(&line);
+            }
+            return Ok(Call { id: id.clone(), timeline });
+        }
+        if Instant::now() > deadline {
+            bail!("the call did not end within {} seconds", CALL_DEADLINE.as_secs());
+        }
+    }
+}
+
+/// A program that was built beside this one.
+fn sibling(name: &str) -> Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let target = here.parent().and_then(Path::parent).context("the build directory")?;
+    let program = target.join(name);
+    ensure!(program.exists(), "{} is missing; build it with: cargo build --workspace --bins --examples", program.display());
+    Ok(program)
+}
