@@ -105,12 +105,7 @@ fn start_debtor(arguments: &Arguments, gateway: &Gateway) -> Result<(mpsc::Recei
 }
 
 /// Shows both sides until the debtor has hung up and the gateway has written everything down.
-fn watch(
-    narrator: &Narrator,
-    gateway: &Gateway,
-    debtor: &mut Child,
-    heard: &mpsc::Receiver<String>,
-) -> Result<Call> {
+fn watch(narrator: &Narrator, gateway: &Gateway, debtor: &mut Child, heard: &mpsc::Receiver<String>) -> Result<Call> {
     let interface = testkit::interface::Interface::of(gateway);
     let deadline = Instant::now() + CALL_DEADLINE;
     let (mut id, mut shown): (Option<String>, usize) = (None, 0);
@@ -147,6 +142,10 @@ fn sibling(name: &str) -> Result<PathBuf> {
     let here = std::env::current_exe()?;
     let target = here.parent().and_then(Path::parent).context("the build directory")?;
     let program = target.join(name);
-    ensure!(program.exists(), "{} is missing; build it with: cargo build --workspace --bins --examples", program.display());
+    ensure!(
+        program.exists(),
+        "{} is missing; build it with: cargo build --workspace --bins --examples",
+        program.display()
+    );
     Ok(program)
 }

@@ -96,6 +96,7 @@ impl Problem {
             Missing::Disclosure => {
                 (StatusCode::CONFLICT, "the disclosure is being played; ask again when it has ended")
             }
+            Missing::Stopped => (StatusCode::CONFLICT, "the caller ended the collection on this call"),
             Missing::Offer => (StatusCode::CONFLICT, "name an offer that POST …/offer made in this call"),
             Missing::Capture => {
                 (StatusCode::CONFLICT, "the state of the capture does not allow this; see GET …/captures")

@@ -235,6 +235,8 @@ pub enum Missing {
     Verification,
     /// Verification was locked after too many tries.
     Unlocked,
+    /// The caller ended the collection on this call.
+    Stopped,
     /// The disclosure has not been played to its end; the call plays it now.
     Disclosure,
     /// The offer named was not made in this call.

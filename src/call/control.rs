@@ -11,7 +11,6 @@ mod stream;
 
 use std::{
     collections::VecDeque,
-    os::fd::OwnedFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,16 +18,15 @@ use std::{
 use audio::Segment;
 use book::Phone;
 use dialogue::{BusinessName, GrammarId, Guard, Phrase};
-use gate::{CaptureId, Collect};
 use jiff::Timestamp;
 use rules::calendar::Calendar;
 
 use crate::{
     CallId, EndReason, Entry, Timeline,
     api::{ApiReply, ApiRequest},
-    leg::{LegCommand, LegOutput},
+    media::{LegCommand, LegOutput},
     mouth::{Mouth, Purpose},
-    port::{AuditEvent, Failure, Reply, Request, Ticket},
+    port::{AuditEvent, Reply, Request, Ticket},
 };
 
 use self::{capture::Payment, collector::Scripted, matter::Matter, opening::SetUp, records::Facts, stream::Stream};
@@ -129,8 +127,6 @@ pub enum Output {
     HangUp(EndReason),
     /// Do this on the media thread.
     Leg(LegCommand),
-    /// Give the capture's socket to the media thread.
-    AttachVault(CaptureId, OwnedFd),
     /// Start a writer and give it clean audio from now on.
     Attach(SinkKind),
     /// Recognise what is said next, within this grammar.
@@ -210,7 +206,7 @@ impl Call {
     #[must_use]
     pub fn new(settings: Arc<Settings>, invitation: Invitation, began: Instant, began_at: Timestamp) -> Self {
         let agent = match invitation.agent {
-            AgentKind::Collector => Agent::Collector(Box::new(Scripted::new(invitation.seed))),
+            AgentKind::Collector => Agent::Collector(Box::new(Scripted::new(invitation.seed, began))),
             AgentKind::Stream => Agent::Stream(Stream::default()),
         };
         let mut call = Self {
@@ -282,7 +278,10 @@ impl Call {
             LegOutput::Control(failure) => self.control_failed(failure),
             LegOutput::Suppressed(suppressed) => self.suppressed(suppressed),
             LegOutput::MediaTimeout => self.close(EndReason::MediaTimeout, Vec::new()),
-            LegOutput::SourceLocked(source) => self.note("media.source_locked", source.label()),
+            LegOutput::SourceLocked { as_described } => {
+                self.note("media.source_locked", if as_described { "as described" } else { "by its packets" });
+            }
+            LegOutput::Closed => self.note("media.closed", ""),
         }
     }
 
@@ -379,9 +378,15 @@ impl Call {
         self.mouth.say(ticket, purpose, phrases);
     }
 
-    fn play(&mut self, segments: Vec<Segment>) {
-        for segment in segments {
-            self.outputs.push_back(Output::Leg(LegCommand::Play(segment)));
+    fn play(&mut self, segments: Vec<(Purpose, Segment)>) {
+        for (purpose, segment) in segments {
+            let command = match purpose {
+                Purpose::Capture(prompt) => LegCommand::PlayCapture { prompt, segment },
+                Purpose::Opening | Purpose::Disclosure | Purpose::Collector | Purpose::Farewell => {
+                    LegCommand::Play(segment)
+                }
+            };
+            self.outputs.push_back(Output::Leg(command));
         }
     }
 
@@ -408,9 +413,5 @@ impl Call {
     /// Today's date where the business is.
     fn today(&self) -> jiff::civil::Date {
         self.wall().to_zoned(self.settings.time_zone.clone()).date()
-    }
-
-    fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Closing | Phase::Recording | Phase::Done)
     }
 }

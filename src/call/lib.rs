@@ -9,6 +9,7 @@ pub mod api;
 mod control;
 mod ending;
 mod identity;
+pub mod media;
 mod mouth;
 pub mod port;
 mod timeline;

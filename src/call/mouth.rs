@@ -69,7 +69,7 @@ impl Mouth {
     }
 
     /// The prompts of `ticket` are here. Returns every segment that can be played now, in order.
-    pub(crate) fn rendered(&mut self, ticket: Ticket, prompts: Vec<Arc<Prompt>>) -> Vec<Segment> {
+    pub(crate) fn rendered(&mut self, ticket: Ticket, prompts: Vec<Arc<Prompt>>) -> Vec<(Purpose, Segment)> {
         if let Some(utterance) = self.waiting.iter_mut().find(|utterance| utterance.ticket == ticket) {
             utterance.prompts = Some(prompts);
         }
@@ -82,19 +82,20 @@ impl Mouth {
         segments
     }
 
-    fn release(&mut self, utterance: Utterance, segments: &mut Vec<Segment>) {
+    fn release(&mut self, utterance: Utterance, segments: &mut Vec<(Purpose, Segment)>) {
         let prompts = utterance.prompts.unwrap_or_default();
         let count = prompts.len();
         for (position, (phrase, prompt)) in utterance.phrases.into_iter().zip(prompts).enumerate() {
             self.segments += 1;
             let id = SegmentId(self.segments);
             let collector = utterance.purpose == Purpose::Collector;
-            segments.push(Segment {
+            let segment = Segment {
                 id,
                 source: if collector { Source::Agent } else { Source::Prompt },
-                interruptible: collector && !phrase.is_disclosure(),
+                interruptible: collector && phrase.is_interruptible(),
                 samples: Arc::clone(&prompt.samples),
-            });
+            };
+            segments.push((utterance.purpose, segment));
             self.spoken.insert(id, Spoken { purpose: utterance.purpose, phrase, prompt, last: position + 1 == count });
         }
     }

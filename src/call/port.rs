@@ -148,14 +148,3 @@ pub enum Reply {
     /// It did not work out.
     Failed(Failure),
 }
-
-/// Carries out requests. Implementations never block: the answer comes later, from wherever it is made.
-pub trait Services: Send + Sync {
-    /// Takes a request; `answer` is called exactly once.
-    fn submit(&self, call: crate::CallId, request: Request, answer: Answer);
-    /// Appends to the audit chain. The order of calls is the order of the chain.
-    fn audit(&self, call: crate::CallId, event: AuditEvent);
-}
-
-/// Where the answer to a request goes.
-pub type Answer = Box<dyn FnOnce(Reply) + Send>;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 /// Most entries one call keeps; the rest is counted.
-pub const MAX_ENTRIES: usize = 2_000;
+pub(crate) const MAX_ENTRIES: usize = 2_000;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,7 +37,13 @@ impl Timeline {
     }
 
     /// Adds an entry and returns it, so that it can be shown live.
-    pub fn note(&mut self, now: Instant, kind: &'static str, detail: impl Into<String>, took: Option<Duration>) -> Entry {
+    pub fn note(
+        &mut self,
+        now: Instant,
+        kind: &'static str,
+        detail: impl Into<String>,
+        took: Option<Duration>,
+    ) -> Entry {
         let entry = Entry {
             at_ms: millis(now.saturating_duration_since(self.began)),
             kind,

@@ -155,6 +155,12 @@ impl Verification {
         self.name_affirmed && self.matched.len() >= FACTORS_NEEDED && !self.is_locked()
     }
 
+    /// Wrong answers that may still be given.
+    #[must_use]
+    pub fn tries_left(&self) -> u8 {
+        TRIES.saturating_sub(self.wrong)
+    }
+
     /// Whether too many answers were wrong.
     #[must_use]
     pub fn is_locked(&self) -> bool {

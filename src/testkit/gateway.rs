@@ -202,7 +202,8 @@ fn wait_until_ready(child: &mut Child, log: &Path, began: u64) -> io::Result<Add
         }
         let left = child.try_wait()?;
         if left.is_some() || Instant::now() > deadline {
-            let reason = left.map_or_else(|| "was not ready in time".to_owned(), |status| format!("left with {status}"));
+            let reason =
+                left.map_or_else(|| "was not ready in time".to_owned(), |status| format!("left with {status}"));
             return Err(io::Error::other(format!("the gateway {reason}; its log ends with:\n{}", tail(log))));
         }
         pause();

@@ -1,1 +1,4 @@
 //! Development only: softphone, debtor, bots.
+
+pub mod gateway;
+pub mod interface;

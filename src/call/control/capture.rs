@@ -2,9 +2,12 @@
 
 use std::os::fd::OwnedFd;
 
-use dialogue::{CardBrand, CardReason, CardStep, Digits, Phrase, What};
+use dialogue::{
+    Digits, Phrase, What,
+    phrase::{CardBrand, CardReason, CardStep},
+};
 use gate::{
-    CaptureEvent, CaptureId, CaptureOutcome, CapturePrompt, ControlFailure, Suppressed,
+    CaptureEvent, CaptureFailure, CaptureId, CaptureOutcome, CapturePrompt, ControlFailure, Suppressed,
     wire::{Approval, Brand, EntryError, FailReason, PromptReason, Step},
 };
 use rules::money::Money;
@@ -14,7 +17,7 @@ use uuid::Uuid;
 use super::{Agent, Call, Output, Phase};
 use crate::{
     api::{CaptureReply, CaptureStep},
-    leg::LegCommand,
+    media::LegCommand,
     mouth::Purpose,
     port::{Failure, PaidCard, PaymentState, Request},
 };
@@ -130,7 +133,10 @@ impl Call {
             CaptureEvent::Outcome(outcome) => self.outcome(outcome),
             CaptureEvent::WipeRecord(record) => {
                 self.note("capture.wiped", "signed by the vault");
-                self.audit("capture.wiped", json!({ "record": record.hex() }));
+                self.audit(
+                    "capture.wiped",
+                    json!({ "capture": uuid::Uuid::from_bytes(record.capture), "signature": hex(&record.signature) }),
+                );
             }
             CaptureEvent::Released => self.released(),
         }
@@ -149,7 +155,7 @@ impl Call {
         let Some(payment) = self.payment.as_mut().filter(|payment| payment.stage == Stage::Arming) else { return };
         payment.stage = Stage::Keying;
         if let Some(id) = payment.id {
-            self.outputs.push_back(Output::AttachVault(capture_id(id), socket));
+            self.outputs.push_back(Output::Leg(LegCommand::AttachVault { capture: capture_id(id), socket }));
         }
     }
 
@@ -211,10 +217,10 @@ impl Call {
                 self.settle(Settled::Approved(Box::new(PaidCard { token, brand, last_four })));
             }
             CaptureOutcome::Declined(_) => self.settle(Settled::Declined),
-            CaptureOutcome::Failed(gate::CaptureFailure::Vault(FailReason::CancelledByCaller)) => {
+            CaptureOutcome::Failed(CaptureFailure::Vault(FailReason::CancelledByCaller)) => {
                 self.settle(Settled::Cancelled);
             }
-            CaptureOutcome::Failed(failure) => self.settle(Settled::Failed(failure.label())),
+            CaptureOutcome::Failed(failure) => self.settle(Settled::Failed(failure_label(failure))),
             CaptureOutcome::Unknown => self.resolve(),
         }
     }
@@ -279,15 +285,12 @@ impl Call {
     /// A control of the capture failed. The gate has already failed closed; here it is written down.
     pub(super) fn control_failed(&mut self, failure: ControlFailure) {
         self.note("control.failed", format!("{failure:?}"));
-        self.audit("control.failed", json!({ "control": failure.label() }));
+        self.audit("control.failed", json!({ "control": control_label(failure) }));
     }
 
     pub(super) fn suppressed(&mut self, suppressed: Suppressed) {
         self.note("keys.suppressed", format!("{} {:?}", suppressed.keys, suppressed.reason));
-        self.audit(
-            "keys.suppressed",
-            json!({ "keys": suppressed.keys, "reason": format!("{:?}", suppressed.reason) }),
-        );
+        self.audit("keys.suppressed", json!({ "keys": suppressed.keys, "reason": format!("{:?}", suppressed.reason) }));
     }
 }
 
@@ -327,7 +330,45 @@ impl Settled {
 }
 
 fn capture_id(id: Uuid) -> CaptureId {
-    CaptureId(id.into_bytes())
+    id.into_bytes()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn control_label(failure: ControlFailure) -> &'static str {
+    match failure {
+        ControlFailure::MuteNotAcknowledged(_) => "mute_not_acknowledged",
+        ControlFailure::MuteLapsed(_) => "mute_lapsed",
+        ControlFailure::WipeUnconfirmed => "wipe_unconfirmed",
+    }
+}
+
+fn failure_label(failure: CaptureFailure) -> &'static str {
+    match failure {
+        CaptureFailure::Vault(reason) => vault_label(reason),
+        CaptureFailure::Control(control) => control_label(control),
+        CaptureFailure::HungUp => "hung_up",
+        CaptureFailure::Cancelled => "cancelled",
+        CaptureFailure::VaultClosed => "vault_closed",
+        CaptureFailure::VaultMisbehaved => "vault_misbehaved",
+        CaptureFailure::Expired => "expired",
+    }
+}
+
+fn vault_label(reason: FailReason) -> &'static str {
+    match reason {
+        FailReason::TooManyAttempts => "too_many_attempts",
+        FailReason::SessionTimeout => "session_timeout",
+        FailReason::CancelledByCaller => "cancelled_by_caller",
+        FailReason::Withdrawn => "withdrawn",
+        FailReason::NoConnection => "no_connection",
+        FailReason::ProcessorUnreachable => "processor_unreachable",
+        FailReason::ProcessorUntrusted => "processor_untrusted",
+        FailReason::ProcessorRefused => "processor_refused",
+        FailReason::Protocol => "protocol",
+    }
 }
 
 /// The words of a capture prompt.

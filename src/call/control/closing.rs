@@ -4,7 +4,7 @@ use dialogue::{Disposition, Phrase};
 use serde_json::json;
 
 use super::{Agent, CAPTURE_END, Call, FAREWELL_DEADLINE, Output, Phase, RECORDS_DEADLINE};
-use crate::{EndReason, leg::LegCommand, mouth::Purpose};
+use crate::{EndReason, media::LegCommand, mouth::Purpose};
 
 impl Call {
     /// Ends the call after `farewell`, or after what is being said where it is empty.

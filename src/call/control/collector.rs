@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use book::LookupKey;
+use book::{LookupKey, Reference};
 use dialogue::{
-    Action, Answer, Claim, Collector, Event, GrammarId, Heard, KeyPlan, KeyRun, LookUp, Phrase, Plan, Wanted, What,
+    Action, Answer, Claim, Collector, CollectorConfig, Event, GrammarId, Heard, Identity, KeyPlan, KeyRun, LookUp,
+    Phrase, Plan, Wanted, What,
 };
 use gate::{Collect, CollectEnd, Collected, MenuKey, SpeechEdge};
 use serde_json::json;
@@ -12,7 +13,7 @@ use serde_json::json;
 use super::{Agent, Call, Output, Phase};
 use crate::{
     EndReason,
-    leg::LegCommand,
+    media::LegCommand,
     mouth::Purpose,
     port::{Request, Ticket},
 };
@@ -32,9 +33,9 @@ pub(super) struct Scripted {
 }
 
 impl Scripted {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, now: Instant) -> Self {
         Self {
-            core: Collector::new(seed),
+            core: Collector::new(CollectorConfig::default(), seed, now),
             keys: String::new(),
             listening: false,
             asked_by_number: false,
@@ -122,7 +123,7 @@ impl Call {
         }
         self.outputs.push_back(Output::Listen(grammar));
         self.outputs.push_back(Output::Leg(LegCommand::Collect(Collect {
-            purpose: keys.purpose.into(),
+            purpose: purpose(grammar),
             max_keys: keys.max_keys,
             terminator: Some('#'),
             pause: KEY_PAUSE,
@@ -192,13 +193,16 @@ impl Call {
                     scripted.asked_by_number = true;
                 }
                 if self.invitation.caller.is_none() {
-                    self.collector_event(Event::Identified(dialogue::Identity::Unknown));
+                    self.collector_event(Event::Identified(Identity::Unknown));
                 } else {
                     self.identified();
                 }
             }
             LookUp::Reference(reference) => {
-                let ticket = self.ask(Request::LookUp(LookupKey::Reference(reference.as_str().to_owned())));
+                let Ok(reference) = Reference::parse(reference.as_str()) else {
+                    return self.collector_event(Event::Identified(Identity::Unknown));
+                };
+                let ticket = self.ask(Request::LookUp(LookupKey::Reference(reference)));
                 self.matter.by_reference();
                 self.matter.expect(ticket, self.now);
             }
@@ -268,5 +272,16 @@ impl Call {
         scripted.saving = None;
         self.collector_event(if saved { Event::Saved } else { Event::SaveFailed });
         true
+    }
+}
+
+/// What keys are for while this is listened for, as the gate's audit names it.
+fn purpose(grammar: GrammarId) -> gate::Purpose {
+    match grammar {
+        GrammarId::YesNo | GrammarId::Name | GrammarId::PayInFull | GrammarId::AcceptPlan => gate::Purpose::Choice,
+        GrammarId::DateOfBirth => gate::Purpose::Date,
+        GrammarId::Reference | GrammarId::LastFour => gate::Purpose::AccountReference,
+        GrammarId::PostalCode => gate::Purpose::PostalCode,
+        GrammarId::PlanTerms => gate::Purpose::Amount,
     }
 }

@@ -57,6 +57,7 @@ impl Call {
             dialogue::Missing::Opening | dialogue::Missing::RecordingNotice | dialogue::Missing::AiNotice => {
                 Missing::Opening
             }
+            dialogue::Missing::Verification if self.matter.is_locked() => Missing::Unlocked,
             dialogue::Missing::Verification => Missing::Verification,
             dialogue::Missing::MiniMiranda => Missing::Disclosure,
             dialogue::Missing::Stopped => Missing::Stopped,

@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use book::{Account, Found, LookUp, Strategy};
-use dialogue::{
-    Answer, Claim, Expected, Facts, Identity, Negotiation, PersonName, Plan, Verification,
-};
+use dialogue::{Answer, Claim, Expected, Facts, Identity, Negotiation, PersonName, Plan, Verification};
 use jiff::civil::Date;
 use rules::{calendar::Calendar, contact};
 
@@ -51,13 +49,7 @@ impl Matter {
     }
 
     /// The look-up is over.
-    pub(super) fn settle(
-        &mut self,
-        ticket: Ticket,
-        found: LookUp,
-        today: Date,
-        calendar: &Calendar,
-    ) {
+    pub(super) fn settle(&mut self, ticket: Ticket, found: LookUp, today: Date, calendar: &Calendar) {
         if !self.awaits(ticket) {
             return;
         }

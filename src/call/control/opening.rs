@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Agent, Call, Output, Phase, SinkKind};
 use crate::{
     EndReason,
-    leg::{Delivery, LegCommand},
+    media::{Delivery, LegCommand},
     mouth::{Finished, Purpose},
     port::{Failure, Prompt, Request, Ticket},
 };
@@ -202,8 +202,7 @@ impl Call {
     pub(super) fn failed(&mut self, ticket: Ticket, failure: Failure) {
         self.note("request.failed", format!("{failure:?}"));
         if self.phase == Phase::SettingUp && !self.matter.awaits(ticket) {
-            let reason =
-                if failure == Failure::NotDurable { EndReason::NotDurable } else { EndReason::SetUpFailed };
+            let reason = if failure == Failure::NotDurable { EndReason::NotDurable } else { EndReason::SetUpFailed };
             return self.refuse(reason);
         }
         if self.matter.awaits(ticket) {

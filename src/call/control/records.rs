@@ -18,7 +18,7 @@ use rules::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Agent, Call, Output, capture::Settled};
+use super::{Agent, Call, capture::Settled};
 use crate::{
     EndReason,
     port::{Request, Ticket},
@@ -164,7 +164,8 @@ impl Call {
         if let Some(request) = request_of(interruption) {
             self.facts.requests.insert(request);
         }
-        let (Some(flag), Some(account)) = (flag_of(interruption), self.matter.account().map(|account| account.id.clone()))
+        let (Some(flag), Some(account)) =
+            (flag_of(interruption), self.matter.account().map(|account| account.id.clone()))
         else {
             return;
         };

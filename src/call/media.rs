@@ -1,0 +1,148 @@
+//! What the control of a call asks of its media leg, and what the leg tells. Small values over bounded queues: audio itself
+//! goes to taps.
+
+use std::{net::SocketAddr, os::fd::OwnedFd};
+
+use audio::{Generation, Segment, SegmentId};
+use gate::{
+    CaptureEvent, CaptureId, CapturePrompt, CleanFrame, Collect, Collected, ControlFailure, MenuKey, MuteAck, SinkId,
+    SpeechEdge, Suppressed,
+};
+
+/// The agent's sink: the recogniser's queue or the bot's stream.
+pub const AGENT_SINK: SinkId = SinkId(1);
+/// The recorder's sink.
+pub const RECORDER_SINK: SinkId = SinkId(2);
+
+/// Something for the leg to do. Descriptors and tap queues, which only the shell holds, travel beside these.
+pub enum LegCommand {
+    /// Queue a clip for the caller.
+    Play(Segment),
+    /// Queue the clip of a capture's prompt; the leg tells the gate when it was played to its end, and cuts it when the
+    /// gate says so.
+    PlayCapture {
+        /// The prompt.
+        prompt: CapturePrompt,
+        /// Its clip.
+        segment: Segment,
+    },
+    /// Queue streamed agent audio, at 8 kHz.
+    AgentAudio {
+        /// The agent's turn; audio of a cleared turn is dropped.
+        generation: Generation,
+        /// The samples.
+        samples: Box<[i16]>,
+    },
+    /// Tell when everything queued before this was played or cleared.
+    Mark(String),
+    /// Drop everything of the agent that was not played yet, with a short fade.
+    Clear,
+    /// Whether the agent may be heard.
+    MuteAgent(bool),
+    /// The caller is asked for keys.
+    Collect(Collect),
+    /// The caller is no longer asked for keys.
+    EndCollect,
+    /// Begin a capture: mute, then wait for every sink's proof.
+    Arm {
+        /// Its name.
+        capture: CaptureId,
+    },
+    /// The vault's socket of the armed capture; it lives with the leg from now on, and closing it wipes.
+    AttachVault {
+        /// The capture it belongs to.
+        capture: CaptureId,
+        /// The gateway's end.
+        socket: OwnedFd,
+    },
+    /// Withdraw the capture.
+    CancelCapture,
+    /// A sink's writer has proven its silence, or renews the proof.
+    Acknowledge(MuteAck),
+    /// Media goes somewhere else from now on: a re-INVITE said so.
+    Retarget(Option<SocketAddr>),
+    /// The call is over: stop a capture, say RTCP BYE, report.
+    Close,
+}
+
+/// Something the leg tells the control.
+pub enum LegOutput {
+    /// The first sample of a clip was sent.
+    PromptStarted {
+        /// The clip.
+        id: SegmentId,
+    },
+    /// A clip was sent to its last sample.
+    PromptFinished(Delivery),
+    /// A clip was cut, perhaps before it began.
+    PromptInterrupted {
+        /// The clip.
+        id: SegmentId,
+        /// Samples sent.
+        played: u64,
+        /// Its length in samples.
+        total: u64,
+    },
+    /// A mark was reached, or cleared.
+    Mark {
+        /// The agent's name for it.
+        name: String,
+        /// Whether its audio was dropped instead of played.
+        cleared: bool,
+    },
+    /// The caller began or stopped to speak.
+    Speech(SpeechEdge),
+    /// A key outside captures.
+    MenuKey(MenuKey),
+    /// A declared collect has ended.
+    Collected(Collected),
+    /// Render this prompt of the capture and play it with [`LegCommand::PlayCapture`].
+    CapturePrompt(CapturePrompt),
+    /// The capture went a step on.
+    Capture(CaptureEvent),
+    /// A control of the capture failed.
+    Control(ControlFailure),
+    /// Keys were dropped.
+    Suppressed(Suppressed),
+    /// Nothing came from the caller for too long.
+    MediaTimeout,
+    /// The source of the caller's media is locked.
+    SourceLocked {
+        /// Whether it is the address that the session description named.
+        as_described: bool,
+    },
+    /// The leg is closed; the last output.
+    Closed,
+}
+
+/// The proof that a clip was sent: what its packets were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The clip.
+    pub id: SegmentId,
+    /// Samples sent: all of them.
+    pub samples: u64,
+    /// The SSRC of the packets.
+    pub ssrc: u32,
+    /// The sequence number of the first packet.
+    pub first_sequence: u16,
+    /// The sequence number of the last packet.
+    pub last_sequence: u16,
+    /// The RTP timestamp of the first packet.
+    pub first_timestamp: u32,
+    /// The RTP timestamp of the last packet.
+    pub last_timestamp: u32,
+}
+
+/// What a tap's queue carries.
+pub enum TapItem {
+    /// The caller, past the gate. Exact silence in a capture.
+    Caller(CleanFrame),
+    /// What was sent to the caller: one frame at 8 kHz. Only the recorder gets it.
+    Sent {
+        /// Samples of this leg before this frame, on the caller's own count.
+        index: u64,
+        /// The samples.
+        samples: [i16; 160],
+    },
+}
