@@ -415,3 +415,6 @@ impl Call {
         self.wall().to_zoned(self.settings.time_zone.clone()).date()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,488 @@
+//! One call in virtual time: a rig answers its requests as the services would, and every order that the law or the card path
+//! needs is checked on what comes out.
+
+use std::{collections::VecDeque, os::fd::OwnedFd, sync::Arc};
+
+use audio::SegmentId;
+use book::{Account, AccountId, Found, LookUp, Name, Reference, Strategy, StrategyId};
+use gate::{
+    CaptureEvent, CaptureOutcome,
+    wire::{Brand, LastFour, Token},
+};
+use jiff::civil::date;
+use rules::{
+    arrangement::{Bounds, Frequency},
+    calendar::BusinessDayRule,
+    contact::Flags,
+    money::{Currency, Money},
+};
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    api::{Answer as Said, CaptureReply, Factor, Missing, OfferAsk, OutcomeReport, VerifyResult},
+    media::Delivery,
+    port::{Failure, PaymentState, Prompt},
+};
+
+const PAYMENT: Uuid = Uuid::from_u128(7);
+
+fn usd(minor: i64) -> Money {
+    Money::new(minor, Currency::USD)
+}
+
+fn found() -> LookUp {
+    let account = Account {
+        id: AccountId::parse("CA-1").unwrap(),
+        reference: Reference::parse("40017731").unwrap(),
+        name: Name { given: "Maria".into(), family: "Delgado".into() },
+        phone: Phone::parse("+12025550143").unwrap(),
+        date_of_birth: date(1984, 3, 17),
+        postal_code: "20009".into(),
+        balance: usd(61_240),
+        creditor: "Harborlight Medical".into(),
+        flags: Flags::clear(),
+        language: "en".into(),
+        time_zone: "America/New_York".into(),
+        strategy: StrategyId::parse("standard").unwrap(),
+    };
+    let bounds = Bounds {
+        min_payment: usd(2_500),
+        min_first_payment: usd(0),
+        max_instalments: 6,
+        frequencies: vec![Frequency::Monthly],
+        max_days_to_first: 30,
+        max_total_days: 366,
+        business_days: BusinessDayRule::Following,
+        approval_over: None,
+        settlement: None,
+    };
+    let strategy = Strategy { id: StrategyId::parse("standard").unwrap(), name: "Standard".into(), bounds };
+    LookUp::Found(Box::new(Found { account, strategy }))
+}
+
+/// A call and the services behind it.
+struct Rig {
+    call: Call,
+    now: Instant,
+    /// What was put out, by name, in order.
+    log: Vec<String>,
+    played: VecDeque<(SegmentId, usize)>,
+    held: Vec<(Ticket, Request)>,
+    hold: fn(&Request) -> bool,
+    done: Option<EndReason>,
+    replies: Vec<ApiReply>,
+}
+
+impl Rig {
+    fn new(agent: AgentKind) -> Self {
+        Self::holding(agent, |_| false)
+    }
+
+    /// A rig that leaves requests of a kind unanswered until told.
+    fn holding(agent: AgentKind, hold: fn(&Request) -> bool) -> Self {
+        let settings = Settings {
+            business: BusinessName::new("Northgate Services").unwrap(),
+            time_zone: jiff::tz::TimeZone::UTC,
+            calendar: Calendar::united_states(),
+            recording: true,
+            capture: true,
+            longest: Duration::from_secs(600),
+        };
+        let invitation = Invitation {
+            id: CallId::new(Uuid::from_u128(1)),
+            trunk: "local".into(),
+            caller: Phone::parse("+12025550143").ok(),
+            agent,
+            seed: 1,
+        };
+        let now = Instant::now();
+        let call = Call::new(Arc::new(settings), invitation, now, "2026-11-20T15:00:00Z".parse().unwrap());
+        let mut rig = Self {
+            call,
+            now,
+            log: Vec::new(),
+            played: VecDeque::new(),
+            held: Vec::new(),
+            hold,
+            done: None,
+            replies: Vec::new(),
+        };
+        rig.drain();
+        rig
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.call.poll_output() {
+            self.take(output);
+        }
+    }
+
+    fn take(&mut self, output: Output) {
+        match output {
+            Output::Request(ticket, request) if (self.hold)(&request) => {
+                self.log.push(format!("held {}", name(&request)));
+                self.held.push((ticket, request));
+            }
+            Output::Request(ticket, request) => {
+                self.log.push(name(&request).to_owned());
+                let reply = reply_to(request);
+                self.call.handle_reply(self.now, ticket, reply);
+            }
+            Output::Leg(LegCommand::Play(segment) | LegCommand::PlayCapture { segment, .. }) => {
+                self.log.push("play".to_owned());
+                self.played.push_back((segment.id, segment.samples.len()));
+            }
+            Output::Leg(LegCommand::Arm { .. }) => self.log.push("arm".to_owned()),
+            Output::Leg(LegCommand::AttachVault { .. }) => self.log.push("attach vault".to_owned()),
+            Output::Leg(LegCommand::CancelCapture) => self.log.push("cancel capture".to_owned()),
+            Output::Leg(_) => {}
+            Output::Ring => self.log.push("ring".to_owned()),
+            Output::Answer => self.log.push("answer".to_owned()),
+            Output::Refuse => self.log.push("refuse".to_owned()),
+            Output::HangUp(_) => self.log.push("hang up".to_owned()),
+            Output::Attach(sink) => self.log.push(format!("attach {sink:?}")),
+            Output::ConnectBot => self.log.push("connect bot".to_owned()),
+            Output::CloseBot => self.log.push("close bot".to_owned()),
+            Output::Api(_, reply) => self.replies.push(reply),
+            Output::Audit(event) => self.log.push(format!("audit {}", event.kind)),
+            Output::Done(reason) => self.done = Some(reason),
+            Output::Listen(_)
+            | Output::StopListening
+            | Output::BotKey(_)
+            | Output::BotMark(_)
+            | Output::Timeline(_) => {}
+        }
+    }
+
+    fn release(&mut self) {
+        for (ticket, request) in std::mem::take(&mut self.held) {
+            self.call.handle_reply(self.now, ticket, reply_to(request));
+        }
+        self.drain();
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        for (ticket, _) in std::mem::take(&mut self.held) {
+            self.call.handle_reply(self.now, ticket, Reply::Failed(failure));
+        }
+        self.drain();
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        self.call.handle_signal(self.now, signal);
+        self.drain();
+    }
+
+    fn leg(&mut self, output: LegOutput) {
+        self.call.handle_leg(self.now, output);
+        self.drain();
+    }
+
+    /// Sends the next clip to its last sample.
+    fn play_one(&mut self) {
+        let (id, samples) = self.played.pop_front().expect("a clip");
+        self.leg(LegOutput::PromptStarted { id });
+        self.leg(LegOutput::PromptFinished(delivery(id, samples)));
+    }
+
+    fn play_all(&mut self) {
+        while !self.played.is_empty() {
+            self.play_one();
+        }
+    }
+
+    fn api(&mut self, request: ApiRequest) -> ApiReply {
+        self.call.handle_api(self.now, Ticket(0), request);
+        self.drain();
+        self.replies.pop().expect("an answer")
+    }
+
+    fn verify(&mut self, factor: Factor, value: &str) -> ApiReply {
+        self.api(ApiRequest::Verify { factor, value: Said::new(value.to_owned()) })
+    }
+
+    /// A bot's call with the right party verified and the disclosure played.
+    fn disclosed() -> Self {
+        Self::disclosed_holding(|_| false)
+    }
+
+    fn disclosed_holding(hold: fn(&Request) -> bool) -> Self {
+        let mut rig = Self::holding(AgentKind::Stream, hold);
+        rig.signal(Signal::Acknowledged);
+        rig.play_all();
+        rig.call.handle_bot(rig.now, BotEvent::Connected);
+        rig.drain();
+        rig.verify(Factor::Name, "yes");
+        rig.verify(Factor::DateOfBirth, "1984-03-17");
+        rig.verify(Factor::PostalCode, "20009");
+        rig.play_all();
+        rig
+    }
+
+    fn position(&self, what: &str) -> Option<usize> {
+        self.log.iter().position(|entry| entry == what)
+    }
+
+    fn count(&self, what: &str) -> usize {
+        self.log.iter().filter(|entry| *entry == what).count()
+    }
+}
+
+fn delivery(id: SegmentId, samples: usize) -> Delivery {
+    Delivery {
+        id,
+        samples: samples as u64,
+        ssrc: 1,
+        first_sequence: 1,
+        last_sequence: 2,
+        first_timestamp: 0,
+        last_timestamp: 160,
+    }
+}
+
+fn name(request: &Request) -> &'static str {
+    match request {
+        Request::Prepare => "prepare",
+        Request::LookUp(_) => "look up",
+        Request::Prompts(_) => "prompts",
+        Request::Record(record) => record.kind().name(),
+        Request::OpenPayment { .. } => "open payment",
+        Request::MarkPayment { state: PaymentState::Submitted, .. } => "mark submitted",
+        Request::MarkPayment { state: PaymentState::Approved, .. } => "mark approved",
+        Request::MarkPayment { .. } => "mark payment",
+        Request::OpenCapture { .. } => "open capture",
+        Request::ConnectProcessor { .. } => "connect processor",
+        Request::ResolvePayment { .. } => "resolve payment",
+    }
+}
+
+fn reply_to(request: Request) -> Reply {
+    match request {
+        Request::Prepare => Reply::Prepared,
+        Request::LookUp(_) => Reply::Account(found()),
+        Request::Prompts(phrases) => Reply::Prompts(phrases.iter().map(prompt).collect()),
+        Request::Record(_) | Request::MarkPayment { .. } => Reply::Stored,
+        Request::OpenPayment { .. } => Reply::PaymentOpened(PAYMENT),
+        Request::OpenCapture { .. } => Reply::CaptureOpened(socket()),
+        Request::ConnectProcessor { .. } => Reply::Connected,
+        Request::ResolvePayment { .. } => Reply::Resolved(PaymentState::Declined, None),
+    }
+}
+
+fn prompt(phrase: &Phrase) -> Arc<Prompt> {
+    Arc::new(Prompt {
+        name: phrase.name(),
+        text_hash: "text".into(),
+        pcm_hash: "pcm".into(),
+        samples: vec![1; 320].into(),
+    })
+}
+
+fn socket() -> OwnedFd {
+    std::os::unix::net::UnixStream::pair().map(|(one, _)| one.into()).expect("a socket pair")
+}
+
+fn approved() -> CaptureOutcome {
+    CaptureOutcome::Approved(gate::wire::Approval {
+        token: Token::parse("tok_abcdefghijklmnopqrstuvwx").expect("a token"),
+        brand: Brand::Visa,
+        last_four: LastFour::parse("1111").expect("four digits"),
+        authorisation: gate::wire::Authorisation::parse("A1B2C3").expect("a code"),
+    })
+}
+
+#[test]
+fn a_call_is_answered_once_it_is_durable_and_its_notices_are_rendered() {
+    let mut rig = Rig::holding(AgentKind::Collector, |request| matches!(request, Request::Prepare));
+    assert_eq!(rig.position("answer"), None);
+    rig.release();
+    assert!(rig.position("answer").is_some());
+    assert_eq!(rig.count("play"), 0, "nothing plays before the ACK");
+    rig.signal(Signal::Acknowledged);
+    assert_eq!(rig.count("play"), 3);
+}
+
+#[test]
+fn a_call_that_cannot_be_made_durable_is_refused() {
+    let mut rig = Rig::holding(AgentKind::Collector, |request| matches!(request, Request::Prepare));
+    rig.fail(Failure::NotDurable);
+    assert_eq!((rig.count("refuse"), rig.count("answer"), rig.done), (1, 0, Some(EndReason::NotDurable)));
+}
+
+#[test]
+fn a_set_up_that_takes_too_long_is_refused() {
+    let mut rig = Rig::holding(AgentKind::Collector, |request| matches!(request, Request::Prompts(_)));
+    rig.now += SET_UP_DEADLINE;
+    assert!(rig.call.poll_timeout().is_some_and(|due| due <= rig.now));
+    rig.call.handle_timeout(rig.now);
+    rig.drain();
+    assert_eq!(rig.done, Some(EndReason::SetUpFailed));
+}
+
+#[test]
+fn caller_audio_goes_nowhere_before_the_last_notice_is_proven() {
+    let mut rig = Rig::new(AgentKind::Collector);
+    rig.signal(Signal::Acknowledged);
+    for _ in 0..2 {
+        rig.play_one();
+        assert_eq!(rig.position("attach Recorder"), None);
+    }
+    rig.play_one();
+    assert!(rig.position("attach Recorder").is_some() && rig.position("attach Agent").is_some());
+    assert_eq!(rig.count("audit disclosure.delivered"), 3);
+}
+
+#[test]
+fn a_notice_that_was_cut_ends_the_call_with_caller_audio_shut() {
+    let mut rig = Rig::new(AgentKind::Collector);
+    rig.signal(Signal::Acknowledged);
+    rig.play_one();
+    rig.play_one();
+    let (id, samples) = rig.played.pop_front().unwrap();
+    rig.leg(LegOutput::PromptInterrupted { id, played: 100, total: samples as u64 });
+    assert_eq!((rig.position("attach Recorder"), rig.done), (None, Some(EndReason::AgentFailed)));
+    assert_eq!(rig.count("audit disclosure.partial"), 1);
+}
+
+#[test]
+fn a_bot_learns_of_the_debt_only_after_verification_and_disclosure() {
+    let mut rig = Rig::new(AgentKind::Stream);
+    assert_eq!(rig.verify(Factor::Name, "yes"), ApiReply::Refused(Missing::Opening));
+    rig.signal(Signal::Acknowledged);
+    rig.play_all();
+    assert!(rig.position("connect bot").is_some());
+    assert_eq!(rig.api(ApiRequest::Facts), ApiReply::Refused(Missing::Verification));
+    rig.verify(Factor::Name, "yes");
+    rig.verify(Factor::DateOfBirth, "1984-03-17");
+    let verified = rig.verify(Factor::PostalCode, "20009");
+    assert_eq!(verified, ApiReply::Verified { result: VerifyResult::Match, verified: true, tries_left: 3 });
+    assert_eq!(rig.api(ApiRequest::Facts), ApiReply::Refused(Missing::Disclosure));
+    rig.play_all();
+    assert!(matches!(rig.api(ApiRequest::Facts), ApiReply::Facts(facts) if facts.balance_minor == 61_240));
+}
+
+#[test]
+fn three_wrong_answers_lock_the_verification() {
+    let mut rig = Rig::new(AgentKind::Stream);
+    rig.signal(Signal::Acknowledged);
+    rig.play_all();
+    rig.verify(Factor::Name, "yes");
+    let results: Vec<_> = (0..3).map(|_| rig.verify(Factor::PostalCode, "10001")).collect();
+    assert!(matches!(results[2], ApiReply::Verified { result: VerifyResult::Locked, verified: false, tries_left: 0 }));
+    assert_eq!(rig.api(ApiRequest::Facts), ApiReply::Refused(Missing::Unlocked));
+}
+
+#[test]
+fn only_an_offer_that_was_made_can_be_accepted() {
+    let mut rig = Rig::disclosed();
+    let report = |offer: &str| OutcomeReport {
+        disposition: crate::api::Disposition::Arranged,
+        accepted_offer: Some(offer.to_owned()),
+    };
+    assert_eq!(rig.api(ApiRequest::Outcome(report("offer-1"))), ApiReply::Refused(Missing::Offer));
+    let ApiReply::Offer(offer) = rig.api(ApiRequest::Offer(OfferAsk { instalments: Some(4), ..OfferAsk::default() }))
+    else {
+        panic!("no offer");
+    };
+    assert_eq!(offer.payments.iter().map(|payment| payment.amount_minor).sum::<i64>(), 61_240);
+    assert_eq!(rig.api(ApiRequest::Outcome(report(&offer.offer))), ApiReply::Done);
+    assert_eq!(rig.count("payment_arrangement"), 1);
+}
+
+#[test]
+fn a_card_is_submitted_only_after_its_row_says_so_durably() {
+    let mut rig = Rig::disclosed_holding(|request| {
+        matches!(request, Request::OpenPayment { .. } | Request::MarkPayment { state: PaymentState::Submitted, .. })
+    });
+    assert_eq!(rig.api(ApiRequest::StartCapture { amount_minor: 5_000 }), ApiReply::Capture(CaptureReply::Arming));
+    assert_eq!(rig.count("arm"), 0, "not before the row");
+    rig.release();
+    assert_eq!((rig.count("arm"), rig.count("open capture")), (1, 0), "not before the mute is proven");
+    rig.leg(LegOutput::Capture(CaptureEvent::Armed));
+    assert_eq!(rig.count("attach vault"), 1);
+    rig.leg(LegOutput::Capture(CaptureEvent::ConnectionWanted));
+    assert_eq!(rig.count("connect processor"), 0, "not before the row says submitted");
+    rig.release();
+    assert_eq!(rig.count("connect processor"), 1);
+    rig.leg(LegOutput::Capture(CaptureEvent::Outcome(approved())));
+    assert!(matches!(rig.api(ApiRequest::CaptureState), ApiReply::Capture(CaptureReply::Approved { .. })));
+    assert_eq!((rig.count("mark approved"), rig.count("payment_transaction")), (1, 1));
+}
+
+#[test]
+fn a_payment_row_that_is_not_durable_takes_no_card() {
+    let mut rig = Rig::disclosed_holding(|request| matches!(request, Request::OpenPayment { .. }));
+    rig.api(ApiRequest::StartCapture { amount_minor: 5_000 });
+    rig.fail(Failure::NotDurable);
+    let state = rig.api(ApiRequest::CaptureState);
+    assert_eq!(state, ApiReply::Capture(CaptureReply::Failed { reason: "not_durable".into() }));
+    assert_eq!(rig.count("arm"), 0);
+}
+
+#[test]
+fn a_lost_answer_is_read_and_never_submitted_again() {
+    let mut rig = Rig::disclosed();
+    rig.api(ApiRequest::StartCapture { amount_minor: 5_000 });
+    rig.leg(LegOutput::Capture(CaptureEvent::Armed));
+    rig.leg(LegOutput::Capture(CaptureEvent::ConnectionWanted));
+    rig.leg(LegOutput::Capture(CaptureEvent::Outcome(CaptureOutcome::Unknown)));
+    assert_eq!((rig.count("resolve payment"), rig.count("open capture")), (1, 1));
+    assert_eq!(rig.api(ApiRequest::CaptureState), ApiReply::Capture(CaptureReply::Declined));
+}
+
+#[test]
+fn hanging_up_in_a_capture_waits_for_its_end_and_then_writes_the_records() {
+    let mut rig = Rig::disclosed();
+    rig.api(ApiRequest::StartCapture { amount_minor: 5_000 });
+    rig.leg(LegOutput::Capture(CaptureEvent::Armed));
+    rig.signal(Signal::HungUp);
+    assert_eq!((rig.count("contact_attempt"), rig.done), (0, None));
+    let failed = CaptureOutcome::Failed(gate::CaptureFailure::HungUp);
+    rig.leg(LegOutput::Capture(CaptureEvent::Outcome(failed)));
+    assert_eq!((rig.count("contact_attempt"), rig.count("compliance_record")), (1, 1));
+    assert_eq!(rig.done, Some(EndReason::CallerHungUp));
+}
+
+#[test]
+fn the_call_is_done_only_when_its_records_are_durable() {
+    let mut rig = Rig::disclosed_holding(|request| matches!(request, Request::Record(_)));
+    rig.signal(Signal::HungUp);
+    assert_eq!((rig.held.len(), rig.done), (2, None));
+    rig.release();
+    assert_eq!(rig.done, Some(EndReason::CallerHungUp));
+}
+
+#[test]
+fn a_bot_that_leaves_gets_a_good_bye_and_one_that_breaks_an_apology() {
+    for (event, reason) in [(BotEvent::Closed, EndReason::Completed), (BotEvent::Failed, EndReason::AgentFailed)] {
+        let mut rig = Rig::disclosed();
+        rig.call.handle_bot(rig.now, event);
+        rig.drain();
+        assert_eq!((rig.played.len(), rig.count("hang up")), (1, 0), "the last words come first");
+        rig.play_all();
+        assert_eq!((rig.count("hang up"), rig.done), (1, Some(reason)));
+    }
+}
+
+#[test]
+fn a_bot_that_does_not_answer_in_time_is_given_up() {
+    let mut rig = Rig::new(AgentKind::Stream);
+    rig.signal(Signal::Acknowledged);
+    rig.play_all();
+    rig.now += Duration::from_secs(2);
+    rig.call.handle_timeout(rig.now);
+    rig.drain();
+    rig.play_all();
+    assert_eq!(rig.done, Some(EndReason::AgentFailed));
+}
+
+#[test]
+fn the_longest_call_ends_with_a_good_bye() {
+    let mut rig = Rig::disclosed();
+    rig.now += Duration::from_secs(600);
+    rig.call.handle_timeout(rig.now);
+    rig.drain();
+    rig.play_all();
+    assert_eq!(rig.done, Some(EndReason::LongestCall));
+}
