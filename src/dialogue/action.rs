@@ -42,10 +42,11 @@ impl fmt::Debug for LookUp {
 /// One thing for the call to do. The event that answers it is named at each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Play these lines in order. Answered by one [`crate::Event::Said`] once all were played, or cut short by the caller.
+    /// Play these lines in order, after what is still playing. Answered by [`crate::Event::Said`] once no line is
+    /// outstanding. A line that [`Phrase::is_interruptible`] allows is cut short when the caller speaks.
     Say(Vec<Phrase>),
-    /// Listen, from now on and while a line still plays, until [`Action::StopListening`]. Answered by
-    /// [`crate::Event::Heard`] or [`crate::Event::Keys`], whichever ends first.
+    /// Listen, from now on and while a line still plays. Answered, and so ended, by [`crate::Event::Heard`] or
+    /// [`crate::Event::Keys`], whichever comes first; or ended by [`Action::StopListening`].
     Listen {
         /// What to expect; [`GrammarId::parse`] says what it means.
         grammar: GrammarId,

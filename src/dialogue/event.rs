@@ -97,7 +97,7 @@ pub enum Interrupt {
 pub enum Event {
     /// The three notices of the opening were proven played.
     Opened,
-    /// The lines of the last [`crate::Action::Say`] were played, or cut short.
+    /// No line is outstanding: all that [`crate::Action::Say`] asked for so far was played, or cut short.
     Said,
     /// The caller began to speak.
     SpeechStarted,

@@ -189,6 +189,8 @@ pub enum Phrase {
     NotFound,
     /// Verification failed; a person will have to help.
     NotVerified,
+    /// Only a person can go on.
+    PersonNeeded,
     /// Nothing the gateway may offer fits; a person will call back.
     ReferToPerson,
     /// Nothing was heard.
@@ -239,6 +241,7 @@ impl Phrase {
             Self::NotThePerson => "not_the_person",
             Self::NotFound => "not_found",
             Self::NotVerified => "not_verified",
+            Self::PersonNeeded => "person_needed",
             Self::ReferToPerson => "refer_to_person",
             Self::NothingHeard => "nothing_heard",
             Self::NotUnderstood => "not_understood",
@@ -296,6 +299,7 @@ impl Phrase {
             | Self::NotThePerson
             | Self::NotFound
             | Self::NotVerified
+            | Self::PersonNeeded
             | Self::NothingHeard
             | Self::NotUnderstood
             | Self::Apology
@@ -351,6 +355,7 @@ impl Phrase {
             Self::NotThePerson,
             Self::NotFound,
             Self::NotVerified,
+            Self::PersonNeeded,
             Self::ReferToPerson,
             Self::NothingHeard,
             Self::NotUnderstood,

@@ -1,5 +1,7 @@
 //! What the collector asks, each in three wordings: first, asked again, and for the keypad.
 
+use std::fmt;
+
 use super::PersonName;
 
 /// How often the question was asked before.
@@ -173,6 +175,12 @@ impl Question {
             ],
         };
         wordings[attempt as usize].to_owned()
+    }
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Question({})", self.name(Attempt::First))
     }
 }
 

@@ -27,6 +27,8 @@ const NOT_FOUND: &str = "I could not find anything under that number. Please che
      you.";
 const NOT_VERIFIED: &str = "I am sorry, I could not confirm who I am speaking with, so I cannot go on. A person from our team will help \
      you if you write to us.";
+const PERSON_NEEDED: &str = "A person from our team has to help you with this. Please write to us at the address on our letter, and they will \
+     be in touch.";
 const REFER_TO_PERSON: &str = "That is outside what I may agree to. A person from our team will call you to talk about payments that work for \
      you.";
 const NOTHING_HEARD: &str = "I cannot hear you, so I end this call. Please call us again.";
@@ -72,6 +74,7 @@ pub(super) fn of(phrase: &Phrase) -> String {
         Phrase::NotThePerson => NOT_THE_PERSON.to_owned(),
         Phrase::NotFound => NOT_FOUND.to_owned(),
         Phrase::NotVerified => NOT_VERIFIED.to_owned(),
+        Phrase::PersonNeeded => PERSON_NEEDED.to_owned(),
         Phrase::ReferToPerson => REFER_TO_PERSON.to_owned(),
         Phrase::NothingHeard => NOTHING_HEARD.to_owned(),
         Phrase::NotUnderstood => NOT_UNDERSTOOD.to_owned(),
