@@ -19,8 +19,9 @@ mod timeline;
 pub use codec::Codec;
 pub use packet::{Malformed, Packet, PacketBuffer};
 pub use sender::Sent;
-pub use session::{Received, Session, SessionConfig, SessionOutput};
+pub use session::{Session, SessionConfig, SessionOutput};
 pub use statistics::{Rejection, Rejections, RemoteView, Statistics};
+pub use timeline::Received;
 
 /// The clock of G.711 and of its telephone-events, in hertz (RFC 3551 §4.5.14).
 pub const CLOCK_HZ: u32 = 8_000;

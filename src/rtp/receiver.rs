@@ -9,7 +9,7 @@ use crate::lock::{Admission, SourceLock, StreamLock};
 use crate::packet::Packet;
 use crate::reorder::{Kind, Place, Reorder};
 use crate::statistics::{Rejection, Statistics};
-use crate::timeline::{Item, Timeline};
+use crate::timeline::{Received, Timeline};
 use crate::{CLOCK_HZ, Codec, clock_units, samples_span};
 
 /// Comfort noise (RFC 3389), a gap to us.
@@ -103,7 +103,7 @@ impl Receiver {
         self.statistics.rejected.add(reason);
     }
 
-    pub(crate) fn poll(&mut self) -> Option<Item> {
+    pub(crate) fn poll(&mut self) -> Option<Received> {
         self.timeline.poll()
     }
 

@@ -107,7 +107,7 @@ impl Reporter {
         let expected = reception.expected - self.prior_expected;
         let received = reception.received.saturating_sub(self.prior_received);
         let lost = expected.saturating_sub(received);
-        let fraction = if expected == 0 { 0 } else { (lost << 8) / expected };
+        let fraction = (lost << 8).checked_div(expected).unwrap_or(0);
         self.prior_ssrc = Some(reception.ssrc);
         (self.prior_expected, self.prior_received) = (reception.expected, reception.received);
         let (last_report, delay) = match self.last_remote {

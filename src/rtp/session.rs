@@ -2,15 +2,13 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use frame::{RawEvent, RawFrame};
-
 use crate::lock::SourceLock;
 use crate::packet::PacketBuffer;
 use crate::receiver::{Receiver, Taken};
 use crate::reporter::Reporter;
 use crate::sender::Sender;
 use crate::statistics::{Rejection, Statistics};
-use crate::timeline::Item;
+use crate::timeline::Received;
 use crate::{Codec, FRAME_SAMPLES, Sent, rtcp};
 
 #[cfg(test)]
@@ -44,14 +42,6 @@ pub struct SessionConfig {
     pub media_timeout: Option<Duration>,
     /// For the randomness of report intervals.
     pub seed: u64,
-}
-
-/// What came from the far end, for the gate.
-pub enum Received {
-    /// 20 ms of audio or the marker of a loss; without a hole in its index.
-    Frame(RawFrame),
-    /// A telephone-event, as it came.
-    Event(RawEvent),
 }
 
 /// What the driver should know.
@@ -132,10 +122,7 @@ impl Session {
         if self.receiver.poll_timeout().is_some_and(|due| due <= now) {
             self.receiver.handle_timeout(now);
         }
-        self.receiver.poll().map(|item| match item {
-            Item::Frame(frame) => Received::Frame(frame),
-            Item::Event(event) => Received::Event(event),
-        })
+        self.receiver.poll()
     }
 
     /// What the driver should know, oldest first.

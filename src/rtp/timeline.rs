@@ -18,15 +18,19 @@ const LATE_RUN: u8 = 5;
 const MAX_CATCH_UP: u64 = 250;
 
 /// What is ready to be handed on.
+#[expect(clippy::large_enum_variant, reason = "one frame every 20 ms is moved, none is allocated")]
 enum Ready {
     Frame(RawFrame),
     Lost { index: u64, frames: u64 },
     Event(RawEvent),
 }
 
-/// One item for the gate.
-pub(crate) enum Item {
+/// What came from the far end, for the gate.
+#[expect(clippy::large_enum_variant, reason = "one frame every 20 ms is moved, none is allocated")]
+pub enum Received {
+    /// 20 ms of audio or the marker of a loss; without a hole in its index.
     Frame(RawFrame),
+    /// A telephone-event, as it came.
     Event(RawEvent),
 }
 
@@ -98,7 +102,7 @@ impl Timeline {
         }
     }
 
-    pub(crate) fn poll(&mut self) -> Option<Item> {
+    pub(crate) fn poll(&mut self) -> Option<Received> {
         if let Some(Ready::Lost { index, frames }) = self.ready.front_mut() {
             let frame = RawFrame::lost(SampleRate::Hz8000, *index);
             *index += FRAME_SAMPLES as u64;
@@ -106,11 +110,11 @@ impl Timeline {
             if *frames == 0 {
                 self.ready.pop_front();
             }
-            return Some(Item::Frame(frame));
+            return Some(Received::Frame(frame));
         }
         match self.ready.pop_front()? {
-            Ready::Frame(frame) => Some(Item::Frame(frame)),
-            Ready::Event(event) => Some(Item::Event(event)),
+            Ready::Frame(frame) => Some(Received::Frame(frame)),
+            Ready::Event(event) => Some(Received::Event(event)),
             Ready::Lost { .. } => None,
         }
     }
@@ -248,7 +252,7 @@ mod tests {
     fn frames(timeline: &mut Timeline) -> Vec<(u64, bool)> {
         let mut out = Vec::new();
         while let Some(item) = timeline.poll() {
-            if let Item::Frame(frame) = item {
+            if let Received::Frame(frame) = item {
                 out.push((frame.index() / 160, frame.is_lost()));
             }
         }
