@@ -204,7 +204,7 @@ impl Playout {
         if !speaking && !self.items.iter().any(|item| item.is_audio() && item.is_interruptible()) {
             return None;
         }
-        let next = Generation(self.floor.0 + 1);
+        let next = Generation(self.floor.0.saturating_add(1));
         self.agent_heard = None;
         self.clear(next);
         Some(next)

@@ -271,6 +271,7 @@ impl Call {
             LegOutput::PromptInterrupted { id, played, total } => self.interrupted(id, played, total),
             LegOutput::Mark { name, cleared } => self.marked(name, cleared),
             LegOutput::Speech(edge) => self.speech(edge),
+            LegOutput::Hushed { .. } => {}
             LegOutput::MenuKey(key) => self.key(key),
             LegOutput::Collected(collected) => self.collected(collected),
             LegOutput::CapturePrompt(prompt) => self.capture_prompt(prompt),

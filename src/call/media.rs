@@ -4,6 +4,7 @@
 use std::{net::SocketAddr, os::fd::OwnedFd};
 
 use audio::{Generation, Segment, SegmentId};
+use frame::RawInfo;
 use gate::{
     CaptureEvent, CaptureId, CapturePrompt, CleanFrame, Collect, Collected, ControlFailure, MenuKey, MuteAck, SinkId,
     SpeechEdge, Suppressed,
@@ -35,8 +36,11 @@ pub enum LegCommand {
     },
     /// Tell when everything queued before this was played or cleared.
     Mark(String),
-    /// Drop everything of the agent that was not played yet, with a short fade.
-    Clear,
+    /// Cut what is interruptible, with a short fade, and drop what is still to come of the turns before this one.
+    Clear {
+        /// The turn that the agent speaks in from now on.
+        generation: Generation,
+    },
     /// Whether the agent may be heard.
     MuteAgent(bool),
     /// The caller is asked for keys.
@@ -59,6 +63,8 @@ pub enum LegCommand {
     CancelCapture,
     /// A sink's writer has proven its silence, or renews the proof.
     Acknowledge(MuteAck),
+    /// A SIP INFO body that may carry a key.
+    Info(RawInfo),
     /// Media goes somewhere else from now on: a re-INVITE said so.
     Retarget(Option<SocketAddr>),
     /// The call is over: stop a capture, say RTCP BYE, report.
@@ -92,6 +98,11 @@ pub enum LegOutput {
     },
     /// The caller began or stopped to speak.
     Speech(SpeechEdge),
+    /// The caller's speech silenced the agent. The driver tells a bot; its audio of earlier turns is dropped from now on.
+    Hushed {
+        /// The turn that the agent speaks in next.
+        generation: Generation,
+    },
     /// A key outside captures.
     MenuKey(MenuKey),
     /// A declared collect has ended.

@@ -40,7 +40,7 @@ impl Call {
         match &self.agent {
             Agent::Collector(_) => self.stop_listening(),
             Agent::Stream(_) => {
-                self.outputs.push_back(Output::Leg(LegCommand::Clear));
+                self.outputs.push_back(Output::Leg(LegCommand::Clear { generation: audio::Generation(u64::MAX) }));
                 self.outputs.push_back(Output::CloseBot);
             }
         }

@@ -1,0 +1,468 @@
+//! One call's media: the far end's packets through the gate to the taps, and prompts and agent back to the far end.
+//!
+//! ```text
+//! packets ─▶ rtp::Session ─RawFrame, RawEvent─▶ gate::Gate ─CleanFrame─▶ taps (agent, recorder)
+//! packets ◀─ rtp::Session ◀──── 20 ms ──────── audio::Playout ◀─ prompts, agent
+//! ```
+//!
+//! A [`Leg`] lives on a media thread. It is told the time and never waits; after every input its driver drains
+//! [`Leg::poll_output`] and [`Leg::poll_tap`] to `None`.
+
+mod delivery;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use audio::{FRAME_SAMPLES, Generation, Playout, PlayoutConfig, PlayoutOutput, SegmentId};
+use frame::RawInfo;
+use gate::wire::ToVault;
+use gate::{CaptureEvent, CapturePrompt, Gate, GateConfig, GateOutput, SinkId, SpeechEdge};
+use rtp::{PacketBuffer, Received, Session, SessionConfig, SessionOutput};
+
+use crate::SinkKind;
+use crate::media::{LegCommand, LegOutput, TapItem};
+
+use delivery::{Deliveries, Finished};
+pub use report::{HushPolicy, LegReport, Transmit};
+
+/// Frames whose arrival is remembered until they have passed the gate.
+const ARRIVALS: usize = 8;
+
+/// How a leg is set up.
+#[derive(Clone, Debug)]
+pub struct LegConfig {
+    /// What offer and answer agreed.
+    pub session: SessionConfig,
+    /// How the gate treats keys.
+    pub gate: GateConfig,
+    /// How much may wait to be played.
+    pub playout: PlayoutConfig,
+    /// What the caller's speech does to interruptible speech of ours.
+    pub hush: HushPolicy,
+}
+
+/// The media of one call.
+pub struct Leg {
+    session: Session,
+    gate: Gate,
+    playout: Playout,
+    hush: HushPolicy,
+    hush_due: Option<Instant>,
+    described: Option<SocketAddr>,
+    learn_source: bool,
+    agent_muted: bool,
+    capturing: bool,
+    capture_prompt: Option<(SegmentId, CapturePrompt)>,
+    recorders: Vec<SinkId>,
+    deliveries: Deliveries,
+    arrivals: VecDeque<(u64, Instant)>,
+    agent_since: Option<Instant>,
+    agent_latency: Option<Duration>,
+    ticks: u64,
+    outputs: VecDeque<LegOutput>,
+    to_vault: VecDeque<ToVault>,
+    taps: VecDeque<TapItem>,
+}
+
+impl Leg {
+    /// A leg whose samples, of both directions, count from `now`.
+    #[must_use]
+    pub fn new(config: LegConfig, now: Instant) -> Self {
+        Self {
+            described: config.session.remote,
+            learn_source: config.session.learn_source,
+            session: Session::new(config.session, now),
+            gate: Gate::new(config.gate, now),
+            playout: Playout::new(config.playout),
+            hush: config.hush,
+            hush_due: None,
+            agent_muted: false,
+            capturing: false,
+            capture_prompt: None,
+            recorders: Vec::new(),
+            deliveries: Deliveries::default(),
+            arrivals: VecDeque::with_capacity(ARRIVALS),
+            agent_since: None,
+            agent_latency: None,
+            ticks: 0,
+            outputs: VecDeque::new(),
+            to_vault: VecDeque::new(),
+            taps: VecDeque::new(),
+        }
+    }
+
+    /// Takes what came to the RTP port.
+    pub fn handle_rtp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        self.session.handle_packet(now, from, bytes);
+        self.settle(now);
+    }
+
+    /// Takes what came to the RTCP port.
+    pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        self.session.handle_rtcp(now, from, bytes);
+        self.settle(now);
+    }
+
+    /// Takes a SIP INFO body of this call's dialog.
+    pub fn handle_info(&mut self, now: Instant, info: RawInfo) {
+        self.gate.handle_info(now, info);
+        self.settle(now);
+    }
+
+    /// Takes one packet of the vault's capture socket.
+    pub fn handle_vault(&mut self, now: Instant, message: &[u8]) {
+        self.gate.handle_vault(now, message);
+        self.settle(now);
+    }
+
+    /// The vault's capture socket was closed or failed.
+    pub fn vault_closed(&mut self, now: Instant) {
+        self.gate.vault_closed(now);
+        self.settle(now);
+    }
+
+    /// Does what control asks. What is the driver's own to do, sockets and closing, is without effect here.
+    pub fn handle_command(&mut self, now: Instant, command: LegCommand) {
+        match command {
+            LegCommand::Play(segment) => self.play(segment),
+            LegCommand::PlayCapture { prompt, segment } => {
+                self.capture_prompt = Some((segment.id, prompt));
+                self.play(segment);
+            }
+            LegCommand::AgentAudio { generation, samples } => self.append_agent(now, generation, samples),
+            LegCommand::Mark(name) => {
+                if let Err(audio::Full) = self.playout.mark(name.clone()) {
+                    self.outputs.push_back(LegOutput::Mark { name, cleared: true });
+                }
+            }
+            LegCommand::Clear { generation } => self.playout.clear(generation),
+            LegCommand::MuteAgent(muted) => {
+                self.agent_muted = muted;
+                self.mute_agent();
+            }
+            LegCommand::Collect(collect) => self.gate.collect(now, collect),
+            LegCommand::EndCollect => self.gate.end_collect(now),
+            LegCommand::Arm { capture } => self.gate.arm(now, capture),
+            LegCommand::CancelCapture => self.gate.cancel_capture(now),
+            LegCommand::Acknowledge(ack) => self.gate.acknowledge(now, ack),
+            LegCommand::Info(info) => self.gate.handle_info(now, info),
+            LegCommand::Retarget(remote) => {
+                self.described = remote;
+                self.session.retarget(now, remote, None, self.learn_source);
+            }
+            LegCommand::AttachVault { .. } | LegCommand::Close => {}
+        }
+        self.settle(now);
+    }
+
+    /// A sink takes the caller's frames from now on, and a recorder what is sent too. In a capture it starts muted.
+    pub fn add_sink(&mut self, now: Instant, sink: SinkId, kind: SinkKind) {
+        match kind {
+            SinkKind::Agent => {}
+            SinkKind::Recorder => self.recorders.push(sink),
+        }
+        self.gate.add_sink(now, sink);
+        self.settle(now);
+    }
+
+    /// A sink takes no more, and what it held is gone.
+    pub fn remove_sink(&mut self, now: Instant, sink: SinkId) {
+        self.recorders.retain(|&recorder| recorder != sink);
+        self.gate.remove_sink(now, sink);
+        self.settle(now);
+    }
+
+    /// The 20 ms slot of this leg: makes the packet that is due, and says where to send it. [`Leg::transmitted`] follows.
+    /// Nothing is played while there is no destination.
+    pub fn tick(&mut self, now: Instant, out: &mut PacketBuffer) -> Option<Transmit> {
+        let index = self.ticks * FRAME_SAMPLES as u64;
+        self.ticks += 1;
+        let Some(to) = self.session.destination() else {
+            self.session.skip();
+            self.tap_sent(index, &[0; FRAME_SAMPLES]);
+            return None;
+        };
+        let mut samples = [0; FRAME_SAMPLES];
+        let waiting = self.playout.agent_queued();
+        self.playout.next_frame(&mut samples);
+        if self.playout.agent_queued() < waiting {
+            self.agent_latency = self.agent_since.take().map(|since| now.saturating_duration_since(since));
+        }
+        let sent = self.session.encode(&samples, out);
+        self.tap_sent(index, &samples);
+        Some(Transmit { to, sent })
+    }
+
+    /// Says whether the network took the packet of the last tick: only what it took counts as delivered.
+    pub fn transmitted(&mut self, now: Instant, transmit: &Transmit, taken: bool) {
+        self.deliveries.packet(transmit.sent, taken);
+        self.settle(now);
+    }
+
+    /// Lets a slot pass that came too late to be sent.
+    pub fn skip_tick(&mut self) {
+        let index = self.ticks * FRAME_SAMPLES as u64;
+        self.ticks += 1;
+        self.session.skip();
+        self.tap_sent(index, &[0; FRAME_SAMPLES]);
+    }
+
+    /// The next frame for the taps.
+    pub fn poll_tap(&mut self) -> Option<TapItem> {
+        self.taps.pop_front()
+    }
+
+    /// What control should know.
+    pub fn poll_output(&mut self) -> Option<LegOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// The next message for the capture socket, to be sent at once. Where that fails, [`Leg::vault_closed`] follows.
+    pub fn poll_vault(&mut self) -> Option<ToVault> {
+        self.to_vault.pop_front()
+    }
+
+    /// The RTCP report that is due, and where to send it.
+    pub fn poll_report(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        self.session.poll_rtcp(now)
+    }
+
+    /// When [`Leg::handle_timeout`] wants to be called at the latest. Ticks come beside it.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.session.poll_timeout(), self.gate.poll_timeout(), self.hush_due].into_iter().flatten().min()
+    }
+
+    /// Does what is due. Reports that are due wait in [`Leg::poll_report`].
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.session.handle_timeout(now);
+        self.gate.handle_timeout(now);
+        if self.hush_due.is_some_and(|due| due <= now) {
+            self.hush_due = None;
+            self.hush_now();
+        }
+        self.settle(now);
+    }
+
+    /// Ends the leg: any capture ends with it. The driver drains the outputs once more, and where
+    /// [`Leg::is_capturing`] says so keeps the vault's socket until the wipe is confirmed.
+    pub fn close(&mut self, now: Instant) -> LegReport {
+        let goodbye = self.session.close(now);
+        self.gate.hang_up(now);
+        self.settle(now);
+        LegReport {
+            statistics: self.session.statistics(),
+            gate: self.gate.counters(),
+            discarded: self.playout.discarded(),
+            goodbye,
+        }
+    }
+
+    /// Whether a capture is under way.
+    #[must_use]
+    pub fn is_capturing(&self) -> bool {
+        self.gate.is_capturing()
+    }
+
+    /// When the packet of one of the last frames came, by [`gate::CleanFrame::index`].
+    #[must_use]
+    pub fn arrival(&self, index: u64) -> Option<Instant> {
+        self.arrivals.iter().find(|(known, _)| *known == index).map(|(_, at)| *at)
+    }
+
+    /// Samples of streamed agent audio that wait to be played: for back-pressure.
+    #[must_use]
+    pub fn agent_queued(&self) -> usize {
+        self.playout.agent_queued()
+    }
+
+    /// How long the agent's audio waited, from its arrival on an empty queue to its packet; once per such wait.
+    pub fn take_agent_latency(&mut self) -> Option<Duration> {
+        self.agent_latency.take()
+    }
+
+    /// The counts of the wire so far.
+    #[must_use]
+    pub fn statistics(&self) -> rtp::Statistics {
+        self.session.statistics()
+    }
+
+    fn play(&mut self, segment: audio::Segment) {
+        let (id, total) = (segment.id, segment.samples.len() as u64);
+        if let Err(audio::Full) = self.playout.enqueue(segment) {
+            self.outputs.push_back(LegOutput::PromptInterrupted { id, played: 0, total });
+        }
+    }
+
+    fn append_agent(&mut self, now: Instant, generation: Generation, samples: Box<[i16]>) {
+        let waiting = self.playout.agent_queued();
+        // A refusal is counted by the playout; control sees the queue's depth and holds the agent back before it.
+        let _ = self.playout.append_agent(generation, samples);
+        if waiting == 0 && self.playout.agent_queued() > 0 {
+            self.agent_since = Some(now);
+        }
+    }
+
+    fn mute_agent(&mut self) {
+        self.playout.mute_agent(self.agent_muted || self.capturing);
+    }
+
+    /// Hands everything on until nothing moves any more.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            let moved = self.settle_session(now) | self.settle_gate(now) | self.settle_playout(now);
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    fn settle_session(&mut self, now: Instant) -> bool {
+        let mut moved = false;
+        while let Some(received) = self.session.poll_received(now) {
+            moved = true;
+            match received {
+                Received::Frame(frame) => {
+                    if self.arrivals.len() == ARRIVALS {
+                        self.arrivals.pop_front();
+                    }
+                    self.arrivals.push_back((frame.index(), now));
+                    self.gate.handle_frame(now, frame);
+                }
+                Received::Event(event) => self.gate.handle_event(now, event),
+            }
+            self.settle_frames();
+        }
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                SessionOutput::SourceLocked(source) => {
+                    let as_described = self.described == Some(source);
+                    self.outputs.push_back(LegOutput::SourceLocked { as_described });
+                }
+                SessionOutput::StreamChanged { .. } => {}
+                SessionOutput::MediaTimeout => self.outputs.push_back(LegOutput::MediaTimeout),
+            }
+        }
+        moved
+    }
+
+    fn settle_frames(&mut self) {
+        while let Some(frame) = self.gate.poll_frame() {
+            self.taps.push_back(TapItem::Caller(frame));
+        }
+    }
+
+    fn settle_gate(&mut self, now: Instant) -> bool {
+        self.settle_frames();
+        let mut moved = false;
+        while let Some(output) = self.gate.poll_output() {
+            moved = true;
+            match output {
+                GateOutput::MenuKey(key) => self.outputs.push_back(LegOutput::MenuKey(key)),
+                GateOutput::Collected(collected) => self.outputs.push_back(LegOutput::Collected(collected)),
+                GateOutput::Speech(edge) => self.speech(now, edge),
+                GateOutput::Vault(message) => self.to_vault.push_back(message),
+                GateOutput::Prompt(prompt) => {
+                    self.drop_capture_prompt();
+                    self.outputs.push_back(LegOutput::CapturePrompt(prompt));
+                }
+                GateOutput::Capture(event) => self.capture_event(now, event),
+                GateOutput::Control(failure) => self.outputs.push_back(LegOutput::Control(failure)),
+                GateOutput::Suppressed(suppressed) => self.outputs.push_back(LegOutput::Suppressed(suppressed)),
+            }
+        }
+        let capturing = self.gate.is_capturing();
+        if capturing != self.capturing {
+            self.capturing = capturing;
+            self.mute_agent();
+        }
+        moved
+    }
+
+    fn speech(&mut self, now: Instant, edge: SpeechEdge) {
+        match (edge, self.hush) {
+            (SpeechEdge::Started, HushPolicy::OnSpeech { guard }) if guard.is_zero() => self.hush_now(),
+            (SpeechEdge::Started, HushPolicy::OnSpeech { guard }) => self.hush_due = Some(now + guard),
+            (SpeechEdge::Started, HushPolicy::Never) => {}
+            (SpeechEdge::Stopped, _) => self.hush_due = None,
+        }
+        self.outputs.push_back(LegOutput::Speech(edge));
+    }
+
+    fn hush_now(&mut self) {
+        if let Some(generation) = self.playout.hush() {
+            self.outputs.push_back(LegOutput::Hushed { generation });
+        }
+    }
+
+    fn capture_event(&mut self, now: Instant, event: CaptureEvent) {
+        match &event {
+            CaptureEvent::Progress { step, .. } => self.cut_capture_prompt(now, *step),
+            CaptureEvent::Outcome(_) | CaptureEvent::Released => self.drop_capture_prompt(),
+            CaptureEvent::Armed | CaptureEvent::ConnectionWanted | CaptureEvent::WipeRecord(_) => {}
+        }
+        self.outputs.push_back(LegOutput::Capture(event));
+    }
+
+    /// The caller's key cuts the prompt of its step short, and with that the prompt has ended.
+    fn cut_capture_prompt(&mut self, now: Instant, step: gate::wire::Step) {
+        if let Some((id, prompt)) = self.capture_prompt
+            && prompt.step == step
+        {
+            self.capture_prompt = None;
+            self.playout.cancel(id);
+            self.gate.prompt_ended(now, prompt);
+        }
+    }
+
+    fn drop_capture_prompt(&mut self) {
+        if let Some((id, _)) = self.capture_prompt.take() {
+            self.playout.cancel(id);
+        }
+    }
+
+    fn settle_playout(&mut self, now: Instant) -> bool {
+        let mut moved = false;
+        while let Some(output) = self.playout.poll_output() {
+            moved = true;
+            match output {
+                PlayoutOutput::Started { id } => {
+                    self.deliveries.start(id);
+                    self.outputs.push_back(LegOutput::PromptStarted { id });
+                }
+                PlayoutOutput::Finished { id, samples } => self.finished(now, id, samples),
+                PlayoutOutput::Interrupted { id, played, total } => {
+                    self.deliveries.interrupt(id);
+                    self.outputs.push_back(LegOutput::PromptInterrupted { id, played, total });
+                }
+                PlayoutOutput::AgentCut { .. } => self.agent_since = None,
+                PlayoutOutput::Mark { name, cleared } => self.outputs.push_back(LegOutput::Mark { name, cleared }),
+            }
+        }
+        moved
+    }
+
+    fn finished(&mut self, now: Instant, id: SegmentId, samples: u64) {
+        self.outputs.push_back(match self.deliveries.finish(id, samples) {
+            Finished::Delivered(delivery) => LegOutput::PromptFinished(delivery),
+            Finished::Incomplete(played) => LegOutput::PromptInterrupted { id, played, total: samples },
+        });
+        if let Some((segment, prompt)) = self.capture_prompt
+            && segment == id
+        {
+            self.capture_prompt = None;
+            self.gate.prompt_ended(now, prompt);
+        }
+    }
+
+    /// What was really sent, for the recorders.
+    fn tap_sent(&mut self, index: u64, samples: &[i16; FRAME_SAMPLES]) {
+        if !self.recorders.is_empty() {
+            self.taps.push_back(TapItem::Sent { index, samples: *samples });
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! How a leg is set up beside its parts, and what it says of itself.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use audio::Discarded;
+use rtp::{Sent, Statistics};
+
+/// What the caller's speech does to interruptible speech of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HushPolicy {
+    /// Nothing: the agent decides for itself and clears.
+    Never,
+    /// It stops once the caller has spoken for so long.
+    OnSpeech {
+        /// Guards against a cough; 0 to 80 ms keep within 200 ms of the onset.
+        guard: Duration,
+    },
+}
+
+/// A packet to be sent at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Transmit {
+    /// Where to.
+    pub to: SocketAddr,
+    /// Its place in the stream.
+    pub sent: Sent,
+}
+
+/// What a leg counted, at its end.
+#[derive(Clone, Debug)]
+pub struct LegReport {
+    /// The wire.
+    pub statistics: Statistics,
+    /// The gate.
+    pub gate: gate::Counters,
+    /// Agent audio that was not taken.
+    pub discarded: Discarded,
+    /// The last RTCP packet, and where to send it.
+    pub goodbye: Option<(SocketAddr, Vec<u8>)>,
+}
