@@ -39,9 +39,8 @@ impl Deliveries {
 
     /// A clip's first sample is in the packet.
     pub(super) fn start(&mut self, id: SegmentId) {
-        self.playing = self
-            .packet
-            .map(|(sent, delivered)| Playing { id, first: sent, last: sent, unsent: u64::from(!delivered) });
+        self.playing =
+            self.packet.map(|(sent, delivered)| Playing { id, first: sent, last: sent, unsent: u64::from(!delivered) });
     }
 
     /// A clip's last sample is in the packet.
