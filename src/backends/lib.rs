@@ -1,4 +1,6 @@
 //! Services behind a call: stores, speech, bots, the vault link.
 
+pub mod audit;
 pub mod child;
+pub mod store;
 pub mod vault;

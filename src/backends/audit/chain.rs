@@ -1,0 +1,93 @@
+//! Appending to the chain, inside a transaction of the store.
+
+use ring::digest;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::entry::{Details, Entry, Kind};
+use super::signer::Signer;
+use super::{GENESIS, Hash, to_hex};
+
+/// One record of the chain. Its fields stand in the order of the alphabet, which makes its JSON canonical.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Record {
+    pub(super) at: jiff::Timestamp,
+    pub(super) call: Uuid,
+    /// The hash of the call's record before this one; `None` in its first.
+    pub(super) call_previous: Option<String>,
+    /// The record's number in its call, from 1.
+    pub(super) call_sequence: i64,
+    pub(super) details: Details,
+    pub(super) kind: Kind,
+    /// The record's number in the chain, from 1.
+    pub(super) sequence: i64,
+}
+
+/// The hash of a record after `previous`.
+pub(super) fn link(previous: &Hash, record: &str) -> Hash {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(previous);
+    context.update(record.as_bytes());
+    let mut hash = GENESIS;
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
+}
+
+/// Appends entries in order and moves the head; the caller's transaction makes it all or nothing. Returns the hash of
+/// each entry.
+pub(crate) fn append(
+    connection: &Connection,
+    entries: &[Entry],
+    signer: Option<&Signer>,
+) -> rusqlite::Result<Vec<Hash>> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (mut sequence, mut previous) = head(connection)?;
+    let mut hashes = Vec::with_capacity(entries.len());
+    for entry in entries {
+        sequence += 1;
+        previous = append_one(connection, entry, sequence, &previous)?;
+        hashes.push(previous);
+    }
+    let signature = signer.map(|signer| signer.sign(sequence, &previous));
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO audit_head (one, sequence, hash, signature) VALUES (1, ?1, ?2, ?3)")?
+        .execute(params![sequence, previous, signature])?;
+    Ok(hashes)
+}
+
+fn append_one(connection: &Connection, entry: &Entry, sequence: i64, previous: &Hash) -> rusqlite::Result<Hash> {
+    let call = entry.call.to_string();
+    let before: Option<(String, Hash)> = connection
+        .prepare_cached("SELECT record, hash FROM audit WHERE call = ?1 ORDER BY sequence DESC LIMIT 1")?
+        .query_row([&call], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let call_sequence = before.as_ref().and_then(|(record, _)| serde_json::from_str::<Record>(record).ok());
+    let record = Record {
+        at: entry.at,
+        call: entry.call,
+        call_previous: before.map(|(_, hash)| to_hex(&hash)),
+        call_sequence: call_sequence.map_or(1, |record| record.call_sequence + 1),
+        details: entry.details.clone(),
+        kind: entry.kind,
+        sequence,
+    };
+    let text = serde_json::to_string(&record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let hash = link(previous, &text);
+    connection
+        .prepare_cached("INSERT INTO audit (sequence, call, record, hash) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![sequence, call, text, hash])?;
+    Ok(hash)
+}
+
+/// How many records there are and the last hash.
+fn head(connection: &Connection) -> rusqlite::Result<(i64, Hash)> {
+    let found = connection
+        .prepare_cached("SELECT sequence, hash FROM audit_head WHERE one = 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(found.unwrap_or((0, GENESIS)))
+}

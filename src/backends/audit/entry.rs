@@ -1,0 +1,209 @@
+//! What is put into the audit chain.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Hash, to_hex};
+
+/// Longest text in a detail, in characters; the rest is cut.
+const MOST_CHARACTERS: usize = 96;
+/// From this many digits in a row on, the digits of a text are masked.
+const DIGITS_MASKED: usize = 4;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A call was accepted.
+    CallStarted,
+    /// A required prompt was played, or a part of it: see [`Proof`].
+    Proof,
+    /// The recorder was opened after its notice.
+    RecordingStarted,
+    /// The right party was verified.
+    Verified,
+    /// Verification failed.
+    VerificationFailed,
+    /// The agent was given facts of the account.
+    FactsDisclosed,
+    /// An arrangement was agreed.
+    ArrangementAgreed,
+    /// The person asked for something that binds the collector.
+    Request,
+    /// Keys were held back from an agent.
+    KeysSuppressed,
+    /// A card capture was armed: every sink had acknowledged its mute.
+    CaptureArmed,
+    /// A card capture ended.
+    CaptureEnded,
+    /// The vault signed that a card was wiped.
+    CardWiped,
+    /// A payment may be submitted.
+    PaymentOpened,
+    /// The outcome of a payment became known.
+    PaymentResolved,
+    /// A protective control failed and its call or capture was stopped.
+    ControlFailed,
+    /// Somebody used the authenticated interface.
+    Access,
+    /// A call ended.
+    CallEnded,
+    /// The gateway stopped during the call; written at the next start.
+    CallInterrupted,
+}
+
+/// Named values, of types that cannot hold a keyed digit or a person's name by accident.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Details(BTreeMap<String, Detail>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Detail {
+    Flag(bool),
+    Count(u64),
+    Text(String),
+}
+
+impl Details {
+    /// Nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a count, a size or a position.
+    #[must_use]
+    pub fn count(self, name: &'static str, value: u64) -> Self {
+        self.with(name, Detail::Count(value))
+    }
+
+    /// Adds yes or no.
+    #[must_use]
+    pub fn flag(self, name: &'static str, value: bool) -> Self {
+        self.with(name, Detail::Flag(value))
+    }
+
+    /// Adds a name from a fixed list or from the configuration. Runs of four digits and more are masked.
+    #[must_use]
+    pub fn text(self, name: &'static str, value: &str) -> Self {
+        self.with(name, Detail::Text(masked(value)))
+    }
+
+    /// Adds a hash.
+    #[must_use]
+    pub fn hash(self, name: &'static str, value: &Hash) -> Self {
+        self.with(name, Detail::Text(to_hex(value)))
+    }
+
+    /// Adds a random id.
+    #[must_use]
+    pub fn id(self, name: &'static str, value: Uuid) -> Self {
+        self.with(name, Detail::Text(value.to_string()))
+    }
+
+    /// Adds a moment.
+    #[must_use]
+    pub fn time(self, name: &'static str, value: Timestamp) -> Self {
+        self.with(name, Detail::Text(value.to_string()))
+    }
+
+    fn with(mut self, name: &'static str, detail: Detail) -> Self {
+        self.0.insert(name.to_owned(), detail);
+        self
+    }
+}
+
+fn masked(text: &str) -> String {
+    let text: Vec<char> = text.chars().take(MOST_CHARACTERS).collect();
+    let runs = text.chunk_by(|one, other| one.is_numeric() == other.is_numeric());
+    let mask = |run: &[char]| run.len() >= DIGITS_MASKED && run.iter().all(|character| character.is_numeric());
+    runs.flat_map(|run| run.iter().map(move |&character| if mask(run) { '#' } else { character })).collect()
+}
+
+/// One thing for the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The call.
+    pub call: Uuid,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: Kind,
+    /// With what.
+    pub details: Details,
+}
+
+/// That a prompt was played: which, how much of it, and in which packets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The prompt's name: language, kind and version.
+    pub prompt: String,
+    /// The hash of its text.
+    pub text_hash: Hash,
+    /// The hash of its samples.
+    pub pcm_hash: Hash,
+    /// Samples that left the gateway, at the leg's rate.
+    pub samples_sent: u64,
+    /// Samples the prompt has.
+    pub samples_total: u64,
+    /// The stream that carried it.
+    pub ssrc: u32,
+    /// Sequence numbers of its first and last packet.
+    pub sequences: (u16, u16),
+    /// Timestamps of its first and last packet.
+    pub timestamps: (u32, u32),
+    /// When its first packet left.
+    pub started_at: Timestamp,
+    /// When its last packet left.
+    pub ended_at: Timestamp,
+}
+
+impl Proof {
+    /// Whether all of it left the gateway.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.samples_total > 0 && self.samples_sent == self.samples_total
+    }
+
+    /// The entry for the chain.
+    #[must_use]
+    pub fn entry(&self, call: Uuid) -> Entry {
+        let details = Details::new()
+            .text("prompt", &self.prompt)
+            .hash("text_sha256", &self.text_hash)
+            .hash("pcm_sha256", &self.pcm_hash)
+            .count("samples_sent", self.samples_sent)
+            .count("samples_total", self.samples_total)
+            .flag("complete", self.is_complete())
+            .count("ssrc", u64::from(self.ssrc))
+            .count("first_sequence", u64::from(self.sequences.0))
+            .count("last_sequence", u64::from(self.sequences.1))
+            .count("first_timestamp", u64::from(self.timestamps.0))
+            .count("last_timestamp", u64::from(self.timestamps.1))
+            .time("started_at", self.started_at)
+            .time("ended_at", self.ended_at);
+        Entry { call, at: self.ended_at, kind: Kind::Proof, details }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_in_a_row_are_masked_in_texts() {
+        let details = Details::new().text("prompt", "en/opening/12").text("note", "call +12025550143 now ٤٢٤٢");
+        let text = serde_json::to_string(&details).unwrap();
+        assert_eq!(text, r#"{"note":"call +########### now ####","prompt":"en/opening/12"}"#);
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let text = serde_json::to_string(&Details::new().text("note", &"a".repeat(500))).unwrap();
+        assert_eq!(text.len(), MOST_CHARACTERS + r#"{"note":""}"#.len());
+    }
+}

@@ -1,0 +1,285 @@
+//! What must survive a crash: calls, dialogs, payments, the outbox and the audit chain, in one SQLite file.
+//!
+//! ```text
+//! Store::write ──bounded queue──▶ writer thread ──one transaction for all that wait──▶ fsync ──▶ every answer
+//! Store::read  ──bounded queue──▶ reader thread, on a connection of its own
+//!                                 monitor thread: stalled commits, failed commits, free space ──▶ Health
+//! ```
+//!
+//! A write is durable when its future resolves to `Ok`: the file is in WAL mode with `synchronous=FULL`. A write whose
+//! deadline passes may or may not have been made; writing it again must be harmless, and is, because every row is keyed.
+
+mod apply;
+mod health;
+mod monitor;
+mod queries;
+mod recovery;
+mod row;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod worker;
+mod writer;
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::audit::{Hash, Signer};
+
+pub use health::{Health, HealthProblem};
+pub use recovery::{DialogJournal, Recovery};
+pub use row::{CallRow, OutboxChange, OutboxDepth, OutboxEntry, PaymentRow, PaymentState, Write};
+pub(crate) use worker::Worker;
+
+/// Writes that may wait.
+const WRITE_QUEUE: usize = 1_024;
+/// Reads that may wait.
+const READ_QUEUE: usize = 256;
+/// How long a connection waits for another's lock on the file.
+const BUSY: Duration = Duration::from_millis(500);
+
+/// How to open a store.
+#[derive(Debug)]
+pub struct StoreOptions {
+    /// The SQLite file. Its directory must exist.
+    pub path: PathBuf,
+    /// How long one write may take before it fails and new calls are refused.
+    pub commit_deadline: Duration,
+    /// Free space on the volume, in bytes, below which new calls are refused.
+    pub least_free: u64,
+    /// The most pages of 4 KiB the file may grow to; `None` for as many as the volume holds.
+    pub page_limit: Option<u32>,
+    /// Signs the head of the audit chain.
+    pub signer: Option<Signer>,
+}
+
+impl StoreOptions {
+    /// The usual settings for a file.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            commit_deadline: Duration::from_secs(1),
+            least_free: 512 << 20,
+            page_limit: None,
+            signer: None,
+        }
+    }
+}
+
+/// Why a store could not be opened, written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error("the store is in use by another process")]
+    InUse,
+    /// The file was written by a newer version.
+    #[error("the store was written by a newer version of the gateway")]
+    Newer,
+    /// The file is damaged.
+    #[error("the store is damaged: restore it from a backup, or move it away to begin anew")]
+    Damaged,
+    /// The file system refused.
+    #[error("the store's file cannot be used: {0}")]
+    File(#[from] std::io::Error),
+    /// The queue is full.
+    #[error("the store's queue is full")]
+    Busy,
+    /// The deadline passed: it may or may not have been done.
+    #[error("the store did not answer within its deadline")]
+    Stalled,
+    /// The volume, or the file's limit, is full.
+    #[error("the store's volume is full")]
+    Full,
+    /// SQLite refused.
+    #[error("the store refused: {0}")]
+    Refused(String),
+    /// The store's thread has ended.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged,
+            // The text of a constraint names tables and columns, never values.
+            Some(code) => Self::Refused(format!("{code:?}")),
+            None => Self::Refused("a value of the wrong type".into()),
+        }
+    }
+}
+
+/// What was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The hash of each audit entry of the write, in order.
+    pub audit: Vec<Hash>,
+}
+
+/// A store. Clones share it; the last one to go closes it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// First, because it holds a way to the writer, which ends when the last such way is gone.
+    monitor: monitor::Monitor,
+    writer: writer::Writer,
+    reader: Worker,
+    outbox: Arc<Notify>,
+    commit_deadline: Duration,
+    /// Held for as long as the store is open.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store, repairs what a crash left, and says what remains to be done for it. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the file cannot be used.
+    pub fn open(options: StoreOptions, now: Timestamp) -> Result<(Self, Recovery), StoreError> {
+        let lock = lock(&options.path)?;
+        private_file(&options.path)?;
+        let mut connection = connect(&options.path)?;
+        if let Some(pages) = options.page_limit {
+            connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+        }
+        let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if check != "ok" {
+            return Err(StoreError::Damaged);
+        }
+        schema::migrate(&mut connection)?;
+        let signer = options.signer.map(Arc::new);
+        let recovery = recovery::recover(&mut connection, signer.as_deref(), now)?;
+        let reader = Worker::start("store-reader", connect_for_reading(&options.path)?, READ_QUEUE)?;
+        let writer = writer::Writer::start(connection, signer, WRITE_QUEUE)?;
+        let volume = options.path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        let limits =
+            monitor::Limits { commit_deadline: options.commit_deadline, least_free: options.least_free, volume };
+        let monitor = monitor::Monitor::start(limits, writer.pulse(), writer.prober())?;
+        let outbox = Arc::new(Notify::new());
+        let commit_deadline = options.commit_deadline;
+        let inner = Inner { monitor, writer, reader, outbox, commit_deadline, _lock: lock };
+        Ok((Self { inner: Arc::new(inner) }, recovery))
+    }
+
+    /// Makes changes durable, all or none, within the commit deadline.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after [`StoreError::Stalled`] the changes may or may not be there.
+    pub async fn write(&self, writes: impl Into<Batch>) -> Result<Receipt, StoreError> {
+        let Batch(writes) = writes.into();
+        let has_records = writes.iter().any(|write| matches!(write, Write::Record(_)));
+        let reply = self.inner.writer.submit(writes)?;
+        let receipt = match tokio::time::timeout(self.inner.commit_deadline, reply).await {
+            Ok(Ok(result)) => result?,
+            Ok(Err(_)) => return Err(StoreError::Closed),
+            Err(_) => {
+                self.inner.monitor.report_stall();
+                return Err(StoreError::Stalled);
+            }
+        };
+        if has_records {
+            self.inner.outbox.notify_one();
+        }
+        Ok(receipt)
+    }
+
+    /// Makes changes durable and tries again until `give_up`: for records that must not be lost because the store
+    /// was slow or full for a moment.
+    ///
+    /// # Errors
+    /// The last [`StoreError`].
+    pub async fn persist(&self, writes: impl Into<Batch>, give_up: Instant) -> Result<Receipt, StoreError> {
+        let Batch(writes) = writes.into();
+        let mut health = self.health();
+        loop {
+            match self.write(writes.clone()).await {
+                Err(StoreError::Busy | StoreError::Stalled | StoreError::Full | StoreError::Refused(_))
+                    if Instant::now() < give_up =>
+                {
+                    let recovered = health.wait_for(|health| *health == Health::Good);
+                    let pause = (Instant::now() + self.inner.commit_deadline).min(give_up);
+                    // A healthy store may still be busy, so every round waits a little.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    let _ = tokio::time::timeout_at(pause, recovered).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Whether calls can be kept. New calls are refused while it is bad.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.inner.monitor.health()
+    }
+
+    /// Resolves when records may have been added to the outbox.
+    pub(crate) async fn outbox_changed(&self) {
+        self.inner.outbox.notified().await;
+    }
+}
+
+/// Changes to be made together.
+#[derive(Clone, Debug, Default)]
+pub struct Batch(pub Vec<Write>);
+
+impl From<Write> for Batch {
+    fn from(write: Write) -> Self {
+        Self(vec![write])
+    }
+}
+
+impl From<Vec<Write>> for Batch {
+    fn from(writes: Vec<Write>) -> Self {
+        Self(writes)
+    }
+}
+
+/// Opens a file for writing, durable at every commit.
+pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+/// Opens a file that cannot be changed through this connection.
+pub(crate) fn connect_for_reading(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// Makes the file readable by its owner alone before anything is in it: it holds personal data.
+pub(crate) fn private_file(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
+}
+
+/// One process at a time: the lock goes with the process, however it ends.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(PathBuf::from(name))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::InUse),
+        Err(error) => Err(StoreError::File(error.into())),
+    }
+}

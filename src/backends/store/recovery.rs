@@ -1,0 +1,92 @@
+//! What a crash left, and what remains to be done for it.
+
+use book::record::AttemptStatus;
+use book::{ComplianceRecord, ContactAttempt};
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction};
+use uuid::Uuid;
+
+use super::apply::{end_call, from_json, put_in_outbox};
+use super::{PaymentRow, StoreError};
+use crate::audit::{self, Details, Entry, Kind, Signer};
+
+/// The reason of a call that the gateway did not live to end.
+const INTERRUPTED: &str = "interrupted";
+
+/// What `open` found of an earlier run.
+#[derive(Clone, Debug, Default)]
+pub struct Recovery {
+    /// Calls that were up. Their attempts are already in the outbox as interrupted, with their compliance records.
+    pub interrupted: Vec<Uuid>,
+    /// Dialogs to which BYE must be sent; each is then removed with `Write::DialogRemoved`.
+    pub dialogs: Vec<DialogJournal>,
+    /// Payments whose outcome the processor must be asked for, by id. They are never submitted again.
+    pub payments: Vec<PaymentRow>,
+}
+
+/// A dialog as it was journalled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialogJournal {
+    /// The call.
+    pub call: Uuid,
+    /// The journal, as JSON.
+    pub journal: String,
+}
+
+/// Ends the calls of an earlier run in one transaction and lists what is left to do.
+pub(super) fn recover(
+    connection: &mut Connection,
+    signer: Option<&Signer>,
+    now: Timestamp,
+) -> Result<Recovery, StoreError> {
+    let transaction = connection.transaction()?;
+    let dialogs = dialogs(&transaction)?;
+    let interrupted = interrupt_calls(&transaction, signer, now)?;
+    // Ending a call takes its dialog out of the journal, but BYE is still owed for these.
+    for dialog in &dialogs {
+        let values = (dialog.call.to_string(), &dialog.journal);
+        transaction.execute("INSERT OR REPLACE INTO dialogs (call, journal) VALUES (?1, ?2)", values)?;
+    }
+    let payments = super::queries::open_payments(&transaction)?;
+    transaction.commit()?;
+    Ok(Recovery { interrupted, dialogs, payments })
+}
+
+fn interrupt_calls(
+    transaction: &Transaction<'_>,
+    signer: Option<&Signer>,
+    now: Timestamp,
+) -> Result<Vec<Uuid>, StoreError> {
+    let unfinished: Vec<(String, String)> = transaction
+        .prepare("SELECT attempt, compliance FROM calls WHERE ended_at IS NULL ORDER BY started_at")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut calls = Vec::with_capacity(unfinished.len());
+    for (attempt, compliance) in unfinished {
+        let mut attempt: ContactAttempt = from_json(&attempt)?;
+        let mut compliance: ComplianceRecord = from_json(&compliance)?;
+        let call = attempt.call;
+        let details = Details::new().text("reason", INTERRUPTED);
+        let entry = Entry { call, at: now, kind: Kind::CallInterrupted, details };
+        let hash = audit::append(transaction, &[entry], signer)?.pop();
+        attempt.status = AttemptStatus::Interrupted;
+        attempt.end_reason = Some(INTERRUPTED.to_owned());
+        compliance.account = attempt.account.clone();
+        compliance.evidence = hash.map(|hash| audit::to_hex(&hash));
+        put_in_outbox(transaction, &attempt.into(), now)?;
+        put_in_outbox(transaction, &compliance.into(), now)?;
+        end_call(transaction, &call.to_string(), now, INTERRUPTED)?;
+        calls.push(call);
+    }
+    Ok(calls)
+}
+
+fn dialogs(transaction: &Transaction<'_>) -> Result<Vec<DialogJournal>, StoreError> {
+    let rows: Vec<(String, String)> = transaction
+        .prepare("SELECT call, journal FROM dialogs ORDER BY call")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    rows.into_iter()
+        .map(|(call, journal)| Ok(DialogJournal { call: call.parse().map_err(|_| StoreError::Damaged)?, journal }))
+        .collect()
+}

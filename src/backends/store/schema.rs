@@ -1,0 +1,76 @@
+//! The store's tables, and how an older file becomes the current one.
+
+use rusqlite::Connection;
+
+use super::StoreError;
+
+/// Every migration in order; `user_version` counts those a file has had.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE calls (
+        call TEXT PRIMARY KEY,
+        trunk TEXT NOT NULL,
+        state TEXT NOT NULL,
+        started_at TEXT NOT NULL,
+        ended_at TEXT,
+        reason TEXT,
+        attempt TEXT NOT NULL,
+        compliance TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX calls_unfinished ON calls (started_at) WHERE ended_at IS NULL;
+    CREATE TABLE dialogs (
+        call TEXT PRIMARY KEY,
+        journal TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE payments (
+        payment TEXT PRIMARY KEY,
+        call TEXT NOT NULL,
+        state TEXT NOT NULL,
+        row TEXT NOT NULL,
+        updated_at TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX payments_open ON payments (state);
+    CREATE TABLE outbox (
+        entry INTEGER PRIMARY KEY AUTOINCREMENT,
+        lane TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        record TEXT NOT NULL,
+        parked INTEGER NOT NULL DEFAULT 0,
+        tries INTEGER NOT NULL DEFAULT 0,
+        created_ms INTEGER NOT NULL,
+        next_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX outbox_lanes ON outbox (parked, lane, entry);
+    CREATE TABLE audit (
+        sequence INTEGER PRIMARY KEY,
+        call TEXT NOT NULL,
+        record TEXT NOT NULL,
+        hash BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_calls ON audit (call, sequence);
+    CREATE TABLE audit_head (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        sequence INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        signature BLOB
+    ) STRICT;
+    CREATE TABLE probe (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        filler BLOB NOT NULL
+    ) STRICT;
+"];
+
+/// Brings a file to the current schema, each migration in a transaction of its own.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let versions = (1_u32..).zip(MIGRATIONS);
+    if found > versions.clone().map(|(version, _)| version).last().unwrap_or(0) {
+        return Err(StoreError::Newer);
+    }
+    for (version, migration) in versions.filter(|(version, _)| *version > found) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
