@@ -35,12 +35,25 @@
 //! fn copy(message: gate::wire::ToVault) -> gate::wire::ToVault { message.clone() }
 //! ```
 
+mod arbiter;
+mod bank;
+mod budget;
+mod capture;
+mod clamp;
 mod clean;
 mod collect;
+mod detector;
+mod events;
 mod gate;
+mod info;
 mod key;
+mod narrow;
 mod output;
+mod outputs;
+mod sinks;
+mod suspicion;
 pub mod wire;
+mod voice;
 
 pub use clean::{CleanFrame, MuteAck, MuteEpoch, SinkId, Transform};
 pub use collect::{BUDGET_WINDOW, Collect, CollectEnd, Collected, KEY_BUDGET, KeyPolicy, MenuKey, Purpose};

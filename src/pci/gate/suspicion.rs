@@ -1,0 +1,49 @@
+//! The fast, permissive judge: does this window look like a key? It decides what is silenced outside captures, never
+//! which key was pressed.
+
+use crate::bank::{Fit, Hop, WINDOW, ZERO_DBM0};
+
+/// Two tones together below −45 dBm0 are not looked at.
+const FLOOR: f32 = ZERO_DBM0 * 3.2e-5;
+/// The share of a window's energy that two key tones must explain, twice in a row.
+const SHARE: f32 = 0.87;
+/// The share that is enough once.
+const CLEAR_SHARE: f32 = 0.97;
+/// The most that one tone may be stronger than the other: 12 dB.
+const TWIST: f32 = 15.9;
+
+/// Looks at every window.
+pub(crate) struct Suspicion {
+    /// Whether the window before was suspicious enough to be the first of two.
+    warned: bool,
+}
+
+impl Suspicion {
+    pub(crate) fn new() -> Self {
+        Self { warned: false }
+    }
+
+    /// Whether a key is suspected in the window that ends with this hop.
+    pub(crate) fn hop(&mut self, hop: &Hop) -> bool {
+        let share = hop.fit.as_ref().map_or(0.0, share);
+        let warned = std::mem::replace(&mut self.warned, share > SHARE);
+        share > CLEAR_SHARE || (warned && self.warned)
+    }
+
+    /// Forgets the windows before a loss.
+    pub(crate) fn clear(&mut self) {
+        self.warned = false;
+    }
+}
+
+/// The share of the window's energy that is two tones of a loudness and balance that a key may have.
+fn share(fit: &Fit) -> f32 {
+    let loud = fit.energy > FLOOR * WINDOW as f32;
+    let balanced = fit.low.power < TWIST * fit.high.power && fit.high.power < TWIST * fit.low.power;
+    if loud && balanced { fit.explained / fit.energy } else { 0.0 }
+}
+
+/// Whether samples are loud enough to hold the beginning of a tone.
+pub(crate) fn is_audible(samples: &[f32]) -> bool {
+    samples.iter().map(|sample| sample * sample).sum::<f32>() > FLOOR * samples.len() as f32
+}
