@@ -218,9 +218,8 @@ static TABLES: LazyLock<Tables> = LazyLock::new(Tables::new);
 
 impl Tables {
     fn new() -> Self {
-        let steps: Sums = array::from_fn(|bin| {
-            TONES[bin / OFFSETS.len()] * (1.0 + OFFSETS[bin % OFFSETS.len()]) * TAU / RATE
-        });
+        let steps: Sums =
+            array::from_fn(|bin| TONES[bin / OFFSETS.len()] * (1.0 + OFFSETS[bin % OFFSETS.len()]) * TAU / RATE);
         let waves_at = |place: f32| Waves {
             cosine: array::from_fn(|bin| (steps[bin] * place).cos()),
             sine: array::from_fn(|bin| (steps[bin] * place).sin()),

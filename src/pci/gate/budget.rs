@@ -192,8 +192,7 @@ impl Budget {
 
     fn suppress(&mut self, keys: u32, reason: SuppressReason) {
         self.suppressed += u64::from(keys);
-        let before = self.dropped.as_ref().map_or(0, |dropped| dropped.keys);
-        self.dropped = Some(Suppressed { keys: before + keys, reason });
+        self.dropped.get_or_insert(Suppressed { keys: 0, reason }).keys += keys;
     }
 
     fn tell_dropped(&mut self, outputs: &mut Outputs) {

@@ -174,18 +174,18 @@ impl Capture {
 
     /// Does what is due. Whether the mute has just ended, so that the gate must flush.
     pub(crate) fn handle_timeout(&mut self, now: Instant, quiet_since: Instant, outputs: &mut Outputs) -> bool {
-        let Some(session) = &self.session else { return false };
-        if self.poll_timeout(quiet_since).is_none_or(|due| now < due) {
-            return false;
-        }
-        match session.phase {
-            Phase::Muting => {}
-            Phase::Armed => self.fail(now, CaptureFailure::Expired, outputs),
-            Phase::Wiping { .. } => self.wipe_unconfirmed(outputs),
-            Phase::Releasing => {
-                self.session = None;
-                outputs.push(GateOutput::Capture(CaptureEvent::Released));
-                return true;
+        while let Some(session) = &self.session
+            && self.poll_timeout(quiet_since).is_some_and(|due| now >= due)
+        {
+            match session.phase {
+                Phase::Muting => {}
+                Phase::Armed => self.fail(now, CaptureFailure::Expired, outputs),
+                Phase::Wiping { .. } => self.wipe_unconfirmed(outputs),
+                Phase::Releasing => {
+                    self.session = None;
+                    outputs.push(GateOutput::Capture(CaptureEvent::Released));
+                    return true;
+                }
             }
         }
         false

@@ -98,7 +98,7 @@ impl Clamp {
             held.frame.samples_mut().zeroize();
             held.ends_audibly = false;
         }
-        (self.bank.clear(), self.narrow.clear(), self.suspicion.clear());
+        self.forget();
         self.trailing = false;
     }
 
@@ -108,8 +108,14 @@ impl Clamp {
         self.held = None;
     }
 
+    fn forget(&mut self) {
+        self.bank.clear();
+        self.narrow.clear();
+        self.suspicion.clear();
+    }
+
     fn skip(&mut self) -> (bool, bool) {
-        (self.bank.clear(), self.narrow.clear(), self.suspicion.clear());
+        self.forget();
         self.detector.lost();
         (false, false)
     }

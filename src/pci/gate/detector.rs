@@ -139,3 +139,6 @@ fn is_near(behind: &Tone, tone: &Tone, nominal: f32) -> bool {
     let nominal = nominal * TAU / crate::bank::RATE;
     (step - nominal).abs() < DEVIATION * nominal
 }
+
+#[cfg(test)]
+mod tests;

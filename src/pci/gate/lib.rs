@@ -52,8 +52,10 @@ mod output;
 mod outputs;
 mod sinks;
 mod suspicion;
-pub mod wire;
+#[cfg(test)]
+mod synthesis;
 mod voice;
+pub mod wire;
 
 pub use clean::{CleanFrame, MuteAck, MuteEpoch, SinkId, Transform};
 pub use collect::{BUDGET_WINDOW, Collect, CollectEnd, Collected, KEY_BUDGET, KeyPolicy, MenuKey, Purpose};
