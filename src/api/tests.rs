@@ -176,7 +176,14 @@ async fn facts_come_only_after_what_must_come_first() {
                 currency: "USD".into(),
                 reference_ending: "0042".into(),
             }),
-            _ => ApiReply::Refused(Missing::Verification),
+            ApiRequest::Facts
+            | ApiRequest::Offer(_)
+            | ApiRequest::Outcome(_)
+            | ApiRequest::StartCapture { .. }
+            | ApiRequest::CaptureState
+            | ApiRequest::CancelCapture
+            | ApiRequest::Timeline
+            | ApiRequest::HangUp => ApiReply::Refused(Missing::Verification),
         })
     })
     .await;
@@ -191,10 +198,14 @@ async fn facts_come_only_after_what_must_come_first() {
 
 #[tokio::test]
 async fn a_capture_under_way_is_accepted_and_names_its_step() {
-    let house = House::with(|request| match request {
-        ApiRequest::StartCapture { amount_minor: 5_000 } => Some(ApiReply::Capture(CaptureReply::Arming)),
-        ApiRequest::CaptureState => Some(ApiReply::Capture(CaptureReply::Keying { step: CaptureStep::Expiry })),
-        _ => Some(ApiReply::Refused(Missing::Capture)),
+    let house = House::with(|request| {
+        Some(if request == (ApiRequest::StartCapture { amount_minor: 5_000 }) {
+            ApiReply::Capture(CaptureReply::Arming)
+        } else if request == ApiRequest::CaptureState {
+            ApiReply::Capture(CaptureReply::Keying { step: CaptureStep::Expiry })
+        } else {
+            ApiReply::Refused(Missing::Capture)
+        })
     })
     .await;
     let start = |amount: i64| house.bot(Method::POST, "/captures").json(&json!({ "amount_minor": amount }));

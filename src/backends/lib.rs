@@ -1,6 +1,7 @@
 //! Services behind a call: stores, speech, bots, the vault link.
 
 pub mod audit;
+pub mod bot;
 pub mod child;
 pub mod store;
 pub mod vault;

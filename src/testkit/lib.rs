@@ -1,4 +1,5 @@
 //! Development only: softphone, debtor, bots.
 
+pub mod bot;
 pub mod gateway;
 pub mod interface;

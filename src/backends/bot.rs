@@ -1,0 +1,24 @@
+//! Bots that speak Twilio Media Streams: the gateway is the carrier, the bot is a WebSocket server.
+//!
+//! ```text
+//! CleanFrame ─▶ driver ─▶ Stream (text of each message) ─▶ bounded queue ─▶ writer ─▶ bot
+//! BotEvent   ◀─ driver ◀─ Stream (meaning of each message) ◀───────────── socket ◀─ bot
+//! ```
+//!
+//! [`Stream`] is pure: it knows the wire and is told the time. The driver opens the socket, keeps deadlines and
+//! moves messages. A bot that reads too slowly loses audio, as at Twilio; one that stops reading is abnormal.
+
+mod connect;
+mod driver;
+mod link;
+mod message;
+mod mute;
+mod outbox;
+mod stream;
+
+pub use connect::{BotServer, BotServerError};
+pub use link::{Abnormal, Acknowledge, BotCommand, BotEvent, BotLink, Closure, Unreachable, open};
+pub use stream::{Identity, Said, Stream, Warning};
+
+#[cfg(test)]
+mod tests;

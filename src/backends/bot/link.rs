@@ -1,0 +1,144 @@
+//! A call's hold on its bot: commands in, events out, and why it ended.
+
+use std::collections::BTreeMap;
+
+use audio::Generation;
+use call::media::TapItem;
+use gate::{MenuKey, MuteAck, SinkId};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::driver;
+use super::{BotServer, Identity};
+
+/// Commands that may wait for the bot's driver.
+const COMMANDS: usize = 64;
+/// Events that may wait for the call.
+const EVENTS: usize = 256;
+
+/// What a call tells its bot.
+pub enum BotCommand {
+    /// The caller pressed a key that the gate let pass.
+    Key(MenuKey),
+    /// The audio before a mark was played or cleared.
+    MarkReached(String),
+    /// The caller spoke over the bot; playout moved on to this generation.
+    Hushed(Generation),
+    /// The call ends: say so and close.
+    Stop,
+}
+
+/// What a bot tells its call.
+#[derive(Debug, PartialEq)]
+pub enum BotEvent {
+    /// The stream is up.
+    Connected,
+    /// Play this, at 8 kHz.
+    Audio {
+        /// The generation it belongs to.
+        generation: Generation,
+        /// The samples.
+        samples: Box<[i16]>,
+    },
+    /// Answer with [`BotCommand::MarkReached`] once what came before is played or cleared.
+    Mark(String),
+    /// Drop what came before; what comes now is of this generation.
+    Clear(Generation),
+    /// The last event.
+    Closed(Closure),
+}
+
+/// Why a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closure {
+    /// The bot closed it in order: the call ends politely.
+    ByBot,
+    /// The call closed it.
+    ByCall,
+    /// It broke: the call apologises.
+    Abnormal(Abnormal),
+    /// It never came up: the call apologises.
+    Unreachable(Unreachable),
+}
+
+/// How a stream broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abnormal {
+    /// The connection ended without a close, or with one that reports a failure.
+    Broken,
+    /// Nothing came from the bot, not even an answer to a ping.
+    Silent,
+    /// The bot stopped reading.
+    Stalled,
+    /// The bot broke the rules of WebSocket, or a message was too long.
+    Protocol,
+    /// The call stopped taking events.
+    Overrun,
+}
+
+/// Why a stream never came up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// No such host, or nobody listens.
+    Refused,
+    /// Not within the deadline.
+    Late,
+    /// The certificate is not trusted, or TLS failed.
+    Tls,
+    /// The server did not accept a WebSocket.
+    Handshake,
+    /// The address would send the caller's voice in clear off this machine.
+    Plain,
+}
+
+impl Closure {
+    /// The reason as a label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::ByBot => "bot_closed",
+            Self::ByCall => "call_closed",
+            Self::Abnormal(Abnormal::Broken) => "bot_broken",
+            Self::Abnormal(Abnormal::Silent) => "bot_silent",
+            Self::Abnormal(Abnormal::Stalled) => "bot_stalled",
+            Self::Abnormal(Abnormal::Protocol) => "bot_protocol",
+            Self::Abnormal(Abnormal::Overrun) => "bot_overrun",
+            Self::Unreachable(Unreachable::Refused) => "bot_refused",
+            Self::Unreachable(Unreachable::Late) => "bot_late",
+            Self::Unreachable(Unreachable::Tls) => "bot_tls",
+            Self::Unreachable(Unreachable::Handshake) => "bot_handshake",
+            Self::Unreachable(Unreachable::Plain) => "bot_plain",
+        }
+    }
+}
+
+/// Takes the writer's statement that it is mute to the media thread. Must not block.
+pub type Acknowledge = Box<dyn Fn(MuteAck) + Send + Sync>;
+
+/// A call's hold on its bot. Dropping it closes the stream.
+pub struct BotLink {
+    /// Commands; full means the driver hangs, which it reports itself.
+    pub commands: mpsc::Sender<BotCommand>,
+    /// Events; to be drained.
+    pub events: mpsc::Receiver<BotEvent>,
+    _running: DropGuard,
+}
+
+/// Opens a stream for a call. `frames` is the bounded tap of the caller's clean audio, known to the gate as
+/// `sink`; `parameters` become `customParameters`.
+#[must_use]
+pub fn open(
+    server: BotServer,
+    identity: Identity,
+    parameters: BTreeMap<String, String>,
+    frames: mpsc::Receiver<TapItem>,
+    sink: SinkId,
+    acknowledge: Acknowledge,
+) -> BotLink {
+    let (commands, commanded) = mpsc::channel(COMMANDS);
+    let (report, events) = mpsc::channel(EVENTS);
+    let stop = CancellationToken::new();
+    let driver = driver::Driver::new(identity, commanded, frames, sink, report, stop.clone());
+    drop(tokio::spawn(driver.run(server, parameters, acknowledge)));
+    BotLink { commands, events, _running: stop.drop_guard() }
+}
