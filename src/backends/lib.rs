@@ -1,7 +1,9 @@
 //! Services behind a call: stores, speech, bots, the vault link.
 
 pub mod audit;
+pub mod book;
 pub mod bot;
 pub mod child;
+pub mod outbox;
 pub mod store;
 pub mod vault;

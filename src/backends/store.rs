@@ -37,7 +37,7 @@ use crate::audit::{Hash, Signer};
 pub use health::{Health, HealthProblem};
 pub use recovery::{DialogJournal, Recovery};
 pub use row::{CallRow, OutboxChange, OutboxDepth, OutboxEntry, PaymentRow, PaymentState, Write};
-pub(crate) use worker::Worker;
+pub(crate) use worker::{Worker, WorkerError};
 
 /// Writes that may wait.
 const WRITE_QUEUE: usize = 1_024;

@@ -18,6 +18,9 @@ pub use strategies::{STRATEGY_COLUMNS, strategies};
 /// Most rows one file may have.
 pub const MOST_ROWS: u64 = 1_000_000;
 
+/// The strategies that come with the gateway, for books that bring none of their own.
+pub const BUILT_IN_STRATEGIES: &[u8] = include_bytes!("../../config/sample-strategies.csv");
+
 /// The rows that were accepted, and what was found.
 #[derive(Debug)]
 pub struct Import<T> {

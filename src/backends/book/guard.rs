@@ -1,0 +1,89 @@
+//! Deadlines, a breaker and metrics around any book.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ::book::breaker::{Breaker, BreakerPolicy};
+use ::book::outbox::Fault;
+use ::book::{LookUp, LookupKey, Record};
+use metrics::{counter, histogram};
+
+use super::{AccountBook, Answer, BookError};
+
+/// How long a book may take, and when it is left alone.
+#[derive(Clone, Copy, Debug)]
+pub struct GuardOptions {
+    /// The deadline of a look-up: a caller waits for it.
+    pub look_up: Duration,
+    /// The deadline of a delivery: nobody waits for it.
+    pub deliver: Duration,
+    /// When the breaker opens; look-ups and deliveries have one each.
+    pub breaker: BreakerPolicy,
+}
+
+impl Default for GuardOptions {
+    fn default() -> Self {
+        Self { look_up: Duration::from_secs(2), deliver: Duration::from_secs(10), breaker: BreakerPolicy::default() }
+    }
+}
+
+/// A book that always answers in time, if only with an error.
+pub struct GuardedBook {
+    book: Arc<dyn AccountBook>,
+    options: GuardOptions,
+    look_ups: Mutex<Breaker>,
+    deliveries: Mutex<Breaker>,
+}
+
+impl GuardedBook {
+    /// Guards a book.
+    #[must_use]
+    pub fn new(book: Arc<dyn AccountBook>, options: GuardOptions) -> Self {
+        let breaker = || Mutex::new(Breaker::new(options.breaker));
+        Self { book, options, look_ups: breaker(), deliveries: breaker() }
+    }
+
+    async fn guard<T>(
+        &self,
+        breaker: &Mutex<Breaker>,
+        deadline: Duration,
+        answer: Answer<'_, T>,
+    ) -> Result<T, BookError> {
+        if !held(breaker).admit(Instant::now()) {
+            return Err(BookError::BreakerOpen);
+        }
+        let result = tokio::time::timeout(deadline, answer).await.unwrap_or(Err(BookError::Deadline));
+        match &result {
+            Err(error) if error.fault() == Fault::Unavailable => {
+                counter!("tonegate_control_failures_total", "control" => "account_book").increment(1);
+                held(breaker).failed(Instant::now());
+            }
+            // A refusal is an answer: the book works.
+            Ok(_) | Err(_) => held(breaker).succeeded(),
+        }
+        result
+    }
+}
+
+impl AccountBook for GuardedBook {
+    fn name(&self) -> &'static str {
+        self.book.name()
+    }
+
+    fn look_up(&self, key: LookupKey) -> Answer<'_, LookUp> {
+        Box::pin(async move {
+            let begun = Instant::now();
+            let result = self.guard(&self.look_ups, self.options.look_up, self.book.look_up(key)).await;
+            histogram!("tonegate_lookup_seconds", "book" => self.name()).record(begun.elapsed());
+            result
+        })
+    }
+
+    fn deliver(&self, record: Record) -> Answer<'_, ()> {
+        Box::pin(self.guard(&self.deliveries, self.options.deliver, self.book.deliver(record)))
+    }
+}
+
+fn held(breaker: &Mutex<Breaker>) -> MutexGuard<'_, Breaker> {
+    breaker.lock().unwrap_or_else(PoisonError::into_inner)
+}
