@@ -5,16 +5,21 @@
 //! No message, number or body appears in any `Debug` output of this crate.
 
 mod endpoint;
+mod grammar;
+pub mod header;
 pub mod media;
+pub mod message;
 mod record;
 mod status;
 mod transport;
 mod trunk;
+pub mod uri;
 
 pub use endpoint::{
     Advertised, AnswerError, Availability, CallHandle, Count, DropReason, EndReason, Endpoint, EndpointConfig, Event,
     HangUp, Incoming, Limits, Output,
 };
+pub use grammar::Parameters;
 pub use record::{DialogRecord, RestoreError};
 pub use status::Status;
 pub use transport::{ConnectionId, Transmit, Transport};

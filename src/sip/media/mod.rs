@@ -5,9 +5,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+mod answer;
 mod offer;
 
-pub use offer::{Offer, OfferError, accept_answer, offer};
+#[cfg(test)]
+mod tests;
+
+pub use answer::offer;
+pub use offer::{Offer, OfferError, accept_answer};
 
 /// A codec this side speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +21,17 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, static payload type 8.
     Pcma,
+}
+
+impl Codec {
+    /// The encoding name (RFC 3551 §6).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+        }
+    }
 }
 
 /// The direction of a stream, seen from this side (RFC 3264 §5.1).
@@ -29,6 +45,19 @@ pub enum Direction {
     ReceiveOnly,
     /// Neither.
     Inactive,
+}
+
+impl Direction {
+    /// The attribute's name.
+    #[must_use]
+    pub const fn attribute(self) -> &'static str {
+        match self {
+            Self::SendReceive => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::ReceiveOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
 }
 
 /// What offer and answer agreed.

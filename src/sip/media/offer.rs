@@ -1,16 +1,28 @@
-//! Reading an offer.
+//! Reading the other side's session description, as an offer or as an answer.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use sdp_types::{Media, Session};
 use thiserror::Error;
 
-use super::{LocalMedia, Negotiated};
+use super::{Codec, Direction, LocalMedia, Negotiated, answer};
+
+/// Longest session description in bytes.
+const MAX_BYTES: usize = 16_384;
+/// Most media lines in one.
+const MAX_LINES: usize = 32;
 
 /// An offer that can be answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Offer {
+    pub(super) session: Box<Session>,
+    pub(super) chosen: usize,
     negotiated: Negotiated,
 }
 
-/// Why an offer cannot be answered.
+/// Why a session description cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum OfferError {
     /// The body is no session description.
@@ -24,10 +36,30 @@ pub enum OfferError {
     NoCodec,
 }
 
+impl OfferError {
+    /// The warning code and text of the 488 (RFC 3261 §20.43).
+    pub(crate) const fn warning(self) -> (u16, &'static str) {
+        match self {
+            Self::Malformed => (399, "Session description cannot be read"),
+            Self::NoAudio => (304, "Media type not available"),
+            Self::NoCodec => (305, "Incompatible media format"),
+        }
+    }
+}
+
 impl Offer {
-    /// Reads the body of an INVITE.
-    pub fn parse(_bytes: &[u8]) -> Result<Self, OfferError> {
-        Err(OfferError::Malformed)
+    /// Reads the body of an INVITE and chooses its first audio line with G.711.
+    pub fn parse(bytes: &[u8]) -> Result<Self, OfferError> {
+        let session = read(bytes)?;
+        let mut error = OfferError::NoAudio;
+        for (chosen, line) in session.medias.iter().enumerate() {
+            match agree(&session, line) {
+                Ok(negotiated) => return Ok(Self { chosen, negotiated, session: Box::new(session) }),
+                Err(OfferError::NoCodec) => error = OfferError::NoCodec,
+                Err(OfferError::NoAudio | OfferError::Malformed) => {}
+            }
+        }
+        Err(error)
     }
 
     /// What answering it agrees.
@@ -36,20 +68,150 @@ impl Offer {
         &self.negotiated
     }
 
-    /// The answer's text: one line for each of the offer's, the chosen one with `local`, the others with port 0.
+    /// The answer's text: one line for each of the offer's, the chosen one with `local`, the others with port 0
+    /// (RFC 3264 §6).
     #[must_use]
-    pub fn answer(&self, _local: &LocalMedia) -> String {
-        String::new()
+    pub fn answer(&self, local: &LocalMedia) -> String {
+        answer::write_answer(self, local)
+    }
+
+    /// Whether `other` describes the same session: nothing but the version of `o=` differs (RFC 4028 §7.4).
+    #[must_use]
+    pub fn is_same_session(&self, other: &Self) -> bool {
+        let mut other = other.session.clone();
+        other.origin.sess_version = self.session.origin.sess_version;
+        *other == *self.session
     }
 }
 
-/// The text of this side's offer, for an INVITE that came without one.
-#[must_use]
-pub fn offer(_local: &LocalMedia) -> String {
-    String::new()
+impl fmt::Debug for Offer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Offer").field("negotiated", &self.negotiated).finish_non_exhaustive()
+    }
 }
 
-/// Reads the answer to [`offer`]: the body of the ACK.
-pub fn accept_answer(_bytes: &[u8]) -> Result<Negotiated, OfferError> {
-    Err(OfferError::Malformed)
+/// Reads the answer to [`super::offer`]: the body of the ACK.
+pub fn accept_answer(bytes: &[u8]) -> Result<Negotiated, OfferError> {
+    let session = read(bytes)?;
+    let line = session.medias.first().ok_or(OfferError::NoAudio)?;
+    agree(&session, line)
+}
+
+/// Parses a session description within its bounds.
+fn read(bytes: &[u8]) -> Result<Session, OfferError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(OfferError::Malformed);
+    }
+    let session = Session::parse(&join_user_names(bytes)).map_err(|_| OfferError::Malformed)?;
+    if session.medias.len() > MAX_LINES { Err(OfferError::Malformed) } else { Ok(session) }
+}
+
+/// Some PBXs write a user name with blanks in `o=`; it has six fields (RFC 8866 §5.2), so the first ones are joined.
+fn join_user_names(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let Some(start) = bytes.windows(3).position(|window| window == b"\no=").map(|at| at + 1) else {
+        return Cow::Borrowed(bytes);
+    };
+    let end =
+        bytes[start..].iter().position(|byte| b"\r\n".contains(byte)).map_or(bytes.len(), |length| start + length);
+    let surplus = bytes[start..end].iter().filter(|&&byte| byte == b' ').count().saturating_sub(5);
+    if surplus == 0 {
+        return Cow::Borrowed(bytes);
+    }
+    let mut joined = bytes.to_vec();
+    joined[start..end].iter_mut().filter(|byte| **byte == b' ').take(surplus).for_each(|byte| *byte = b'_');
+    Cow::Owned(joined)
+}
+
+/// What taking this line agrees.
+fn agree(session: &Session, line: &Media) -> Result<Negotiated, OfferError> {
+    if line.media != "audio" || line.proto != "RTP/AVP" || line.port == 0 {
+        return Err(OfferError::NoAudio);
+    }
+    let payload_types: Vec<u8> = line.fmt.split_ascii_whitespace().filter_map(|text| text.parse().ok()).collect();
+    let (payload_type, codec) = payload_types
+        .iter()
+        .find_map(|&payload_type| Some((payload_type, codec(line, payload_type)?)))
+        .ok_or(OfferError::NoCodec)?;
+    let event_payload_type =
+        payload_types.iter().copied().find(|&payload_type| has_encoding(line, payload_type, "telephone-event"));
+    let address = address(session, line);
+    Ok(Negotiated {
+        codec,
+        payload_type,
+        event_payload_type,
+        remote_rtp: address.map(|address| SocketAddr::new(address, line.port)),
+        remote_rtcp: rtcp(line, address),
+        direction: direction(session, line),
+    })
+}
+
+/// The codec of a payload type: by its rtpmap, or static (RFC 3551 §6).
+fn codec(line: &Media, payload_type: u8) -> Option<Codec> {
+    match (encoding(line, payload_type), payload_type) {
+        (None, 0) => Some(Codec::Pcmu),
+        (None, 8) => Some(Codec::Pcma),
+        (None, _) => None,
+        (Some(_), _) if has_encoding(line, payload_type, Codec::Pcmu.name()) => Some(Codec::Pcmu),
+        (Some(_), _) if has_encoding(line, payload_type, Codec::Pcma.name()) => Some(Codec::Pcma),
+        (Some(_), _) => None,
+    }
+}
+
+/// Whether the payload type's rtpmap says `name` at 8 kHz with one channel.
+fn has_encoding(line: &Media, payload_type: u8, name: &str) -> bool {
+    let Some(encoding) = encoding(line, payload_type) else { return false };
+    let mut parts = encoding.split('/');
+    parts.next().is_some_and(|part| part.eq_ignore_ascii_case(name))
+        && parts.next() == Some("8000")
+        && parts.next().is_none_or(|channels| channels == "1")
+}
+
+/// What stands after the payload type in its rtpmap.
+fn encoding(line: &Media, payload_type: u8) -> Option<&str> {
+    line.get_attribute_values("rtpmap").flatten().find_map(|value| {
+        let (number, encoding) = value.trim().split_once(' ')?;
+        (number.parse() == Ok(payload_type)).then_some(encoding.trim())
+    })
+}
+
+/// The address of the line's or the session's `c=`, where RTP can be sent to it.
+fn address(session: &Session, line: &Media) -> Option<IpAddr> {
+    let connection = line.connections.first().or(session.connection.as_ref())?;
+    usable(&connection.connection_address)
+}
+
+/// An address that is one host's.
+fn usable(text: &str) -> Option<IpAddr> {
+    let address: IpAddr = text.parse().ok()?;
+    let is_broadcast = address == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
+    (!address.is_unspecified() && !address.is_multicast() && !is_broadcast).then_some(address)
+}
+
+/// Where RTCP goes: `a=rtcp:port [IN IP4 address]` (RFC 3605 §2.1), or the port after RTP's.
+fn rtcp(line: &Media, rtp_address: Option<IpAddr>) -> Option<SocketAddr> {
+    let Some(value) = line.get_first_attribute_value("rtcp").flatten() else {
+        return Some(SocketAddr::new(rtp_address?, line.port.checked_add(1)?));
+    };
+    let mut words = value.split_ascii_whitespace();
+    let port = words.next()?.parse().ok().filter(|&port: &u16| port > 0)?;
+    let address = match words.nth(2) {
+        Some(text) => usable(text)?,
+        None => rtp_address?,
+    };
+    Some(SocketAddr::new(address, port))
+}
+
+/// The direction seen from here: the line's attribute, or the session's, turned round.
+fn direction(session: &Session, line: &Media) -> Direction {
+    let names = line.attributes.iter().chain(&session.attributes).map(|attribute| attribute.attribute.as_str());
+    for name in names {
+        match name {
+            "sendrecv" => return Direction::SendReceive,
+            "sendonly" => return Direction::ReceiveOnly,
+            "recvonly" => return Direction::SendOnly,
+            "inactive" => return Direction::Inactive,
+            _ => {}
+        }
+    }
+    Direction::SendReceive
 }

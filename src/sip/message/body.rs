@@ -1,0 +1,30 @@
+//! Message bodies.
+
+use std::fmt;
+use std::ops::Deref;
+
+use zeroize::Zeroizing;
+
+/// A body. It may hold a keyed digit (INFO), so it cannot be printed and is wiped when dropped.
+pub struct Body(Zeroizing<Vec<u8>>);
+
+impl Body {
+    /// Takes a copy of the bytes.
+    pub(crate) fn copied(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.to_vec()))
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Body({} bytes)", self.0.len())
+    }
+}
