@@ -4,13 +4,18 @@
 //! back bytes to send and events. It answers calls (RFC 3261 UAS) from configured trunks and from nobody else.
 //! No message, number or body appears in any `Debug` output of this crate.
 
+mod dialog;
 mod endpoint;
 mod grammar;
 pub mod header;
 pub mod media;
 pub mod message;
+mod random;
 mod record;
 mod status;
+#[cfg(test)]
+mod testing;
+mod transaction;
 mod transport;
 mod trunk;
 pub mod uri;

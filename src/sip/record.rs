@@ -33,6 +33,8 @@ pub struct DialogRecord {
     pub transport: Transport,
     /// Where the INVITE came from.
     pub peer: SocketAddr,
+    /// Whether the INVITE's Via named another address than the one it came from.
+    pub behind_nat: bool,
     /// The trunk's name.
     pub trunk: String,
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::Trunk;
+use crate::header::{DEFAULT_PORT, NameAddr};
+use crate::uri::{Host, Uri};
 
 /// The configuration of an [`crate::Endpoint`].
 #[derive(Clone, Debug)]
@@ -66,4 +68,13 @@ pub enum Availability {
         /// The Retry-After of the 503.
         retry_after_seconds: u32,
     },
+}
+
+impl Advertised {
+    /// Whether a route leads here: its host and port are the advertised ones.
+    pub(super) fn is_in(&self, route: &str) -> bool {
+        let Ok(NameAddr { uri: Uri::Sip(uri), .. }) = route.parse() else { return false };
+        Some(uri.host) == Host::parse(&self.host)
+            && uri.port.unwrap_or(DEFAULT_PORT) == self.port.unwrap_or(DEFAULT_PORT)
+    }
 }

@@ -4,15 +4,35 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use thiserror::Error;
+use crate::random::Names;
+use crate::{ConnectionId, Transport, Trunk};
 
-use crate::{ConnectionId, DialogRecord, RestoreError, Status, Trunk};
-
+mod call;
+mod cancel;
+mod commands;
 mod config;
 mod event;
+mod in_dialog;
+mod ingress;
+mod invite;
+mod numbers;
+mod outbound;
+mod rate;
+mod reinvite;
+mod schedule;
+mod tables;
+mod timeout;
 
+#[cfg(test)]
+mod tests;
+
+pub use commands::AnswerError;
 pub use config::{Advertised, Availability, EndpointConfig, Limits};
 pub use event::{CallHandle, Count, DropReason, EndReason, Event, HangUp, Incoming, Output};
+
+use rate::RateLimiter;
+use schedule::Schedule;
+use tables::{Calls, Clients, Servers};
 
 /// A SIP user agent server (RFC 3261) for calls from trunks.
 ///
@@ -21,65 +41,41 @@ pub use event::{CallHandle, Count, DropReason, EndReason, Event, HangUp, Incomin
 pub struct Endpoint {
     config: EndpointConfig,
     availability: Availability,
+    names: Names,
+    rate: RateLimiter,
+    servers: Servers,
+    clients: Clients,
+    calls: Calls,
+    schedule: Schedule,
     outputs: VecDeque<Output>,
-}
-
-/// Why a call cannot be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum AnswerError {
-    /// The call is over, or was never.
-    #[error("the call has ended")]
-    Ended,
-    /// The call was answered before.
-    #[error("the call was answered before")]
-    Answered,
 }
 
 impl Endpoint {
     /// An endpoint without calls.
     #[must_use]
     pub fn new(config: EndpointConfig) -> Self {
-        Self { config, availability: Availability::Available, outputs: VecDeque::new() }
+        Self {
+            availability: Availability::Available,
+            names: Names::new(config.seed),
+            rate: RateLimiter::default(),
+            servers: Servers::default(),
+            clients: Clients::default(),
+            calls: Calls::default(),
+            schedule: Schedule::default(),
+            outputs: VecDeque::new(),
+            config,
+        }
     }
 
     /// Takes one datagram.
-    pub fn handle_datagram(&mut self, _now: Instant, _from: SocketAddr, _bytes: &[u8]) {}
-
-    /// Takes one message that the framer cut from a stream.
-    pub fn handle_stream_message(
-        &mut self,
-        _now: Instant,
-        _connection: ConnectionId,
-        _from: SocketAddr,
-        _bytes: &[u8],
-    ) {
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        self.receive(&Arrival { now, from, transport: Transport::Udp, connection: None }, bytes);
     }
 
-    /// A stream connection is gone; its calls stay, and their next message opens another.
-    pub fn handle_connection_closed(&mut self, _now: Instant, _connection: ConnectionId) {}
-
-    /// Sends 180 Ringing.
-    pub fn ring(&mut self, _now: Instant, _call: CallHandle) {}
-
-    /// First step of answering: what must be durable before [`Endpoint::answer`].
-    pub fn prepare_answer(&self, _call: CallHandle) -> Result<DialogRecord, AnswerError> {
-        Err(AnswerError::Ended)
-    }
-
-    /// Second step: sends 200 OK with `sdp` and repeats it until the ACK.
-    pub fn answer(&mut self, _now: Instant, _call: CallHandle, _sdp: &str) -> Result<(), AnswerError> {
-        Err(AnswerError::Ended)
-    }
-
-    /// Refuses the call with a final status (3xx to 6xx), and Retry-After in seconds where given.
-    pub fn reject(&mut self, _now: Instant, _call: CallHandle, _status: Status, _retry_after: Option<u32>) {}
-
-    /// Ends the call: BYE where it was answered (after the ACK, RFC 3261 §15), 480 where not.
-    pub fn hang_up(&mut self, _now: Instant, _call: CallHandle, _reason: HangUp) {}
-
-    /// Ends a dialog of an earlier process by BYE. Its handle's events are `Ended` (restored) and `Closed`.
-    pub fn restore_and_hang_up(&mut self, _now: Instant, _record: &DialogRecord) -> Result<CallHandle, RestoreError> {
-        Err(RestoreError::Full)
+    /// Takes one message that the framer cut from a stream. A connection that closes needs no word: what is to be sent
+    /// on it later names the address to connect to as well.
+    pub fn handle_stream_message(&mut self, now: Instant, connection: ConnectionId, from: SocketAddr, bytes: &[u8]) {
+        self.receive(&Arrival { now, from, transport: Transport::Tcp, connection: Some(connection) }, bytes);
     }
 
     /// Says whether new calls are welcome.
@@ -92,10 +88,22 @@ impl Endpoint {
         self.config.trunks = trunks;
     }
 
-    /// Whether nothing is left to send or repeat.
+    /// Whether an address is a trunk's over this transport.
+    #[must_use]
+    pub fn is_trunk_peer(&self, address: SocketAddr, transport: Transport) -> bool {
+        self.trunk_of(address, transport).is_some()
+    }
+
+    /// Calls that have come in and not ended.
+    #[must_use]
+    pub fn active_calls(&self) -> usize {
+        self.calls.active()
+    }
+
+    /// Whether no call is left, not even one whose BYE waits for its answer.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        true
+        self.calls.len() == 0
     }
 
     /// The next thing to do.
@@ -106,9 +114,40 @@ impl Endpoint {
     /// When to call [`Endpoint::handle_timeout`] next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        self.schedule.next()
     }
 
-    /// Does what is due.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
+    /// The trunk whose peer this is.
+    fn trunk_of(&self, address: SocketAddr, transport: Transport) -> Option<usize> {
+        self.config.trunks.iter().position(|trunk| trunk.accepts(address.ip(), transport))
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(Box::new(event)));
+    }
+
+    fn count(&mut self, count: Count) {
+        self.outputs.push_back(Output::Count(count));
+    }
+
+    fn drop_message(&mut self, reason: DropReason) {
+        self.count(Count::Dropped(reason));
+    }
+}
+
+/// When, whence and how a message came.
+#[derive(Clone, Copy)]
+struct Arrival {
+    now: Instant,
+    from: SocketAddr,
+    transport: Transport,
+    connection: Option<ConnectionId>,
+}
+
+/// Which way a response goes.
+#[derive(Clone, Copy)]
+struct Path {
+    transport: Transport,
+    connection: Option<ConnectionId>,
+    to: SocketAddr,
 }

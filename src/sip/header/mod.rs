@@ -9,3 +9,4 @@ pub use name::HeaderName;
 pub use name_addr::NameAddr;
 pub use store::Headers;
 pub use via::Via;
+pub(crate) use via::{DEFAULT_PORT, MAGIC_COOKIE};

@@ -1,0 +1,159 @@
+//! A new call.
+
+use std::time::Duration;
+
+use super::call::{Call, Offered, Reply, Stage};
+use super::schedule::Timer;
+use super::tables::{InviteKey, ServerMachine};
+use super::{Arrival, Availability, Endpoint, Event, Incoming, numbers};
+use crate::Status;
+use crate::dialog::{Dialog, Origin};
+use crate::header::HeaderName;
+use crate::media::{Offer, OfferError};
+use crate::message::{OutgoingResponse, Request};
+use crate::transaction::{InviteServer, TransactionKey};
+
+/// The Retry-After of a 503 because everything is in use.
+const FULL_RETRY_AFTER_SECONDS: u32 = 5;
+
+/// Why an INVITE gets no call.
+enum Refused {
+    /// A header of it; the phrase names it.
+    Header(&'static str),
+    /// Another status, with one more header.
+    Status(Status, Option<(HeaderName, String)>),
+}
+
+impl Endpoint {
+    /// Takes an INVITE that opens a dialog (RFC 3261 §13.3).
+    pub(super) fn handle_invite(&mut self, arrival: &Arrival, trunk: usize, request: &Request) {
+        match self.admit(arrival, trunk, request) {
+            Ok((dialog, offer)) => self.open_call(arrival, request, dialog, offer),
+            Err(Refused::Header(phrase)) => self.refuse_header(arrival, request, phrase),
+            Err(Refused::Status(status, extra)) => self.refuse_with(arrival, request, status, |response| match extra {
+                Some((name, value)) => response.header(name, value),
+                None => response,
+            }),
+        }
+    }
+
+    /// The Retry-After of the 503 that a call on this trunk would get now.
+    pub(super) fn refuses_calls_for(&self, trunk: usize) -> Option<u32> {
+        if let Availability::Unavailable { retry_after_seconds } = self.availability {
+            return Some(retry_after_seconds);
+        }
+        let limits = &self.config.limits;
+        let is_full = self.calls.len() >= limits.calls
+            || self.servers.len() >= limits.transactions
+            || self.config.trunks.get(trunk).is_none_or(|trunk| self.calls.active_on(&trunk.name) >= trunk.capacity);
+        is_full.then_some(FULL_RETRY_AFTER_SECONDS)
+    }
+
+    /// Checks whether the INVITE can become a call.
+    fn admit(
+        &mut self,
+        arrival: &Arrival,
+        trunk: usize,
+        request: &Request,
+    ) -> Result<(Dialog, Option<Offer>), Refused> {
+        if self.calls.is_known_invite(&InviteKey::of(request)) {
+            return Err(Refused::Status(Status::LOOP_DETECTED, None));
+        }
+        let offer = offer_in(request)?;
+        if let Some(seconds) = self.refuses_calls_for(trunk) {
+            let extra = (HeaderName::RetryAfter, seconds.to_string());
+            return Err(Refused::Status(Status::SERVICE_UNAVAILABLE, Some(extra)));
+        }
+        let origin = Origin {
+            transport: arrival.transport,
+            connection: arrival.connection,
+            peer: arrival.from,
+            trunk: self.config.trunks.get(trunk).map_or("", |trunk| &trunk.name),
+        };
+        let dialog = Dialog::open(request, self.names.fresh(), &origin).map_err(Refused::Header)?;
+        Ok((dialog, offer))
+    }
+
+    /// Opens the call: 100 Trying at once, then the event.
+    fn open_call(&mut self, arrival: &Arrival, request: &Request, dialog: Dialog, offer: Option<Offer>) {
+        let path = arrival.path(&request.via);
+        let trying = OutgoingResponse::new(Status::TRYING, &request.headers, &request.via, None);
+        let trying = self.send(path, Status::TRYING, &trying);
+        let handle = self.calls.next_handle();
+        let machine = ServerMachine::Invite(InviteServer::new(arrival.transport, trying), handle);
+        let server = self.servers.insert(TransactionKey::of(request), machine, path);
+        let deadline = arrival.now + self.patience(request);
+        let incoming = Incoming {
+            call: handle,
+            trunk: dialog.trunk.clone(),
+            caller_number: numbers::caller(request),
+            called_number: numbers::called(request),
+            call_id: request.call_id.clone(),
+            offer: offer.clone(),
+        };
+        let call = Call {
+            dialog,
+            stage: Stage::Offered(Offered {
+                server,
+                sequence: request.sequence,
+                reply: Reply::to(request),
+                path,
+                deadline,
+            }),
+            invite_key: Some(InviteKey::of(request)),
+            offer,
+            local_sdp: None,
+            has_ended: false,
+        };
+        self.calls.insert(handle, call);
+        self.schedule.set(Timer::Call(handle), Some(deadline));
+        self.emit(Event::Incoming(incoming));
+    }
+
+    /// How long the call may wait for an answer: the bound, or Expires where shorter (RFC 3261 §13.3.1).
+    fn patience(&self, request: &Request) -> Duration {
+        let bound = self.config.limits.answer_deadline;
+        let expires = request.headers.first(HeaderName::Expires).and_then(|value| value.parse().ok());
+        expires.map_or(bound, |seconds| Duration::from_secs(seconds).min(bound))
+    }
+}
+
+/// The offer of an INVITE; `None` where it has no body.
+fn offer_in(request: &Request) -> Result<Option<Offer>, Refused> {
+    if request.body.is_empty() {
+        return Ok(None);
+    }
+    if let Some(refusal) = unsupported_content(request) {
+        return Err(refusal);
+    }
+    Offer::parse(&request.body).map(Some).map_err(refused_offer)
+}
+
+/// What the body's type or encoding is refused with (RFC 3261 §8.2.3).
+fn unsupported_content(request: &Request) -> Option<Refused> {
+    let encoding = request.headers.first(HeaderName::ContentEncoding);
+    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        let extra = (HeaderName::AcceptEncoding, "identity".to_owned());
+        return Some(Refused::Status(Status::UNSUPPORTED_MEDIA_TYPE, Some(extra)));
+    }
+    match request.content_type() {
+        None => Some(Refused::Header("Missing Content-Type Header")),
+        Some(content_type) if content_type == "application/sdp" => None,
+        Some(_) => {
+            let extra = (HeaderName::Accept, "application/sdp".to_owned());
+            Some(Refused::Status(Status::UNSUPPORTED_MEDIA_TYPE, Some(extra)))
+        }
+    }
+}
+
+/// What an offer that cannot be taken is refused with.
+fn refused_offer(error: OfferError) -> Refused {
+    match error {
+        OfferError::Malformed => Refused::Header("Bad Session Description"),
+        OfferError::NoAudio | OfferError::NoCodec => {
+            let (code, text) = error.warning();
+            let warning = format!("{code} tonegate \"{text}\"");
+            Refused::Status(Status::NOT_ACCEPTABLE_HERE, Some((HeaderName::Warning, warning)))
+        }
+    }
+}
