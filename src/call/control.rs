@@ -16,7 +16,7 @@ use std::{
 };
 
 use audio::Segment;
-use book::Phone;
+use book::{ComplianceRecord, ContactAttempt, Phone};
 use dialogue::{BusinessName, GrammarId, Guard, Phrase};
 use jiff::Timestamp;
 use rules::calendar::Calendar;
@@ -143,6 +143,8 @@ pub enum Output {
     BotMark(String),
     /// Append to the audit chain.
     Audit(AuditEvent),
+    /// Keep what would be told of the call if the gateway stopped now.
+    Progress(Box<ContactAttempt>, Box<ComplianceRecord>),
     /// Show this.
     Timeline(Entry),
     /// Answer a request of the interface.
@@ -294,7 +296,7 @@ impl Call {
             Reply::Account(found) => self.looked_up(ticket, found),
             Reply::Prompts(prompts) => self.rendered(ticket, prompts),
             Reply::Stored => self.stored(ticket),
-            Reply::PaymentOpened(payment) => self.payment_opened(payment),
+            Reply::PaymentNamed(payment) => self.payment_named(payment),
             Reply::CaptureOpened(socket) => self.capture_opened(socket),
             Reply::Connected => self.note("capture.connected", ""),
             Reply::Resolved(state, card) => self.resolved(state, card),
@@ -400,8 +402,8 @@ impl Call {
         self.outputs.push_back(Output::Timeline(entry));
     }
 
-    fn audit(&mut self, kind: &'static str, details: serde_json::Value) {
-        self.outputs.push_back(Output::Audit(AuditEvent { kind, details }));
+    fn audit(&mut self, event: AuditEvent) {
+        self.outputs.push_back(Output::Audit(event));
     }
 
     /// The time of day now, by the moment the call began.

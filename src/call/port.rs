@@ -2,19 +2,22 @@
 
 use std::{os::fd::OwnedFd, sync::Arc};
 
-use book::{AccountId, LookUp, LookupKey, Record};
+use book::{AccountId, ComplianceRecord, ContactAttempt, ExternalId, LookUp, LookupKey, Record};
 use dialogue::Phrase;
 use gate::wire::{Brand, LastFour, Token};
+use jiff::Timestamp;
 use rules::money::Money;
 use serde::Serialize;
 use uuid::Uuid;
+
+use crate::{EndReason, media::Delivery};
 
 /// Pairs a request with its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
 /// Speech for a caller, rendered and ready to be sent.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Prompt {
     /// The phrase's stable name.
     pub name: &'static str,
@@ -26,32 +29,120 @@ pub struct Prompt {
     pub samples: Arc<[i16]>,
 }
 
-/// One link of the audit chain, before it is numbered and hashed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct AuditEvent {
-    /// What happened, as a stable name.
-    pub kind: &'static str,
-    /// The particulars: hashes, counts, sequence numbers. Never a digit, a name or a number of a person.
-    pub details: serde_json::Value,
+/// One link of the audit chain, before it is numbered and hashed. No variant can hold a digit, a name or a number of a
+/// person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditEvent {
+    /// The call was accepted.
+    CallStarted,
+    /// A required prompt was played, or a part of it.
+    Proof(Proof),
+    /// The recorder was opened after its notice.
+    RecordingStarted,
+    /// The right party was verified.
+    Verified,
+    /// A claim did not match.
+    VerificationFailed,
+    /// The agent was given facts of the account.
+    FactsDisclosed,
+    /// An arrangement was agreed.
+    ArrangementAgreed {
+        /// How many instalments.
+        instalments: u16,
+    },
+    /// The person asked for something that binds the collector.
+    Request {
+        /// Its stable name.
+        request: &'static str,
+    },
+    /// Keys were held back from an agent.
+    KeysSuppressed {
+        /// How many.
+        keys: u32,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Every sink has proven its silence.
+    CaptureArmed {
+        /// The capture.
+        capture: Uuid,
+    },
+    /// A capture ended.
+    CaptureEnded {
+        /// The capture, where it was named.
+        capture: Option<Uuid>,
+        /// How.
+        outcome: &'static str,
+    },
+    /// The vault signed that a card was wiped.
+    CardWiped {
+        /// The capture.
+        capture: Uuid,
+        /// The signature, in hexadecimal.
+        signature: String,
+    },
+    /// The answer to a payment was lost; the processor is read.
+    PaymentUnknown {
+        /// The payment.
+        payment: Uuid,
+    },
+    /// A protective control failed, and what it protects was stopped.
+    ControlFailed {
+        /// Its stable name.
+        control: &'static str,
+    },
+    /// The call ended.
+    CallEnded {
+        /// Why.
+        reason: &'static str,
+        /// How the conversation ended.
+        disposition: &'static str,
+    },
+}
+
+/// That a prompt was sent: which, how much of it, and in which packets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The prompt.
+    pub prompt: Arc<Prompt>,
+    /// Samples that were sent.
+    pub samples_sent: u64,
+    /// Its packets, where all of it was sent.
+    pub delivery: Option<Delivery>,
+    /// When its first packet left.
+    pub started_at: Timestamp,
+    /// When its last packet left, or when it was cut.
+    pub ended_at: Timestamp,
 }
 
 /// Something a call needs done. Every request is answered once, by its own deadline at the latest.
 #[derive(Debug)]
 pub enum Request {
     /// Open the media leg, agree on the session, and make the call row and the dialog journal durable.
-    Prepare,
+    Prepare {
+        /// The attempt as it would be told if the gateway stopped now.
+        attempt: Box<ContactAttempt>,
+        /// The compliance record likewise.
+        compliance: Box<ComplianceRecord>,
+    },
     /// Find the account.
     LookUp(LookupKey),
     /// Render the phrases, in this order.
     Prompts(Vec<Phrase>),
     /// Put a record into the outbox, durably.
     Record(Box<Record>),
-    /// Give a payment its random id, the idempotency key at the processor, and write its row.
+    /// Give a payment a random id: the idempotency key at the processor.
+    NamePayment,
+    /// Write a payment's row: from then on its card may be submitted.
     OpenPayment {
+        /// The payment.
+        payment: Uuid,
         /// What will be charged.
         amount: Money,
         /// Whose debt it pays.
         account: AccountId,
+        /// The arrangement it pays, where there is one.
+        arrangement: Option<ExternalId>,
     },
     /// Write how far a payment is.
     MarkPayment {
@@ -59,6 +150,17 @@ pub enum Request {
         payment: Uuid,
         /// How far.
         state: PaymentState,
+    },
+    /// Write how the call ended, in one piece, and take it out of the journal.
+    Conclude {
+        /// The attempt.
+        attempt: Box<ContactAttempt>,
+        /// The compliance record.
+        compliance: Box<ComplianceRecord>,
+        /// Why the call ended.
+        reason: EndReason,
+        /// The last link of its audit.
+        audit: AuditEvent,
     },
     /// Ask the vault for a capture.
     OpenCapture {
@@ -85,8 +187,6 @@ pub enum Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
-    /// Its row is written; no card was submitted yet.
-    Open,
     /// A card may have been submitted.
     Submitted,
     /// The processor approved it.
@@ -137,8 +237,8 @@ pub enum Reply {
     Prompts(Vec<Arc<Prompt>>),
     /// What had to be durable is durable.
     Stored,
-    /// The payment's row is durable; this is its id.
-    PaymentOpened(Uuid),
+    /// The payment's id.
+    PaymentNamed(Uuid),
     /// The vault opened a capture; this is the gateway's end of its socket.
     CaptureOpened(OwnedFd),
     /// The vault holds a connection to the processor.

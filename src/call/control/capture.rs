@@ -7,11 +7,10 @@ use dialogue::{
     phrase::{CardBrand, CardReason, CardStep},
 };
 use gate::{
-    CaptureEvent, CaptureFailure, CaptureId, CaptureOutcome, CapturePrompt, ControlFailure, Suppressed,
+    CaptureEvent, CaptureFailure, CaptureId, CaptureOutcome, CapturePrompt, ControlFailure, SuppressReason, Suppressed,
     wire::{Approval, Brand, EntryError, FailReason, PromptReason, Step},
 };
 use rules::money::Money;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::{Agent, Call, Output, Phase};
@@ -19,14 +18,14 @@ use crate::{
     api::{CaptureReply, CaptureStep},
     media::LegCommand,
     mouth::Purpose,
-    port::{Failure, PaidCard, PaymentState, Request},
+    port::{AuditEvent, Failure, PaidCard, PaymentState, Request},
 };
 
 /// How far a capture is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Its row is being written.
-    Opening,
+    /// It is being named.
+    Naming,
     /// The sinks are being muted.
     Arming,
     /// The caller keys.
@@ -80,7 +79,7 @@ impl Payment {
             (Some(Settled::Failed(reason)), _) => CaptureReply::Failed { reason: (*reason).to_owned() },
             (Some(Settled::Cancelled), _) => CaptureReply::Failed { reason: "cancelled".to_owned() },
             (Some(Settled::Unknown), _) => CaptureReply::Unknown,
-            (None, Stage::Opening | Stage::Arming) => CaptureReply::Arming,
+            (None, Stage::Naming | Stage::Arming) => CaptureReply::Arming,
             (None, Stage::Keying) => match self.step {
                 Some(Step::Number) | None => CaptureReply::Keying { step: CaptureStep::Number },
                 Some(Step::Expiry) => CaptureReply::Keying { step: CaptureStep::Expiry },
@@ -101,24 +100,22 @@ impl Call {
 
     pub(super) fn start_capture(&mut self, amount: Money) {
         let permitted = self.settings.capture && self.guard.permits(What::Capture).is_ok();
-        let account = self.matter.account().map(|account| account.id.clone());
-        let Some(account) = account.filter(|_| permitted && !self.is_capturing()) else {
+        if !permitted || self.is_capturing() || self.matter.account().is_none() {
             self.note("capture.refused", "");
             return self.captured(&Settled::Failed("not_permitted"));
-        };
+        }
         self.note("capture.started", "");
         self.payment =
-            Some(Payment { id: None, amount, stage: Stage::Opening, step: None, outcome: None, released: false });
-        self.ask(Request::OpenPayment { amount, account });
+            Some(Payment { id: None, amount, stage: Stage::Naming, step: None, outcome: None, released: false });
+        self.ask(Request::NamePayment);
     }
 
-    /// The payment's row is durable: mute everything, then wait for every sink.
-    pub(super) fn payment_opened(&mut self, id: Uuid) {
-        let Some(payment) = self.payment.as_mut().filter(|payment| payment.stage == Stage::Opening) else { return };
+    /// The payment has its name: mute everything, then wait for every sink.
+    pub(super) fn payment_named(&mut self, id: Uuid) {
+        let Some(payment) = self.payment.as_mut().filter(|payment| payment.stage == Stage::Naming) else { return };
         payment.id = Some(id);
         payment.stage = Stage::Arming;
         self.stop_listening();
-        self.audit("capture.arming", json!({ "capture": id }));
         self.outputs.push_back(Output::Leg(LegCommand::Arm { capture: capture_id(id) }));
     }
 
@@ -133,10 +130,8 @@ impl Call {
             CaptureEvent::Outcome(outcome) => self.outcome(outcome),
             CaptureEvent::WipeRecord(record) => {
                 self.note("capture.wiped", "signed by the vault");
-                self.audit(
-                    "capture.wiped",
-                    json!({ "capture": uuid::Uuid::from_bytes(record.capture), "signature": hex(&record.signature) }),
-                );
+                let capture = Uuid::from_bytes(record.capture);
+                self.audit(AuditEvent::CardWiped { capture, signature: hex(&record.signature) });
             }
             CaptureEvent::Released => self.released(),
         }
@@ -147,7 +142,7 @@ impl Call {
         let Some((id, amount)) = self.payment.as_ref().and_then(|payment| Some((payment.id?, payment.amount))) else {
             return;
         };
-        self.audit("capture.armed", json!({ "capture": id }));
+        self.audit(AuditEvent::CaptureArmed { capture: id });
         self.ask(Request::OpenCapture { capture: id, payment: id, amount });
     }
 
@@ -175,8 +170,10 @@ impl Call {
         let Some(payment) = self.payment.as_mut() else { return };
         payment.stage = Stage::Submitting;
         let Some(id) = payment.id else { return };
+        let (amount, arrangement) = (payment.amount, self.arrangement());
+        let Some(account) = self.matter.account().map(|account| account.id.clone()) else { return };
         self.note("capture.keyed", "");
-        self.ask(Request::MarkPayment { payment: id, state: PaymentState::Submitted });
+        self.ask(Request::OpenPayment { payment: id, amount, account, arrangement });
     }
 
     /// Something about the payment became durable: whether that was waited for.
@@ -192,8 +189,8 @@ impl Call {
     pub(super) fn payment_request_failed(&mut self, failure: Failure) -> bool {
         let Some(payment) = self.payment.as_ref().filter(|payment| payment.is_open()) else { return false };
         match payment.stage {
-            Stage::Opening => {
-                self.settle(Settled::Failed("not_durable"));
+            Stage::Naming => {
+                self.settle(Settled::Failed("unavailable"));
                 self.released();
             }
             Stage::Arming | Stage::Keying | Stage::Submitting => {
@@ -231,7 +228,7 @@ impl Call {
         payment.stage = Stage::Resolving;
         let Some(id) = payment.id else { return };
         self.note("capture.resolving", "the answer was lost");
-        self.audit("capture.unknown", json!({ "capture": id }));
+        self.audit(AuditEvent::PaymentUnknown { payment: id });
         self.ask(Request::ResolvePayment { payment: id });
     }
 
@@ -240,8 +237,7 @@ impl Call {
             (PaymentState::Approved, Some(card)) => self.settle(Settled::Approved(Box::new(card))),
             (PaymentState::Declined, _) => self.settle(Settled::Declined),
             (PaymentState::Abandoned, _) => self.settle(Settled::Failed("not_submitted")),
-            (PaymentState::Approved, None)
-            | (PaymentState::Open | PaymentState::Submitted | PaymentState::Unknown, _) => {
+            (PaymentState::Approved, None) | (PaymentState::Submitted | PaymentState::Unknown, _) => {
                 self.settle(Settled::Unknown);
             }
         }
@@ -251,10 +247,13 @@ impl Call {
         let Some(payment) = self.payment.as_mut().filter(|payment| payment.outcome.is_none()) else { return };
         payment.outcome = Some(settled.clone());
         let (id, amount, released) = (payment.id, payment.amount, payment.released);
+        let submitted = matches!(payment.stage, Stage::Submitting | Stage::Resolving);
         self.note("capture.settled", settled.label());
-        self.audit("capture.settled", json!({ "capture": id, "outcome": settled.label() }));
+        self.audit(AuditEvent::CaptureEnded { capture: id, outcome: settled.label() });
         if let Some(id) = id {
-            self.ask(Request::MarkPayment { payment: id, state: settled.state() });
+            if submitted {
+                self.ask(Request::MarkPayment { payment: id, state: settled.state() });
+            }
             self.record_payment(id, amount, &settled);
         }
         if released {
@@ -285,12 +284,18 @@ impl Call {
     /// A control of the capture failed. The gate has already failed closed; here it is written down.
     pub(super) fn control_failed(&mut self, failure: ControlFailure) {
         self.note("control.failed", format!("{failure:?}"));
-        self.audit("control.failed", json!({ "control": control_label(failure) }));
+        self.audit(AuditEvent::ControlFailed { control: control_label(failure) });
     }
 
     pub(super) fn suppressed(&mut self, suppressed: Suppressed) {
-        self.note("keys.suppressed", format!("{} {:?}", suppressed.keys, suppressed.reason));
-        self.audit("keys.suppressed", json!({ "keys": suppressed.keys, "reason": format!("{:?}", suppressed.reason) }));
+        let reason = match suppressed.reason {
+            SuppressReason::Undeclared => "undeclared",
+            SuppressReason::RunTooLong => "run_too_long",
+            SuppressReason::BudgetSpent => "budget_spent",
+            SuppressReason::Capture => "capture",
+        };
+        self.note("keys.suppressed", format!("{} {reason}", suppressed.keys));
+        self.audit(AuditEvent::KeysSuppressed { keys: suppressed.keys, reason });
     }
 }
 

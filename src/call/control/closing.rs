@@ -1,7 +1,6 @@
 //! How a call ends: last words, BYE, records, audit, done.
 
 use dialogue::{Disposition, Phrase};
-use serde_json::json;
 
 use super::{Agent, CAPTURE_END, Call, FAREWELL_DEADLINE, Output, Phase, RECORDS_DEADLINE};
 use crate::{EndReason, media::LegCommand, mouth::Purpose};
@@ -53,7 +52,7 @@ impl Call {
             Phase::SettingUp => {
                 self.ending = Some(reason);
                 self.note("lost", reason.label());
-                self.finish();
+                self.abandon();
             }
             Phase::Answered | Phase::Opening | Phase::Talking => {
                 self.ending = Some(reason);
@@ -103,12 +102,21 @@ impl Call {
             return;
         }
         self.deadline = Some(self.now + RECORDS_DEADLINE);
-        self.record_call();
+        self.conclude_records();
         self.finish_if_recorded();
     }
 
     pub(super) fn finish_if_recorded(&mut self) {
         if self.phase == Phase::Recording && self.facts.written && self.facts.pending.is_empty() {
+            self.finish();
+        }
+    }
+
+    /// Ends a call that was never answered. What was journalled of it is ended too.
+    pub(super) fn abandon(&mut self) {
+        if self.facts.journalled {
+            self.conclude();
+        } else {
             self.finish();
         }
     }
@@ -121,7 +129,6 @@ impl Call {
         self.phase = Phase::Done;
         self.deadline = None;
         self.note("ended", reason.label());
-        self.audit("call.ended", json!({ "reason": reason.label(), "disposition": self.disposition().code() }));
         self.outputs.push_back(Output::Done(reason));
     }
 

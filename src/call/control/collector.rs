@@ -8,14 +8,13 @@ use dialogue::{
     Phrase, Plan, Wanted, What,
 };
 use gate::{Collect, CollectEnd, Collected, MenuKey, SpeechEdge};
-use serde_json::json;
 
 use super::{Agent, Call, Output, Phase};
 use crate::{
     EndReason,
     media::LegCommand,
     mouth::Purpose,
-    port::{Request, Ticket},
+    port::{AuditEvent, Request, Ticket},
 };
 
 /// A pause after a key that ends a collect.
@@ -106,7 +105,7 @@ impl Call {
     fn collector_says(&mut self, phrases: Vec<Phrase>) {
         if let Some(missing) = phrases.iter().find_map(|phrase| self.guard.may_say(phrase).err()) {
             self.note("guard.blocked", missing.code());
-            self.audit("control.guard_blocked", json!({ "missing": missing.code() }));
+            self.audit(AuditEvent::ControlFailed { control: "guard_blocked" });
             return self.close(EndReason::AgentFailed, vec![Phrase::Apology]);
         }
         self.say(Purpose::Collector, phrases);
@@ -225,19 +224,25 @@ impl Call {
         let answer = self.matter.claim(claim).unwrap_or(Answer::NoMatch);
         let factor = claim.factor().map_or("name".to_owned(), |factor| format!("{factor:?}"));
         self.note("verification", format!("{factor}: {answer:?}"));
-        self.audit("verification", json!({ "factor": factor, "result": answer }));
+        if answer != Answer::Match {
+            self.audit(AuditEvent::VerificationFailed);
+        }
         if self.matter.is_verified() && !self.guard.is_verified() {
             self.guard.verified();
             self.facts.verified_at = Some(self.wall());
             self.note("verified", "right party");
-            self.audit("verified", json!({}));
+            self.audit(AuditEvent::Verified);
+            self.progress();
         }
         answer
     }
 
     fn tell_facts(&mut self) {
         match (self.guard.permits(What::DebtFacts), self.matter.facts()) {
-            (Ok(()), Some(facts)) => self.collector_event(Event::Facts(facts)),
+            (Ok(()), Some(facts)) => {
+                self.audit(AuditEvent::FactsDisclosed);
+                self.collector_event(Event::Facts(facts));
+            }
             (Err(_), _) | (_, None) => self.close(EndReason::AgentFailed, vec![Phrase::Apology]),
         }
     }

@@ -16,7 +16,7 @@ use crate::{
         ApiReply, ApiRequest, CaptureReply, Disposition as Reported, Factor, FactsReply, Missing, OfferAsk, OfferReply,
         OutcomeReport, Payment, VerifyResult,
     },
-    port::Ticket,
+    port::{AuditEvent, Ticket},
 };
 
 impl Call {
@@ -86,15 +86,17 @@ impl Call {
         Ok(ApiReply::Verified { result, verified, tries_left })
     }
 
-    fn api_facts(&self) -> Result<ApiReply, Missing> {
+    fn api_facts(&mut self) -> Result<ApiReply, Missing> {
         self.permitted(What::DebtFacts)?;
         let (facts, account) = self.matter.facts().zip(self.matter.account()).ok_or(Missing::Account)?;
-        Ok(ApiReply::Facts(FactsReply {
+        let reply = FactsReply {
             creditor: facts.creditor,
             balance_minor: facts.balance.minor(),
             currency: facts.balance.currency().code().to_owned(),
             reference_ending: account.reference.last_four().to_owned(),
-        }))
+        };
+        self.audit(AuditEvent::FactsDisclosed);
+        Ok(ApiReply::Facts(reply))
     }
 
     fn api_offer(&mut self, ask: &OfferAsk) -> Result<ApiReply, Missing> {

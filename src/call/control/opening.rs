@@ -5,15 +5,18 @@ use std::sync::Arc;
 use audio::SegmentId;
 use book::{LookUp, LookupKey};
 use dialogue::{Phrase, What};
-use serde_json::json;
+use jiff::SignedDuration;
 
 use super::{Agent, Call, Output, Phase, SinkKind};
 use crate::{
     EndReason,
     media::{Delivery, LegCommand},
     mouth::{Finished, Purpose},
-    port::{Failure, Prompt, Request, Ticket},
+    port::{AuditEvent, Failure, Prompt, Proof, Request, Ticket},
 };
+
+/// One sample at 8 kHz, in microseconds.
+const SAMPLE_MICROS: i64 = 125;
 
 /// What an answer waits for.
 #[derive(Default)]
@@ -27,7 +30,8 @@ impl Call {
     pub(super) fn begin(&mut self) {
         self.note("invited", self.invitation.trunk.clone());
         self.outputs.push_back(Output::Ring);
-        self.ask(Request::Prepare);
+        let (attempt, compliance) = self.attempt_so_far();
+        self.ask(Request::Prepare { attempt: Box::new(attempt), compliance: Box::new(compliance) });
         let notices = Phrase::notices(&self.settings.business).to_vec();
         let ticket = self.ask(Request::Prompts(notices.clone()));
         self.set_up.notices = Some((ticket, notices));
@@ -42,6 +46,7 @@ impl Call {
             return;
         }
         self.set_up.prepared = true;
+        self.facts.journalled = true;
         self.answer_if_ready();
     }
 
@@ -64,7 +69,7 @@ impl Call {
         self.facts.answered_at = Some(self.wall());
         let took = self.now.saturating_duration_since(self.began);
         self.note_taking("answered", "", Some(took));
-        self.audit("call.answered", json!({ "trunk": self.invitation.trunk }));
+        self.audit(AuditEvent::CallStarted);
         self.outputs.push_back(Output::Answer);
     }
 
@@ -95,7 +100,8 @@ impl Call {
         if let Some(disclosure) = finished.phrase.disclosure() {
             self.guard.played(disclosure);
             self.facts.disclosed(disclosure, self.wall());
-            self.prove("disclosure.delivered", &finished, delivery.samples, Some(delivery));
+            self.prove(&finished, delivery.samples, Some(*delivery));
+            self.progress();
         }
         if let Phrase::ReadBackPlan(plan) = &finished.phrase {
             self.matter.read_back_played(plan);
@@ -108,33 +114,21 @@ impl Call {
         let Some(finished) = self.mouth.over(id) else { return };
         self.note("prompt.interrupted", format!("{} {played}/{total} samples", finished.prompt.name));
         if finished.phrase.is_disclosure() {
-            self.prove("disclosure.partial", &finished, played, None);
+            self.prove(&finished, played, None);
         }
         self.said(&finished);
     }
 
-    fn prove(&mut self, kind: &'static str, finished: &Finished, samples: u64, delivery: Option<&Delivery>) {
-        let prompt = &finished.prompt;
-        let rtp = delivery.map(|delivery| {
-            json!({
-                "ssrc": delivery.ssrc,
-                "first_sequence": delivery.first_sequence,
-                "last_sequence": delivery.last_sequence,
-                "first_timestamp": delivery.first_timestamp,
-                "last_timestamp": delivery.last_timestamp,
-            })
-        });
-        self.audit(
-            kind,
-            json!({
-                "prompt": prompt.name,
-                "text_sha256": prompt.text_hash,
-                "pcm_sha256": prompt.pcm_hash,
-                "samples_sent": samples,
-                "samples_total": prompt.samples.len(),
-                "rtp": rtp,
-            }),
-        );
+    fn prove(&mut self, finished: &Finished, samples: u64, delivery: Option<Delivery>) {
+        let ended_at = self.wall();
+        let length = SignedDuration::from_micros(i64::try_from(samples).unwrap_or_default() * SAMPLE_MICROS);
+        self.audit(AuditEvent::Proof(Proof {
+            prompt: Arc::clone(&finished.prompt),
+            samples_sent: samples,
+            delivery,
+            started_at: ended_at.checked_sub(length).unwrap_or(ended_at),
+            ended_at,
+        }));
     }
 
     fn said(&mut self, finished: &Finished) {
@@ -162,6 +156,7 @@ impl Call {
         self.note("opened", "caller audio flows from here");
         if self.settings.recording {
             self.facts.recorded = true;
+            self.audit(AuditEvent::RecordingStarted);
             self.outputs.push_back(Output::Attach(SinkKind::Recorder));
         }
         match self.agent {
@@ -196,6 +191,7 @@ impl Call {
         };
         self.note_taking("account.looked_up", result, took);
         self.matter.settle(ticket, found, self.today(), &self.settings.calendar);
+        self.progress();
         self.identified();
     }
 
@@ -233,6 +229,6 @@ impl Call {
         self.note("refused", reason.label());
         self.ending = Some(reason);
         self.outputs.push_back(Output::Refuse);
-        self.finish();
+        self.abandon();
     }
 }

@@ -15,13 +15,12 @@ use rules::{
     contact::{self, Flag},
     money::Money,
 };
-use serde_json::json;
 use uuid::Uuid;
 
-use super::{Agent, Call, capture::Settled};
+use super::{Agent, Call, Output, capture::Settled};
 use crate::{
     EndReason,
-    port::{Request, Ticket},
+    port::{AuditEvent, Request, Ticket},
 };
 
 /// What happened that records will tell.
@@ -33,6 +32,8 @@ pub(super) struct Facts {
     pub(super) disposition: Option<Disposition>,
     pub(super) recorded: bool,
     pub(super) written: bool,
+    /// Whether the call has a row and a dialog in the journal.
+    pub(super) journalled: bool,
     /// Records that are not yet durable.
     pub(super) pending: BTreeSet<Ticket>,
     disclosed: Vec<(dialogue::Disclosure, Timestamp)>,
@@ -75,7 +76,6 @@ impl Call {
     fn record(&mut self, record: impl Into<Record>) -> Ticket {
         let record = record.into();
         self.note("record.written", record.kind().name());
-        self.audit("record.written", json!({ "kind": record.kind().name(), "external_id": record.external_id() }));
         let ticket = self.ask(Request::Record(Box::new(record)));
         self.facts.pending.insert(ticket);
         ticket
@@ -95,7 +95,7 @@ impl Call {
         if !self.facts.pending.remove(&ticket) {
             return false;
         }
-        self.audit("control.record_not_durable", json!({}));
+        self.audit(AuditEvent::ControlFailed { control: "record_not_durable" });
         self.arrangement_settled(ticket, false);
         self.finish_if_recorded();
         true
@@ -125,6 +125,7 @@ impl Call {
         };
         self.facts.arrangements = number;
         self.note("arrangement.agreed", format!("{} instalments", offer.instalments));
+        self.audit(AuditEvent::ArrangementAgreed { instalments: offer.instalments });
         Some(self.record(record))
     }
 
@@ -137,14 +138,14 @@ impl Call {
                 (PaymentStatus::Failed, Some(settled.label().to_owned()), None)
             }
         };
-        let arrangements = self.facts.arrangements;
+        let arrangement = self.arrangement();
         let record = PaymentTransaction {
             external_id: ExternalId::payment(payment),
             payment,
             call: self.uuid(),
             attempt: ExternalId::attempt(self.uuid()),
             account,
-            arrangement: (arrangements > 0).then(|| ExternalId::arrangement(self.uuid(), arrangements)),
+            arrangement,
             amount,
             method: PaymentMethod::CardKeyed,
             status,
@@ -160,7 +161,7 @@ impl Call {
     pub(super) fn note_interruption(&mut self, interruption: Interruption) {
         self.guard.stop();
         self.note("interruption", format!("{interruption:?}"));
-        self.audit("interruption", json!({ "kind": format!("{interruption:?}") }));
+        self.audit(AuditEvent::Request { request: Disposition::from(interruption).code() });
         if let Some(request) = request_of(interruption) {
             self.facts.requests.insert(request);
         }
@@ -180,31 +181,58 @@ impl Call {
         self.record(update);
     }
 
-    /// The contact attempt and the compliance record of the call.
-    pub(super) fn record_call(&mut self) {
+    /// The newest arrangement of the call.
+    pub(super) fn arrangement(&self) -> Option<ExternalId> {
+        let number = self.facts.arrangements;
+        (number > 0).then(|| ExternalId::arrangement(self.uuid(), number))
+    }
+
+    /// The attempt and the compliance record as they stand.
+    pub(super) fn attempt_so_far(&self) -> (ContactAttempt, ComplianceRecord) {
         let agent = match self.agent {
             Agent::Collector(_) => "collector",
             Agent::Stream(_) => "twilio-stream",
         };
-        let mut attempt = ContactAttempt::inbound(self.uuid(), &self.invitation.trunk, self.began_at, agent);
         let account = self.matter.account();
+        let mut attempt = ContactAttempt::inbound(self.uuid(), &self.invitation.trunk, self.began_at, agent);
         attempt.account = account.map(|account| account.id.clone());
-        attempt.status = AttemptStatus::Completed;
         attempt.answered_at = self.facts.answered_at;
-        attempt.ended_at = self.facts.ended_at;
         attempt.identity_verified = self.facts.verified_at.is_some();
-        attempt.outcome = self.outcome_reached();
-        attempt.disposition = book_disposition(self.disposition());
+        attempt.outcome = if attempt.identity_verified { Outcome::RightParty } else { Outcome::Unknown };
         attempt.recording_consent = self.consent();
         attempt.recording = self.facts.recorded.then(|| format!("{}.wav", self.invitation.id));
-        attempt.end_reason = self.ending.map(|reason| reason.label().to_owned());
         let mut compliance = ComplianceRecord::empty(self.uuid());
-        compliance.account = account.map(|account| account.id.clone());
+        compliance.account = attempt.account.clone();
         compliance.disclosures = self.facts.disclosures();
         compliance.requests = self.facts.requests.iter().copied().collect();
         compliance.findings = account.map_or_else(Vec::new, |account| contact::decide(&account.flags).findings);
-        self.record(attempt);
-        self.record(compliance);
+        (attempt, compliance)
+    }
+
+    /// Keeps what would be told of the call if the gateway stopped now.
+    pub(super) fn progress(&mut self) {
+        if self.facts.journalled && !self.facts.written {
+            let (attempt, compliance) = self.attempt_so_far();
+            self.outputs.push_back(Output::Progress(Box::new(attempt), Box::new(compliance)));
+        }
+    }
+
+    /// Writes how the call ended.
+    pub(super) fn conclude_records(&mut self) {
+        let (mut attempt, compliance) = self.attempt_so_far();
+        let reason = self.ending.unwrap_or(EndReason::Completed);
+        let disposition = self.disposition();
+        attempt.status = AttemptStatus::Completed;
+        attempt.ended_at = Some(self.facts.ended_at.unwrap_or_else(|| self.wall()));
+        attempt.outcome = self.outcome_reached();
+        attempt.disposition = book_disposition(disposition);
+        attempt.end_reason = Some(reason.label().to_owned());
+        self.note("record.written", "contact_attempt");
+        self.note("record.written", "compliance_record");
+        let audit = AuditEvent::CallEnded { reason: reason.label(), disposition: disposition.code() };
+        let ticket =
+            self.ask(Request::Conclude { attempt: Box::new(attempt), compliance: Box::new(compliance), reason, audit });
+        self.facts.pending.insert(ticket);
     }
 
     fn consent(&self) -> RecordingConsent {

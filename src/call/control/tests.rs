@@ -145,7 +145,9 @@ impl Rig {
             Output::ConnectBot => self.log.push("connect bot".to_owned()),
             Output::CloseBot => self.log.push("close bot".to_owned()),
             Output::Api(_, reply) => self.replies.push(reply),
-            Output::Audit(event) => self.log.push(format!("audit {}", event.kind)),
+            Output::Audit(AuditEvent::Proof(proof)) if proof.delivery.is_some() => self.log.push("proof".to_owned()),
+            Output::Audit(AuditEvent::Proof(_)) => self.log.push("partial proof".to_owned()),
+            Output::Audit(_) | Output::Progress(..) => {}
             Output::Done(reason) => self.done = Some(reason),
             Output::Listen(_)
             | Output::StopListening
@@ -243,12 +245,13 @@ fn delivery(id: SegmentId, samples: usize) -> Delivery {
 
 fn name(request: &Request) -> &'static str {
     match request {
-        Request::Prepare => "prepare",
+        Request::Prepare { .. } => "prepare",
+        Request::NamePayment => "name payment",
+        Request::Conclude { .. } => "conclude",
         Request::LookUp(_) => "look up",
         Request::Prompts(_) => "prompts",
         Request::Record(record) => record.kind().name(),
         Request::OpenPayment { .. } => "open payment",
-        Request::MarkPayment { state: PaymentState::Submitted, .. } => "mark submitted",
         Request::MarkPayment { state: PaymentState::Approved, .. } => "mark approved",
         Request::MarkPayment { .. } => "mark payment",
         Request::OpenCapture { .. } => "open capture",
@@ -259,11 +262,13 @@ fn name(request: &Request) -> &'static str {
 
 fn reply_to(request: Request) -> Reply {
     match request {
-        Request::Prepare => Reply::Prepared,
+        Request::Prepare { .. } => Reply::Prepared,
         Request::LookUp(_) => Reply::Account(found()),
         Request::Prompts(phrases) => Reply::Prompts(phrases.iter().map(prompt).collect()),
-        Request::Record(_) | Request::MarkPayment { .. } => Reply::Stored,
-        Request::OpenPayment { .. } => Reply::PaymentOpened(PAYMENT),
+        Request::Record(_) | Request::OpenPayment { .. } | Request::MarkPayment { .. } | Request::Conclude { .. } => {
+            Reply::Stored
+        }
+        Request::NamePayment => Reply::PaymentNamed(PAYMENT),
         Request::OpenCapture { .. } => Reply::CaptureOpened(socket()),
         Request::ConnectProcessor { .. } => Reply::Connected,
         Request::ResolvePayment { .. } => Reply::Resolved(PaymentState::Declined, None),
@@ -294,7 +299,7 @@ fn approved() -> CaptureOutcome {
 
 #[test]
 fn a_call_is_answered_once_it_is_durable_and_its_notices_are_rendered() {
-    let mut rig = Rig::holding(AgentKind::Collector, |request| matches!(request, Request::Prepare));
+    let mut rig = Rig::holding(AgentKind::Collector, |request| matches!(request, Request::Prepare { .. }));
     assert_eq!(rig.position("answer"), None);
     rig.release();
     assert!(rig.position("answer").is_some());
@@ -305,7 +310,7 @@ fn a_call_is_answered_once_it_is_durable_and_its_notices_are_rendered() {
 
 #[test]
 fn a_call_that_cannot_be_made_durable_is_refused() {
-    let mut rig = Rig::holding(AgentKind::Collector, |request| matches!(request, Request::Prepare));
+    let mut rig = Rig::holding(AgentKind::Collector, |request| matches!(request, Request::Prepare { .. }));
     rig.fail(Failure::NotDurable);
     assert_eq!((rig.count("refuse"), rig.count("answer"), rig.done), (1, 0, Some(EndReason::NotDurable)));
 }
@@ -330,7 +335,7 @@ fn caller_audio_goes_nowhere_before_the_last_notice_is_proven() {
     }
     rig.play_one();
     assert!(rig.position("attach Recorder").is_some() && rig.position("attach Agent").is_some());
-    assert_eq!(rig.count("audit disclosure.delivered"), 3);
+    assert_eq!(rig.count("proof"), 3);
 }
 
 #[test]
@@ -342,7 +347,7 @@ fn a_notice_that_was_cut_ends_the_call_with_caller_audio_shut() {
     let (id, samples) = rig.played.pop_front().unwrap();
     rig.leg(LegOutput::PromptInterrupted { id, played: 100, total: samples as u64 });
     assert_eq!((rig.position("attach Recorder"), rig.done), (None, Some(EndReason::AgentFailed)));
-    assert_eq!(rig.count("audit disclosure.partial"), 1);
+    assert_eq!(rig.count("partial proof"), 1);
 }
 
 #[test]
@@ -391,18 +396,14 @@ fn only_an_offer_that_was_made_can_be_accepted() {
 }
 
 #[test]
-fn a_card_is_submitted_only_after_its_row_says_so_durably() {
-    let mut rig = Rig::disclosed_holding(|request| {
-        matches!(request, Request::OpenPayment { .. } | Request::MarkPayment { state: PaymentState::Submitted, .. })
-    });
+fn a_card_is_submitted_only_after_its_row_is_durable() {
+    let mut rig = Rig::disclosed_holding(|request| matches!(request, Request::OpenPayment { .. }));
     assert_eq!(rig.api(ApiRequest::StartCapture { amount_minor: 5_000 }), ApiReply::Capture(CaptureReply::Arming));
-    assert_eq!(rig.count("arm"), 0, "not before the row");
-    rig.release();
     assert_eq!((rig.count("arm"), rig.count("open capture")), (1, 0), "not before the mute is proven");
     rig.leg(LegOutput::Capture(CaptureEvent::Armed));
     assert_eq!(rig.count("attach vault"), 1);
     rig.leg(LegOutput::Capture(CaptureEvent::ConnectionWanted));
-    assert_eq!(rig.count("connect processor"), 0, "not before the row says submitted");
+    assert_eq!(rig.count("connect processor"), 0, "not before the row");
     rig.release();
     assert_eq!(rig.count("connect processor"), 1);
     rig.leg(LegOutput::Capture(CaptureEvent::Outcome(approved())));
@@ -411,13 +412,13 @@ fn a_card_is_submitted_only_after_its_row_says_so_durably() {
 }
 
 #[test]
-fn a_payment_row_that_is_not_durable_takes_no_card() {
+fn a_card_whose_row_is_not_durable_is_not_submitted() {
     let mut rig = Rig::disclosed_holding(|request| matches!(request, Request::OpenPayment { .. }));
     rig.api(ApiRequest::StartCapture { amount_minor: 5_000 });
+    rig.leg(LegOutput::Capture(CaptureEvent::Armed));
+    rig.leg(LegOutput::Capture(CaptureEvent::ConnectionWanted));
     rig.fail(Failure::NotDurable);
-    let state = rig.api(ApiRequest::CaptureState);
-    assert_eq!(state, ApiReply::Capture(CaptureReply::Failed { reason: "not_durable".into() }));
-    assert_eq!(rig.count("arm"), 0);
+    assert_eq!((rig.count("cancel capture"), rig.count("connect processor")), (1, 0));
 }
 
 #[test]
@@ -437,18 +438,18 @@ fn hanging_up_in_a_capture_waits_for_its_end_and_then_writes_the_records() {
     rig.api(ApiRequest::StartCapture { amount_minor: 5_000 });
     rig.leg(LegOutput::Capture(CaptureEvent::Armed));
     rig.signal(Signal::HungUp);
-    assert_eq!((rig.count("contact_attempt"), rig.done), (0, None));
+    assert_eq!((rig.count("conclude"), rig.done), (0, None));
     let failed = CaptureOutcome::Failed(gate::CaptureFailure::HungUp);
     rig.leg(LegOutput::Capture(CaptureEvent::Outcome(failed)));
-    assert_eq!((rig.count("contact_attempt"), rig.count("compliance_record")), (1, 1));
+    assert_eq!(rig.count("conclude"), 1);
     assert_eq!(rig.done, Some(EndReason::CallerHungUp));
 }
 
 #[test]
 fn the_call_is_done_only_when_its_records_are_durable() {
-    let mut rig = Rig::disclosed_holding(|request| matches!(request, Request::Record(_)));
+    let mut rig = Rig::disclosed_holding(|request| matches!(request, Request::Conclude { .. }));
     rig.signal(Signal::HungUp);
-    assert_eq!((rig.held.len(), rig.done), (2, None));
+    assert_eq!((rig.held.len(), rig.done), (1, None));
     rig.release();
     assert_eq!(rig.done, Some(EndReason::CallerHungUp));
 }
