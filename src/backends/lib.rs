@@ -5,5 +5,7 @@ pub mod book;
 pub mod bot;
 pub mod child;
 pub mod outbox;
+pub mod recorder;
+pub mod speech;
 pub mod store;
 pub mod vault;

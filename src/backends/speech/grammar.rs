@@ -1,0 +1,46 @@
+//! What an utterance may hold, and how long one waits for its end.
+
+use std::time::Duration;
+
+use dialogue::GrammarId;
+
+/// Silence that ends a short answer.
+const SHORT_PAUSE: Duration = Duration::from_millis(500);
+/// Silence that ends an answer of several words, between which people think.
+const LONG_PAUSE: Duration = Duration::from_millis(700);
+/// The longest answer.
+const LONGEST: Duration = Duration::from_secs(12);
+/// Below this score a frame, words were forced onto something else. Short words score too unevenly to be judged so.
+const FLOOR: f64 = -58.0;
+
+/// A grammar with its rules for the end of an utterance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grammar {
+    /// The stable name; also the name of its files.
+    pub name: &'static str,
+    /// The grammar in the JSpeech Grammar Format, with one public rule.
+    pub jsgf: String,
+    /// Every word of the grammar.
+    pub words: Vec<String>,
+    /// Silence of this length ends an utterance.
+    pub pause: Duration,
+    /// An utterance is cut at this length.
+    pub longest: Duration,
+    /// The least mean score of 10 ms of audio for which words are believed, in units of the engine's log likelihood.
+    pub floor: Option<f64>,
+}
+
+impl From<GrammarId> for Grammar {
+    fn from(id: GrammarId) -> Self {
+        let (pause, floor) = match id {
+            GrammarId::YesNo | GrammarId::Name => (SHORT_PAUSE, None),
+            GrammarId::PayInFull | GrammarId::AcceptPlan => (LONG_PAUSE, None),
+            GrammarId::DateOfBirth
+            | GrammarId::Reference
+            | GrammarId::PostalCode
+            | GrammarId::LastFour
+            | GrammarId::PlanTerms => (LONG_PAUSE, Some(FLOOR)),
+        };
+        Self { name: id.name(), jsgf: id.jsgf(), words: id.words(), pause, longest: LONGEST, floor }
+    }
+}
