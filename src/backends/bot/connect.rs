@@ -10,6 +10,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
@@ -96,14 +97,10 @@ impl BotServer {
     }
 }
 
-fn refusal(error: &tokio_tungstenite::tungstenite::Error) -> Unreachable {
-    use tokio_tungstenite::tungstenite::Error;
-    match error {
-        Error::Tls(_) => Unreachable::Tls,
-        // rustls reports a bad certificate through the stream.
-        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => Unreachable::Tls,
-        _ => Unreachable::Handshake,
-    }
+fn refusal(error: &Error) -> Unreachable {
+    // rustls reports a bad certificate through the stream.
+    let untrusted = matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::InvalidData);
+    if untrusted || matches!(error, Error::Tls(_)) { Unreachable::Tls } else { Unreachable::Handshake }
 }
 
 fn trust(path: &Path) -> Result<Arc<ClientConfig>, BotServerError> {

@@ -9,6 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use gate::{CleanFrame, MuteAck, SinkId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, timeout};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -95,8 +96,9 @@ impl Driver {
         let closure = match ended {
             Ended::Now(Closure::ByBot) => {
                 // Answers the bot's close, so that it sees an orderly end too.
-                drop(outbox.push(Outgoing::Close));
-                drop(timeout(FAREWELL, &mut writer).await);
+                if outbox.push(Outgoing::Close).is_ok() {
+                    drop(timeout(FAREWELL, &mut writer).await);
+                }
                 Closure::ByBot
             }
             Ended::Now(closure) => closure,
@@ -270,14 +272,9 @@ fn closed(frame: Option<&CloseFrame>) -> Closure {
 }
 
 fn broken(error: &Error) -> Closure {
-    let is_reset = matches!(
-        error,
-        Error::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)
-    );
-    match error {
-        Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_) if !is_reset => Closure::Abnormal(Abnormal::Protocol),
-        _ => BROKEN,
-    }
+    let reset = matches!(error, Error::Protocol(ProtocolError::ResetWithoutClosingHandshake));
+    let breach = !reset && matches!(error, Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_));
+    if breach { Closure::Abnormal(Abnormal::Protocol) } else { BROKEN }
 }
 
 fn closure_of(refused: Refused) -> Closure {

@@ -89,9 +89,10 @@ impl Outgoings {
     /// The next thing to do, past discarded audio; `None` once the driver is gone.
     pub(super) async fn next(&mut self) -> Option<Outgoing> {
         loop {
-            match self.queue.recv().await? {
-                Outgoing::Audio { number, .. } if number < self.discarded_below.load(Ordering::Acquire) => {}
-                outgoing => return Some(outgoing),
+            let outgoing = self.queue.recv().await?;
+            let oldest = self.discarded_below.load(Ordering::Acquire);
+            if !matches!(outgoing, Outgoing::Audio { number, .. } if number < oldest) {
+                return Some(outgoing);
             }
         }
     }
