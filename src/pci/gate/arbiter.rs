@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn an_in_band_lead_and_its_event_are_one_press() {
-        let (start, mut arbiter) = (Instant::now(), Arbiter::new());
+        let (start, mut arbiter) = (crate::synthesis::beginning(), Arbiter::new());
         let at = |millis| start + Duration::from_millis(millis);
         assert!(arbiter.press(at(0), Path::InBand, key(b'5')).is_some());
         assert!(arbiter.press(at(90), Path::Event, key(b'5')).is_none());
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn in_band_keys_are_not_listened_to_beside_events() {
-        let (start, mut arbiter) = (Instant::now(), Arbiter::new());
+        let (start, mut arbiter) = (crate::synthesis::beginning(), Arbiter::new());
         let at = |millis| start + Duration::from_millis(millis);
         assert!(arbiter.press(at(0), Path::Event, key(b'1')).is_some());
         assert!(arbiter.press(at(900), Path::InBand, key(b'2')).is_none());
@@ -118,14 +118,14 @@ mod tests {
 
     #[test]
     fn a_different_key_is_never_the_same_press() {
-        let (start, mut arbiter) = (Instant::now(), Arbiter::new());
+        let (start, mut arbiter) = (crate::synthesis::beginning(), Arbiter::new());
         assert!(arbiter.press(start, Path::InBand, key(b'5')).is_some());
         assert!(arbiter.press(start, Path::Event, key(b'6')).is_some());
     }
 
     #[test]
     fn a_held_press_is_remembered_and_a_released_one_is_wiped() {
-        let (start, mut arbiter) = (Instant::now(), Arbiter::new());
+        let (start, mut arbiter) = (crate::synthesis::beginning(), Arbiter::new());
         let at = |millis| start + Duration::from_millis(millis);
         assert!(arbiter.press(at(0), Path::InBand, key(b'5')).is_some());
         arbiter.hold(at(2_000), Path::InBand);

@@ -16,7 +16,7 @@ struct Desk {
 impl Desk {
     fn new(policy: KeyPolicy) -> Self {
         let (budget, outputs) = (Budget::new(policy), Outputs::new());
-        Self { budget, outputs, now: Instant::now(), keys: vec![], ends: vec![], dropped: vec![] }
+        Self { budget, outputs, now: crate::synthesis::beginning(), keys: vec![], ends: vec![], dropped: vec![] }
     }
 
     fn drain(&mut self) {

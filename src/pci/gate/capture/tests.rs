@@ -20,7 +20,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let (capture, outputs, now) = (Capture::new(), Outputs::new(), Instant::now());
+        let (capture, outputs, now) = (Capture::new(), Outputs::new(), crate::synthesis::beginning());
         Self { capture, outputs, now, quiet_since: now, told: vec![] }
     }
 

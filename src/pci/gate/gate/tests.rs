@@ -26,7 +26,7 @@ struct Leg {
 
 impl Leg {
     fn new(keys: KeyPolicy) -> Self {
-        let now = Instant::now();
+        let now = crate::synthesis::beginning();
         let gate = Gate::new(GateConfig { rate: RATE, keys }, now);
         let (keys, vault) = (String::new(), String::new());
         Self { gate, now, index: 0, heard: vec![], keys, vault, told: vec![], awake: vec![] }
@@ -451,7 +451,7 @@ fn the_caller_is_heard_to_speak_outside_captures_and_never_in_one() {
 #[test]
 fn a_wide_band_leg_is_judged_too() {
     let rate = SampleRate::Hz48000;
-    let now = Instant::now();
+    let now = crate::synthesis::beginning();
     let mut gate = Gate::new(GateConfig { rate, keys: KeyPolicy::Declared }, now);
     let tone = |at: usize, hertz: f32| (std::f32::consts::TAU * hertz * at as f32 / 48_000.0).sin();
     let mut passed = 0;
