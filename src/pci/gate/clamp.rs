@@ -1,7 +1,8 @@
 //! The delay line: one frame is held until the next has been judged.
 //!
-//! A frame leaves silent where a window in it, in the frame before or in the frame after looks like a key; where the
-//! frame after is missing and the held one ends audibly, because a tone may begin there; and around telephone-events.
+//! A frame leaves silent where a window in it, in the frame before or in the frame after looks like a key, and around
+//! telephone-events. Beside a lost frame nothing can be judged within [`UNJUDGED`], so an audible end before a loss and
+//! an audible beginning after it are silenced too: a tone may begin or end there.
 
 use std::time::{Duration, Instant};
 
@@ -20,12 +21,27 @@ use crate::{
 /// How long audio is silenced after a telephone-event's packet: 40 ms of margin, a lost packet of the event, and the
 /// audio that still waits in a jitter buffer.
 const AROUND_EVENTS: Duration = Duration::from_millis(160);
-/// The end of a held frame that is looked at when the next one is missing: 12 ms, the longest that a suspicion takes.
+/// The longest that a suspicion takes, in samples at 8 kHz: 12 ms.
 const UNJUDGED: usize = 96;
+/// Samples of a frame at 8 kHz.
+const FRAME: usize = 160;
 
 struct Held {
     frame: RawFrame,
+    /// Silenced whole.
     clamped: bool,
+    /// Silenced at its beginning, because the frame before was lost.
+    headless: bool,
+    /// Silenced at its end, because the frame after was lost.
+    tailless: bool,
+    ends_audibly: bool,
+}
+
+/// What was heard in a frame.
+#[derive(Clone, Copy, Default)]
+struct Heard {
+    suspected: bool,
+    begins_audibly: bool,
     ends_audibly: bool,
 }
 
@@ -38,6 +54,8 @@ pub(crate) struct Clamp {
     held: Option<Held>,
     /// The last received frame was suspicious.
     trailing: bool,
+    /// The last frame was lost.
+    after_loss: bool,
     events_until: Option<Instant>,
 }
 
@@ -56,7 +74,8 @@ impl Clamp {
     pub(crate) fn new(rate: SampleRate) -> Self {
         let (suspicion, detector) = (Suspicion::new(), Detector::new());
         let (narrow, bank) = (Narrow::new(rate), Bank::new());
-        Self { narrow, bank, suspicion, detector, held: None, trailing: false, events_until: None }
+        let (trailing, after_loss) = (false, false);
+        Self { narrow, bank, suspicion, detector, held: None, trailing, after_loss, events_until: None }
     }
 
     /// Whether the detector holds a key down.
@@ -77,19 +96,26 @@ impl Clamp {
     /// Takes a frame and gives the one before it, muted where `epoch` says so.
     pub(crate) fn handle_frame(&mut self, now: Instant, frame: RawFrame, epoch: Option<MuteEpoch>) -> Judged {
         let mut judged = Judged::default();
-        let (suspected, ends_audibly) = if frame.is_lost() { self.skip() } else { self.listen(&frame, &mut judged) };
+        let heard = if frame.is_lost() { self.skip() } else { self.listen(&frame, &mut judged) };
         let around_event = self.events_until.is_some_and(|until| now < until);
         if let Some(mut held) = self.held.take() {
-            held.clamped |= suspected || around_event || (frame.is_lost() && held.ends_audibly);
+            held.clamped |= heard.suspected || around_event;
+            held.tailless = frame.is_lost() && held.ends_audibly;
             judged.released = Some(held.release(epoch));
         }
-        let clamped = suspected || self.trailing || around_event;
-        if !frame.is_lost() {
-            self.trailing = suspected;
-        }
-        judged.tone = suspected || self.is_pressed();
-        self.held = Some(Held { frame, clamped, ends_audibly });
+        judged.tone = heard.suspected || self.is_pressed();
+        self.hold(frame, heard, around_event);
         judged
+    }
+
+    fn hold(&mut self, frame: RawFrame, heard: Heard, around_event: bool) {
+        let clamped = heard.suspected || self.trailing || around_event;
+        let headless = self.after_loss && heard.begins_audibly;
+        self.after_loss = frame.is_lost();
+        if !frame.is_lost() {
+            self.trailing = heard.suspected;
+        }
+        self.held = Some(Held { frame, clamped, headless, tailless: false, ends_audibly: heard.ends_audibly });
     }
 
     /// A capture has ended: the held frame was heard in it, and leaves as silence.
@@ -114,18 +140,17 @@ impl Clamp {
         self.suspicion.clear();
     }
 
-    fn skip(&mut self) -> (bool, bool) {
+    fn skip(&mut self) -> Heard {
         self.forget();
         self.detector.lost();
-        (false, false)
+        Heard::default()
     }
 
-    /// Judges a received frame: whether a key is suspected in it, and whether its end is audible.
-    fn listen(&mut self, frame: &RawFrame, judged: &mut Judged) -> (bool, bool) {
-        let (mut suspected, mut end, mut place) = (false, [0.0; UNJUDGED], 0);
+    fn listen(&mut self, frame: &RawFrame, judged: &mut Judged) -> Heard {
+        let (mut suspected, mut line, mut place) = (false, [0.0; FRAME], 0);
         let (bank, suspicion, detector) = (&mut self.bank, &mut self.suspicion, &mut self.detector);
         self.narrow.each(frame.samples(), |sample| {
-            end[place % UNJUDGED] = sample;
+            line[place % FRAME] = sample;
             place += 1;
             if let Some(hop) = bank.push(sample) {
                 suspected |= suspicion.hop(&hop);
@@ -134,22 +159,28 @@ impl Clamp {
                 }
             }
         });
-        let audible = is_audible(&end);
-        end.zeroize();
-        (suspected, audible)
+        let (begins_audibly, ends_audibly) = (is_audible(&line[..UNJUDGED]), is_audible(&line[FRAME - UNJUDGED..]));
+        line.zeroize();
+        Heard { suspected, begins_audibly, ends_audibly }
     }
 }
 
 impl Held {
     fn release(self, epoch: Option<MuteEpoch>) -> CleanFrame {
-        let clamped = self.clamped && epoch.is_none();
-        let silent = self.clamped || epoch.is_some();
+        let muted = epoch.is_some();
         let mut samples = [0; MAX_SAMPLES];
-        if !silent {
-            samples[..self.frame.samples().len()].copy_from_slice(self.frame.samples());
+        if !muted && !self.clamped {
+            let heard = self.frame.samples();
+            let unjudged = heard.len() * UNJUDGED / FRAME;
+            let from = if self.headless { unjudged } else { 0 };
+            let to = if self.tailless { heard.len() - unjudged } else { heard.len() };
+            if from < to {
+                samples[from..to].copy_from_slice(&heard[from..to]);
+            }
         }
         // Concealment must not fill what is silenced, nor repeat what went before it.
-        let lost = self.frame.is_lost() && !silent;
+        let lost = self.frame.is_lost() && !muted && !self.clamped;
+        let clamped = (self.clamped || self.headless || self.tailless) && !muted;
         let (rate, index) = (self.frame.rate(), self.frame.index());
         CleanFrame { rate, index, lost, clamped, voice: false, epoch, samples }
     }

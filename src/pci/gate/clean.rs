@@ -85,7 +85,7 @@ impl CleanFrame {
         self.lost
     }
 
-    /// Whether the frame was silenced outside a capture because it may have held a tone.
+    /// Whether the frame was silenced outside a capture, whole or beside a loss, because it may have held a tone.
     #[must_use]
     pub fn is_clamped(&self) -> bool {
         self.clamped

@@ -48,7 +48,7 @@ pub struct GateConfig {
 pub struct Counters {
     /// Frames that went in.
     pub frames: u64,
-    /// Frames silenced outside captures because they may have held a tone.
+    /// Frames silenced outside captures, whole or in part, because they may have held a tone.
     pub clamped: u64,
     /// Frames silenced by captures.
     pub muted: u64,
@@ -351,5 +351,7 @@ impl Gate {
     }
 }
 
+#[cfg(test)]
+mod curves;
 #[cfg(test)]
 mod tests;

@@ -166,3 +166,42 @@ fn speech_like_sounds_are_no_keys() {
     let mut chance = Chance::new(77);
     assert!(hear(&babble(120, &mut chance), |_| false).is_empty());
 }
+
+#[test]
+#[ignore = "prints the detector's figures; minutes"]
+fn curves() {
+    const TRIALS: u64 = 2_000;
+    let show = |what: &str, heard: u64| println!("{what}: {} % heard once", heard as f32 * 100.0 / TRIALS as f32);
+    for millis in [20.0, 23.0, 24.0, 26.0, 28.0, 30.0, 40.0] {
+        show(&format!("{millis} ms"), heard_once(TRIALS, QUIET, |pad| Dial::new(pad, millis)));
+    }
+    for off in [0.018, 0.02, 0.025, 0.027, 0.03, 0.035] {
+        let dial = |pad| Dial { off: [off, -off], ..Dial::new(pad, 40.0) };
+        show(&format!("off by {off}"), heard_once(TRIALS, QUIET, dial));
+    }
+    for twist in [-6.0, -5.0, -4.0, 8.0, 9.0, 10.0, 11.0_f32] {
+        let dbm0 = [-10.0 + twist.min(0.0), -10.0 - twist.max(0.0)];
+        show(&format!("twist {twist} dB"), heard_once(TRIALS, QUIET, |pad| Dial { dbm0, ..Dial::new(pad, 40.0) }));
+    }
+    for (millis, ratio) in
+        [(40.0, 12.0), (40.0, 9.0), (40.0, 8.0), (40.0, 7.0), (40.0, 6.0), (100.0, 7.0), (100.0, 6.0)]
+    {
+        let heard = heard_once(TRIALS, -7.0 - ratio, |pad| Dial::new(pad, millis));
+        show(&format!("{millis} ms, {ratio} dB over noise"), heard);
+    }
+    for (millis, loss) in
+        [(50.0, 0.01), (50.0, 0.05), (80.0, 0.05), (100.0, 0.05), (160.0, 0.05), (250.0, 0.05), (250.0, 0.1)]
+    {
+        let (mut once, mut split) = (0, 0);
+        for trial in 0..TRIALS {
+            let mut chance = Chance::new(trial);
+            let (pad, start) = (chance.below(16), 480 + chance.below(160));
+            let mut line = noise(4_800, QUIET, &mut chance);
+            Dial::new(pad, millis).add_to(&mut line, start, &mut chance);
+            let heard = hear(&line, |_| chance.unit() < loss);
+            once += u64::from(heard == [PAD[pad]]);
+            split += u64::from(heard.len() > 1);
+        }
+        show(&format!("{millis} ms, {loss} of frames lost, {split} split"), once);
+    }
+}

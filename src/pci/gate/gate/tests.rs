@@ -12,11 +12,11 @@ const RECORDER: SinkId = SinkId(2);
 const RATE: SampleRate = SampleRate::Hz8000;
 
 /// A leg in virtual time: a frame each 20 ms.
-struct Leg {
+pub(super) struct Leg {
     gate: Gate,
     now: Instant,
-    index: u64,
-    heard: Vec<CleanFrame>,
+    pub(super) index: u64,
+    pub(super) heard: Vec<CleanFrame>,
     keys: String,
     vault: String,
     told: Vec<String>,
@@ -25,7 +25,7 @@ struct Leg {
 }
 
 impl Leg {
-    fn new(keys: KeyPolicy) -> Self {
+    pub(super) fn new(keys: KeyPolicy) -> Self {
         let now = crate::synthesis::beginning();
         let gate = Gate::new(GateConfig { rate: RATE, keys }, now);
         let (keys, vault) = (String::new(), String::new());
@@ -46,7 +46,7 @@ impl Leg {
         self.deliver(frame);
     }
 
-    fn lose(&mut self) {
+    pub(super) fn lose(&mut self) {
         self.deliver(RawFrame::lost(RATE, self.index));
     }
 
@@ -58,7 +58,7 @@ impl Leg {
         self.drain();
     }
 
-    fn play(&mut self, line: &[f32]) {
+    pub(super) fn play(&mut self, line: &[f32]) {
         for frame in through_ulaw(line).chunks(160) {
             self.frame(frame);
         }
@@ -213,15 +213,26 @@ fn pair_power(samples: &[i16]) -> f32 {
 }
 
 #[test]
-fn a_held_frame_that_ends_audibly_is_silenced_where_the_next_is_missing() {
+fn an_audible_end_is_silenced_where_the_next_frame_is_missing() {
     let mut leg = Leg::new(KeyPolicy::Declared);
     let mut line = vec![0.0; 320];
     Dial::new(5, 3.0).add_to(&mut line, 296, &mut Chance::new(5));
     leg.play(&line);
     leg.lose();
     leg.lose();
-    assert!(leg.heard[1].is_clamped() && leg.heard[1].samples().iter().all(|&sample| sample == 0));
+    assert!(leg.heard[1].is_clamped() && leg.heard[1].samples()[64..].iter().all(|&sample| sample == 0));
     assert!(leg.heard[2].is_lost());
+}
+
+#[test]
+fn the_rest_of_a_tone_after_a_lost_frame_is_silenced() {
+    let mut leg = Leg::new(KeyPolicy::Declared);
+    let mut line = noise(800, -60.0, &mut Chance::new(5));
+    Dial::new(5, 16.0).add_to(&mut line, 250, &mut Chance::new(5));
+    leg.play(&line[..160]);
+    leg.lose();
+    leg.play(&line[320..]);
+    assert!(leg.heard[2].is_clamped() && leg.heard[2].samples()[..96].iter().all(|&sample| sample == 0));
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! The figures of `src/pci/README.md`: printed, not judged. The tests beside it judge.
+
+use super::tests::Leg;
+use crate::{
+    KeyPolicy,
+    synthesis::{Chance, Dial, noise},
+};
+
+/// Trials for a point of a curve.
+const TRIALS: usize = 2_000;
+/// Samples that may name a key: 1.5 ms.
+const NAMING: usize = 12;
+
+#[derive(Clone, Copy)]
+struct Point {
+    millis: f32,
+    dbm0: f32,
+    /// Decibels from the two tones to the noise.
+    ratio: f32,
+    /// The most that the tones differ, in decibels, and are off, as a fraction.
+    twist: f32,
+    off: f32,
+    /// Whether the frame in which the tone begins is lost.
+    loss: bool,
+}
+
+const USUAL: Point = Point { millis: 50.0, dbm0: -10.0, ratio: 40.0, twist: 0.0, off: 0.0, loss: false };
+
+impl Point {
+    /// Of a hundred presses outside captures, how many leave 1.5 ms or more of their tone in what comes out.
+    fn missed(self) -> f32 {
+        let mut chance = Chance::new(99);
+        let missed = (0..TRIALS).filter(|_| self.left(&mut chance) >= NAMING).count();
+        missed as f32 * 100.0 / TRIALS as f32
+    }
+
+    fn left(self, chance: &mut Chance) -> usize {
+        let spread = |most: f32, chance: &mut Chance| most * (2.0 * chance.unit() - 1.0);
+        let (twist, off) = (spread(self.twist, chance), spread(self.off, chance));
+        let dbm0 = [self.dbm0 + twist / 2.0, self.dbm0 - twist / 2.0];
+        let dial = Dial { dbm0, off: [off; 2], ..Dial::new(chance.below(16), self.millis) };
+        let mut line = noise(960 + dial.samples() + 640, self.dbm0 + 3.0 - self.ratio, chance);
+        let start = 640 + chance.below(160);
+        dial.add_to(&mut line, start, chance);
+        let mut leg = Leg::new(KeyPolicy::Declared);
+        for frame in line.chunks(160) {
+            if self.loss && leg.index == (start / 160 * 160) as u64 { leg.lose() } else { leg.play(frame) }
+        }
+        let tone = start as u64..(start + dial.samples()) as u64;
+        let heard = leg.heard.iter().flat_map(|frame| (frame.index()..).zip(frame.samples()));
+        heard.filter(|(at, sample)| tone.contains(at) && **sample != 0).count()
+    }
+}
+
+#[test]
+#[ignore = "prints the clamp's figures; a minute"]
+fn clamp_misses() {
+    for millis in [6.0, 8.0, 10.0, 12.0, 15.0, 20.0, 50.0, 250.0] {
+        println!("{millis} ms: {} %", Point { millis, ..USUAL }.missed());
+        println!("{millis} ms, first frame lost: {} %", Point { millis, loss: true, ..USUAL }.missed());
+    }
+    for ratio in [20.0, 15.0, 12.0, 10.0, 9.0, 8.0, 7.0, 6.0] {
+        println!("20 ms, {ratio} dB over noise: {} %", Point { millis: 20.0, ratio, ..USUAL }.missed());
+        println!("50 ms, {ratio} dB over noise: {} %", Point { ratio, ..USUAL }.missed());
+    }
+    for dbm0 in [0.0, -30.0, -36.0, -42.0, -45.0, -48.0, -50.0] {
+        println!("50 ms at {dbm0} dBm0: {} %", Point { dbm0, ..USUAL }.missed());
+    }
+    for (twist, off) in [(8.0, 0.018), (12.0, 0.018), (16.0, 0.0), (0.0, 0.035), (0.0, 0.05), (8.0, 0.035)] {
+        println!("50 ms, twist to {twist} dB, off to {off}: {} %", Point { twist, off, ..USUAL }.missed());
+    }
+}
