@@ -1,1 +1,4 @@
 //! Sockets and drivers: SIP, RTP and the media threads.
+
+pub mod ports;
+pub mod shard;

@@ -1,0 +1,90 @@
+//! The metrics of a media thread. Handles are made once; a leg's counts are added up once a second.
+
+use std::time::{Duration, Instant};
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use rtp::{Rejection, Statistics};
+
+/// How late a leg's packet may leave before the tick counts as overrun.
+pub(super) const TICK_BUDGET: Duration = Duration::from_millis(2);
+
+/// Counts one drop of a bounded queue.
+pub(super) fn dropped(queue: &'static str, reason: &'static str) {
+    counter!("tonegate_drops_total", "queue" => queue, "reason" => reason).increment(1);
+}
+
+pub(super) struct Meters {
+    tick_lag: Histogram,
+    overruns: Counter,
+    received: Counter,
+    sent: Counter,
+    lost: Counter,
+    unsent: Counter,
+    rejected: Vec<Counter>,
+    to_agent: Histogram,
+    to_caller: Histogram,
+    legs: Gauge,
+    waiting: Gauge,
+}
+
+impl Meters {
+    pub(super) fn new(shard: usize) -> Self {
+        let shard = shard.to_string();
+        let rejected =
+            |reason: Rejection| counter!("tonegate_drops_total", "queue" => "rtp", "reason" => reason.name());
+        Self {
+            tick_lag: histogram!("tonegate_tick_lag_seconds", "shard" => shard.clone()),
+            overruns: counter!("tonegate_tick_overruns_total", "shard" => shard.clone()),
+            received: counter!("tonegate_rtp_packets_total", "direction" => "received"),
+            sent: counter!("tonegate_rtp_packets_total", "direction" => "sent"),
+            lost: counter!("tonegate_rtp_packets_lost_total"),
+            unsent: counter!("tonegate_drops_total", "queue" => "rtp", "reason" => "send_failed"),
+            rejected: Rejection::ALL.into_iter().map(rejected).collect(),
+            to_agent: histogram!("tonegate_added_latency_seconds", "direction" => "to_agent"),
+            to_caller: histogram!("tonegate_added_latency_seconds", "direction" => "to_caller"),
+            legs: gauge!("tonegate_media_legs", "shard" => shard.clone()),
+            waiting: gauge!("tonegate_queue_depth", "queue" => "media_commands", "shard" => shard),
+        }
+    }
+
+    /// A slot ran so much after its moment.
+    pub(super) fn ticked(&self, lag: Duration) {
+        self.tick_lag.record(lag);
+        if lag > TICK_BUDGET {
+            self.overruns.increment(1);
+        }
+    }
+
+    /// From the packet's arrival to its frame's hand-over; the gate's delay line is in it.
+    pub(super) fn to_agent(&self, received: Instant) {
+        self.to_agent.record(received.elapsed());
+    }
+
+    /// From agent audio's arrival on an empty queue to its packet; the wait for the pacing slot is in it.
+    pub(super) fn to_caller(&self, waited: Duration) {
+        self.to_caller.record(waited);
+    }
+
+    pub(super) fn unsent(&self) {
+        self.unsent.increment(1);
+    }
+
+    pub(super) fn legs(&self, count: usize) {
+        self.legs.set(count as f64);
+    }
+
+    pub(super) fn waiting(&self, count: usize) {
+        self.waiting.set(count as f64);
+    }
+
+    /// Adds what a leg has counted since `before`.
+    pub(super) fn count(&self, before: &Statistics, after: &Statistics) {
+        self.received.increment(after.received - before.received);
+        self.sent.increment(after.sent - before.sent);
+        // A packet given up as lost may still come.
+        self.lost.increment(after.lost.saturating_sub(before.lost));
+        for (counter, reason) in self.rejected.iter().zip(Rejection::ALL) {
+            counter.increment(after.rejected.count(reason) - before.rejected.count(reason));
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The loop of one media thread.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Instant;
+
+use call::media::LegCommand;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token, Waker};
+use rtp::PacketBuffer;
+
+use super::alarm::Alarm;
+use super::line::{LegId, Line, Opening, Wire};
+use super::mailbox::{Action, MAILBOX, Mailbox, Message, State};
+use super::meters::Meters;
+use super::vault::VaultSocket;
+use super::wheel::Wheel;
+
+const WAKER: Token = Token(0);
+const ALARM: Token = Token(1);
+/// Tokens of one leg: RTP, RTCP, the vault.
+const TOKENS: u64 = 4;
+/// Messages taken before sockets and the tick have their turn again.
+const MESSAGES_PER_TURN: usize = 512;
+/// Longest datagram worth reading: a longer one is cut, and then refused.
+const DATAGRAM: usize = 2_048;
+
+/// One media thread's state.
+pub(super) struct Shard {
+    poll: Poll,
+    alarm: Alarm,
+    messages: Receiver<Message>,
+    state: Arc<State>,
+    ports: SyncSender<u16>,
+    lines: HashMap<LegId, Line>,
+    wheel: Wheel,
+    meters: Meters,
+    buffer: Box<[u8; DATAGRAM]>,
+    packet: PacketBuffer,
+    due: Vec<LegId>,
+}
+
+impl Shard {
+    /// A thread's state and the way to it.
+    pub(super) fn new(number: usize, ports: SyncSender<u16>) -> io::Result<(Self, Mailbox)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let alarm = Alarm::new(poll.registry(), ALARM)?;
+        let (queue, messages) = sync_channel(MAILBOX);
+        let (mailbox, state) = Mailbox::new(queue, waker);
+        let shard = Self {
+            poll,
+            alarm,
+            messages,
+            state,
+            ports,
+            lines: HashMap::new(),
+            wheel: Wheel::new(Instant::now()),
+            meters: Meters::new(number),
+            buffer: Box::new([0; DATAGRAM]),
+            packet: PacketBuffer::new(),
+            due: Vec::new(),
+        };
+        Ok((shard, mailbox))
+    }
+
+    /// Runs until told to stop; then every leg is closed.
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(1_024);
+        while !self.state.is_stopping() {
+            if let Err(error) = self.turn(&mut events) {
+                tracing::error!(%error, "a media thread cannot poll and ends");
+                break;
+            }
+        }
+        let now = Instant::now();
+        for (_, mut line) in self.lines.drain() {
+            if !line.is_closed() {
+                line.close(now, &self.ports, &self.meters);
+            }
+            line.finish();
+        }
+    }
+
+    /// Sleeps until something happens, then does it.
+    fn turn(&mut self, events: &mut Events) -> io::Result<()> {
+        self.alarm.set(Instant::now(), self.wheel.next_due())?;
+        match self.poll.poll(events, None) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        self.run_slots();
+        for event in &*events {
+            match event.token() {
+                WAKER => self.state.rearm(),
+                ALARM => {}
+                Token(token) => self.readable(token as u64),
+            }
+        }
+        self.run_messages();
+        self.run_slots();
+        self.run_timers();
+        self.meters.waiting(self.state.waiting());
+        Ok(())
+    }
+
+    /// Sends the packets whose moment has come.
+    fn run_slots(&mut self) {
+        loop {
+            let now = Instant::now();
+            let Some(slot) = self.wheel.next_slot(now) else { return };
+            self.meters.ticked(now.saturating_duration_since(slot.due));
+            self.due.clear();
+            self.due.extend_from_slice(self.wheel.legs(slot.number));
+            for position in 0..self.due.len() {
+                let id = self.due[position];
+                let Some(line) = self.lines.get_mut(&id) else { continue };
+                if line.is_abandoned() {
+                    line.close(now, &self.ports, &self.meters);
+                    self.wheel.leave(id);
+                } else if line.tick(Instant::now(), slot.due, &mut self.packet, &self.meters) {
+                    line.read(Wire::Rtp, &mut self.buffer[..], &self.meters);
+                    line.read(Wire::Rtcp, &mut self.buffer[..], &self.meters);
+                }
+                self.settle(id);
+            }
+        }
+    }
+
+    fn readable(&mut self, token: u64) {
+        let id = LegId(token / TOKENS);
+        let Some(line) = self.lines.get_mut(&id) else { return };
+        match token % TOKENS {
+            0 => line.read(Wire::Rtp, &mut self.buffer[..], &self.meters),
+            1 => line.read(Wire::Rtcp, &mut self.buffer[..], &self.meters),
+            _ => line.read_vault(Instant::now(), &self.meters),
+        }
+        self.settle(id);
+    }
+
+    fn run_messages(&mut self) {
+        for _ in 0..MESSAGES_PER_TURN {
+            let Ok(message) = self.messages.try_recv() else { return };
+            self.state.taken();
+            match message {
+                Message::Open(opening) => self.open(*opening),
+                Message::Leg(id, action) => self.act(id, action),
+            }
+        }
+        // More may wait: come back at once.
+        self.state.ring();
+    }
+
+    fn open(&mut self, mut opening: Opening) {
+        let id = opening.id;
+        if let Err(error) = self.register(id, &mut opening) {
+            tracing::error!(%error, "a leg's sockets cannot be polled");
+            // There is a place for every port; control sees the outputs end.
+            let _ = self.ports.try_send(opening.sockets.local.port());
+            opening.shared.closed.store(true, Ordering::Release);
+            self.state.leg_gone();
+            return;
+        }
+        self.lines.insert(id, Line::new(opening, Instant::now()));
+        self.wheel.join(id);
+        self.meters.legs(self.lines.len());
+        self.settle(id);
+    }
+
+    fn register(&self, id: LegId, opening: &mut Opening) -> io::Result<()> {
+        let registry = self.poll.registry();
+        registry.register(&mut opening.sockets.rtp, token(id, 0), Interest::READABLE)?;
+        registry.register(&mut opening.sockets.rtcp, token(id, 1), Interest::READABLE)
+    }
+
+    fn act(&mut self, id: LegId, action: Action) {
+        let Some(line) = self.lines.get_mut(&id) else { return };
+        line.shared.waiting.fetch_sub(1, Ordering::AcqRel);
+        let now = Instant::now();
+        match action {
+            Action::Command(LegCommand::AttachVault { socket, .. }) => self.attach_vault(id, socket),
+            Action::Command(command) => line.handle_command(now, command, &self.meters),
+            Action::Attach(tap) => line.attach(now, tap, &self.meters),
+            Action::Detach(sink) => line.detach(now, sink, &self.meters),
+        }
+        self.settle(id);
+    }
+
+    /// Gives a capture its socket. What the vault has already said rings as the socket is registered.
+    fn attach_vault(&mut self, id: LegId, socket: OwnedFd) {
+        let Some(line) = self.lines.get_mut(&id) else { return };
+        if !line.wants_vault() {
+            return;
+        }
+        let vault = VaultSocket::new(socket);
+        let registered =
+            self.poll.registry().register(&mut SourceFd(&vault.descriptor()), token(id, 2), Interest::READABLE);
+        match registered {
+            Ok(()) => line.vault = Some(vault),
+            Err(_) => line.lose_vault(Instant::now(), &self.meters),
+        }
+    }
+
+    fn run_timers(&mut self) {
+        let now = Instant::now();
+        while let Some((millisecond, id)) = self.wheel.next_timer(now) {
+            let Some(line) = self.lines.get_mut(&id) else { continue };
+            if line.armed != Some(millisecond) {
+                continue;
+            }
+            line.armed = None;
+            if line.poll_timeout().is_some_and(|due| due <= now) {
+                line.handle_timeout(now, &self.meters);
+            }
+            self.settle(id);
+        }
+    }
+
+    /// Sets a leg's timer where it wants one earlier than is set; a later one is set when the earlier one rings.
+    /// Takes a leg away that is over.
+    fn settle(&mut self, id: LegId) {
+        let Some(line) = self.lines.get_mut(&id) else { return };
+        if line.is_closed() && line.is_over(Instant::now()) {
+            return self.remove(id);
+        }
+        let Some(due) = line.poll_timeout() else { return };
+        let millisecond = self.wheel.millisecond_of(due);
+        if line.armed.is_none_or(|armed| millisecond < armed) {
+            line.armed = Some(self.wheel.arm(id, due));
+        }
+    }
+
+    fn remove(&mut self, id: LegId) {
+        if let Some(line) = self.lines.remove(&id) {
+            line.finish();
+            self.state.leg_gone();
+            self.meters.legs(self.lines.len());
+        }
+    }
+}
+
+fn token(id: LegId, which: u64) -> Token {
+    Token((id.0 * TOKENS + which) as usize)
+}
