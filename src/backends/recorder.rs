@@ -262,4 +262,3 @@ impl Writer {
         Summary { path: self.path.clone(), samples: self.file.samples(), cut: self.cut }
     }
 }
-

@@ -214,4 +214,3 @@ fn cut(dictionary: &BTreeMap<String, Vec<String>>, grammar: &Grammar) -> Result<
     }
     Ok(text)
 }
-
