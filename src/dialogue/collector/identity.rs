@@ -166,23 +166,21 @@ fn question(factor: Factor) -> Question {
     }
 }
 
+/// What an answer to a number's question gives, and how it is read back.
 fn given(question: &Question, answer: Understood) -> Option<(Given, Phrase)> {
-    match answer {
-        Understood::Date(date) => Some((Given::Claim(Claim::DateOfBirth(date)), Phrase::ReadBackDate(date))),
-        Understood::Digits(digits) => {
-            let read_back = Phrase::ReadBackDigits(digits.clone());
-            let given = match question {
-                Question::Reference => Given::Reference(digits),
-                Question::PostalCode => Given::Claim(Claim::PostalCode(digits)),
-                _ => Given::Claim(Claim::LastFour(digits)),
-            };
-            Some((given, read_back))
+    match (question, answer) {
+        (Question::DateOfBirth, Understood::Date(date)) => {
+            Some((Given::Claim(Claim::DateOfBirth(date)), Phrase::ReadBackDate(date)))
         }
-        Understood::Yes
-        | Understood::No
-        | Understood::Terms(_)
-        | Understood::Interruption(_)
-        | Understood::Repeat
-        | Understood::Nothing => None,
+        (Question::Reference, Understood::Digits(digits)) => {
+            Some((Given::Reference(digits.clone()), Phrase::ReadBackDigits(digits)))
+        }
+        (Question::PostalCode, Understood::Digits(digits)) => {
+            Some((Given::Claim(Claim::PostalCode(digits.clone())), Phrase::ReadBackDigits(digits)))
+        }
+        (Question::LastFour, Understood::Digits(digits)) => {
+            Some((Given::Claim(Claim::LastFour(digits.clone())), Phrase::ReadBackDigits(digits)))
+        }
+        _ => None,
     }
 }

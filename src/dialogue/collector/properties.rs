@@ -123,6 +123,7 @@ struct Judge {
 }
 
 impl Judge {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the judge knows only what it judges")]
     fn before(&mut self, event: &Event) {
         match event {
             Event::Verified(Answer::Match) => self.matches += 1,
@@ -135,6 +136,7 @@ impl Judge {
         }
     }
 
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the judge knows only what it judges")]
     fn judge(&mut self, action: &Action) -> Result<(), TestCaseError> {
         prop_assert!(!self.has_ended, "nothing after the end");
         match action {

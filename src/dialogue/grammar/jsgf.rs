@@ -46,7 +46,7 @@ pub(super) fn of(grammar: GrammarId) -> String {
     let mut text =
         format!("#JSGF V1.0;\ngrammar {};\npublic <answer> = {} | <anytime>;\n", grammar.name(), top(grammar));
     text.push_str(&rules(grammar));
-    let anytime = Interruption::ALL.into_iter().flat_map(|interruption| interruption.phrases()).copied();
+    let anytime = Interruption::ALL.into_iter().flat_map(Interruption::phrases).copied();
     let distinct = anytime.chain(REPEAT).filter(|phrase| phrase.contains(' '));
     push_rule(&mut text, "anytime", distinct);
     text
