@@ -18,7 +18,7 @@ pub use self::interruption::{Interruption, asks_to_repeat, interruption};
 pub use self::terms::{Amount, Terms, spoken_terms};
 pub use self::words::Words;
 pub(crate) use self::{
-    answer::{NAME, NO, YES},
-    interruption::REPEAT,
-    terms::{FULL, MORE_TIME},
+    answer::{NAME, SPOKEN_NO, SPOKEN_YES},
+    interruption::REPEAT_SENTENCES,
+    terms::{SPOKEN_FULL, SPOKEN_MORE_TIME},
 };

@@ -144,3 +144,120 @@ impl fmt::Debug for Negotiation {
         formatter.debug_struct("Negotiation").field("counter_offers", &self.counter_offers).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+    use rules::arrangement::Frequency;
+    use rules::calendar::BusinessDayRule;
+    use rules::money::Currency;
+
+    use super::*;
+
+    fn usd(minor: i64) -> Money {
+        Money::new(minor, Currency::USD)
+    }
+
+    fn bounds() -> Bounds {
+        Bounds {
+            min_payment: usd(5_000),
+            min_first_payment: usd(5_000),
+            max_instalments: 6,
+            frequencies: vec![Frequency::Monthly],
+            max_days_to_first: 30,
+            max_total_days: 210,
+            business_days: BusinessDayRule::Following,
+            approval_over: None,
+            settlement: None,
+        }
+    }
+
+    fn negotiation(bounds: Bounds) -> Negotiation {
+        Negotiation::new(usd(60_000), bounds, date(2026, 11, 20), Calendar::united_states())
+    }
+
+    fn wanted(wish: Wish) -> Wanted {
+        Wanted::Terms(Ask { wish, frequency: None, first: None })
+    }
+
+    fn offered(answer: OfferAnswer) -> Plan {
+        match answer {
+            OfferAnswer::AsAsked(plan) | OfferAnswer::Closest(plan) => plan,
+            OfferAnswer::Refer => panic!("an offer was expected"),
+        }
+    }
+
+    #[test]
+    fn an_ask_inside_the_bounds_is_taken_as_it_is() {
+        let answer = negotiation(bounds()).ask(wanted(Wish::Instalments(4)));
+        let OfferAnswer::AsAsked(plan) = answer else { panic!("{answer:?}") };
+        assert_eq!((plan.offer.instalments, plan.first_payment()), (4, Some(usd(15_000))));
+    }
+
+    #[test]
+    fn more_time_leaves_room_to_come_nearer() {
+        let plan = offered(negotiation(bounds()).ask(Wanted::MoreTime));
+        assert_eq!(plan.offer.instalments, 3);
+        let only_one = Bounds { max_instalments: 1, ..bounds() };
+        assert_eq!(offered(negotiation(only_one).ask(Wanted::MoreTime)).offer.instalments, 1);
+    }
+
+    #[test]
+    fn the_fourth_counter_offer_is_referred_but_an_ask_inside_the_bounds_is_not() {
+        let mut negotiation = negotiation(bounds());
+        let low = wanted(Wish::Amount(usd(1_000)));
+        for _ in 0..MAX_COUNTER_OFFERS {
+            assert!(matches!(negotiation.ask(low), OfferAnswer::Closest(_)));
+        }
+        assert_eq!(negotiation.ask(low), OfferAnswer::Refer);
+        assert!(matches!(negotiation.ask(wanted(Wish::Instalments(6))), OfferAnswer::AsAsked(_)));
+    }
+
+    #[test]
+    fn what_a_person_must_approve_is_referred() {
+        let mut negotiation = negotiation(Bounds { approval_over: Some(usd(50_000)), ..bounds() });
+        assert_eq!(negotiation.ask(wanted(Wish::Instalments(4))), OfferAnswer::Refer);
+        let mut contradictory = self::negotiation(Bounds { frequencies: Vec::new(), ..bounds() });
+        assert_eq!(contradictory.ask(Wanted::MoreTime), OfferAnswer::Refer);
+    }
+
+    #[test]
+    fn an_agreement_needs_the_last_offer_and_its_read_back() {
+        let mut negotiation = negotiation(bounds());
+        let first = offered(negotiation.ask(wanted(Wish::Instalments(4))));
+        assert_eq!(negotiation.agree(&first), Err(NotAgreed::NotReadBack));
+        negotiation.read_back_played(&first);
+        assert_eq!(negotiation.agree(&first).map(|agreed| *agreed.plan()), Ok(first));
+        let second = offered(negotiation.ask(wanted(Wish::Instalments(5))));
+        assert_eq!(negotiation.agree(&first), Err(NotAgreed::NotOffered));
+        negotiation.read_back_played(&first);
+        assert_eq!(negotiation.agree(&second), Err(NotAgreed::NotReadBack));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_offer_is_inside_the_bounds(asks in prop::collection::vec((1_i64..100_000, 1_u16..30, 0_u8..3), 1..8)) {
+            let mut negotiation = negotiation(bounds());
+            let mut counter_offers = 0;
+            for (minor, count, kind) in asks {
+                let wish = match kind {
+                    0 => Wish::Amount(usd(minor)),
+                    1 => Wish::Instalments(count),
+                    _ => Wish::Full,
+                };
+                match negotiation.ask(wanted(wish)) {
+                    OfferAnswer::Refer => prop_assert_eq!(counter_offers, MAX_COUNTER_OFFERS),
+                    OfferAnswer::AsAsked(plan) => prop_assert!(plan.offer.is_within(&bounds(), &Calendar::united_states())),
+                    OfferAnswer::Closest(plan) => {
+                        counter_offers += 1;
+                        prop_assert!(plan.offer.is_within(&bounds(), &Calendar::united_states()));
+                    }
+                }
+            }
+            prop_assert!(counter_offers <= MAX_COUNTER_OFFERS);
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::{GrammarId, LEAST_REFERENCE, MOST_REFERENCE};
-use crate::hear::{FULL, Interruption, MORE_TIME, NAME, NO, REPEAT, YES};
+use crate::hear::{Interruption, NAME, REPEAT_SENTENCES, SPOKEN_FULL, SPOKEN_MORE_TIME, SPOKEN_NO, SPOKEN_YES};
 
 /// How people shorten what the readers spell out.
 const SHORTER: [(&str, &str); 7] = [
@@ -38,17 +38,16 @@ const AMOUNT: &str = "\
 <often> = a month | each month | every month | per month | a week | every week | every two weeks;
 <money> = <number> [dollars] [<often>] | <unit> dollars [<often>];
 <count> = (<unit> | <teen>) [monthly] payments | (over | in) (<unit> | <teen>) months;
-<ask> = can i (pay | do) | i can (pay | do) | i could (pay | do) | how about | maybe;
-<terms> = [<ask>] (<money> | <count>) | [i need | can i have | can i get] <moretime> | <full>;
+<ask> = can i (pay | do) | i can (pay | do) | i could (pay | do) | how about;
+<terms> = [no] [<ask>] (<money> | <count>) | <moretime> | <full>;
 ";
 
 pub(super) fn of(grammar: GrammarId) -> String {
     let mut text =
         format!("#JSGF V1.0;\ngrammar {};\npublic <answer> = {} | <anytime>;\n", grammar.name(), top(grammar));
     text.push_str(&rules(grammar));
-    let anytime = Interruption::ALL.into_iter().flat_map(Interruption::phrases).copied();
-    let distinct = anytime.chain(REPEAT).filter(|phrase| phrase.contains(' '));
-    push_rule(&mut text, "anytime", distinct);
+    let anytime = Interruption::ALL.into_iter().flat_map(Interruption::sentences).copied();
+    push_rule(&mut text, "anytime", anytime.chain(REPEAT_SENTENCES));
     text
 }
 
@@ -75,7 +74,7 @@ fn top(grammar: GrammarId) -> String {
         GrammarId::Reference => format!("[it's | it is] ({})", digit_runs(LEAST_REFERENCE, MOST_REFERENCE)),
         GrammarId::PostalCode => format!("[it's | it is] {}", digit_runs(5, 5)),
         GrammarId::LastFour => format!("[it's | it is] {}", digit_runs(4, 4)),
-        GrammarId::PayInFull | GrammarId::AcceptPlan => "<yes> | <no> | [no] <terms>".to_owned(),
+        GrammarId::PayInFull | GrammarId::AcceptPlan => "<yes> | <no> | <terms>".to_owned(),
         GrammarId::PlanTerms => "<no> | <terms>".to_owned(),
     }
 }
@@ -98,7 +97,7 @@ fn rules(grammar: GrammarId) -> String {
             push_terms(&mut text);
         }
         GrammarId::PlanTerms => {
-            push_rule(&mut text, "no", NO);
+            push_rule(&mut text, "no", SPOKEN_NO);
             push_terms(&mut text);
         }
     }
@@ -106,15 +105,15 @@ fn rules(grammar: GrammarId) -> String {
 }
 
 fn push_answers(text: &mut String) {
-    push_rule(text, "yes", YES);
-    push_rule(text, "no", NO);
+    push_rule(text, "yes", SPOKEN_YES);
+    push_rule(text, "no", SPOKEN_NO);
 }
 
 fn push_terms(text: &mut String) {
     text.push_str(NUMBERS);
     text.push_str(AMOUNT);
-    push_rule(text, "moretime", MORE_TIME);
-    push_rule(text, "full", FULL);
+    push_rule(text, "moretime", SPOKEN_MORE_TIME);
+    push_rule(text, "full", SPOKEN_FULL);
 }
 
 fn push_rule<'a>(text: &mut String, name: &str, phrases: impl IntoIterator<Item = &'a str>) {

@@ -11,8 +11,27 @@ pub enum YesNo {
     No,
 }
 
+/// Ways to say yes that a recogniser should expect: those it does not take for a no.
+pub(crate) const SPOKEN_YES: [&str; 14] = [
+    "yes",
+    "yeah",
+    "yep",
+    "yes please",
+    "correct",
+    "that is correct",
+    "right",
+    "that is right",
+    "yes that is right",
+    "okay",
+    "sure",
+    "that works",
+    "yes that works",
+    "sounds good",
+];
+/// Ways to say no that a recogniser should expect.
+pub(crate) const SPOKEN_NO: [&str; 5] = ["no", "nope", "no thank you", "that is wrong", "no that is not right"];
 /// What is surely a yes when nothing speaks against it.
-pub(crate) const YES: [&str; 24] = [
+const YES: [&str; 24] = [
     "yes",
     "yeah",
     "yep",
@@ -39,7 +58,7 @@ pub(crate) const YES: [&str; 24] = [
     "affirmative",
 ];
 /// What is surely a no when nothing speaks against it.
-pub(crate) const NO: [&str; 12] = [
+const NO: [&str; 12] = [
     "no",
     "nope",
     "nah",

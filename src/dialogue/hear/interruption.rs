@@ -64,7 +64,7 @@ impl Interruption {
         Self::BadTime,
     ];
 
-    /// The phrases that say it: what the grammar lists and what a transcript is searched for.
+    /// The phrases that say it: what a transcript is searched for.
     #[must_use]
     pub const fn phrases(self) -> &'static [&'static str] {
         match self {
@@ -110,7 +110,9 @@ impl Interruption {
                 &["already paid", "i paid it", "i paid this", "i paid that", "have paid", "was paid", "paid it off"]
             }
             Self::Deceased => &["passed away", "deceased", "is dead", "has died", "he died", "she died"],
-            Self::Minor => &["i am a minor", "under eighteen", "not eighteen", "i am a child", "only a kid"],
+            Self::Minor => {
+                &["i am a minor", "under eighteen", "not eighteen", "i am a child", "only a kid", "not yet eighteen"]
+            }
             Self::WrongNumber => {
                 &["wrong number", "nobody by that name", "no one by that name", "do not know that person"]
             }
@@ -174,11 +176,40 @@ impl Interruption {
             ],
         }
     }
+
+    /// Whole sentences that say it, for a grammar: long ones only, because a short one takes the place of an answer
+    /// that was spoken unclearly.
+    #[must_use]
+    pub const fn sentences(self) -> &'static [&'static str] {
+        match self {
+            Self::Crisis => &["i want to kill myself"],
+            Self::Cease => {
+                &["stop calling me", "please stop calling me", "do not call me again", "take me off your list"]
+            }
+            Self::Attorney => &["talk to my attorney", "i have an attorney", "please talk to my lawyer"],
+            Self::Bankruptcy => &["i filed bankruptcy", "i filed for bankruptcy"],
+            Self::IdentityTheft => &["this is identity theft", "someone stole my identity"],
+            Self::Dispute => &["i dispute this", "i dispute the debt", "this is not my debt"],
+            Self::AlreadyPaid => &["i already paid this", "i have already paid"],
+            Self::Deceased => &["he passed away", "she passed away"],
+            Self::Minor => &["i am not yet eighteen years old"],
+            Self::WrongNumber => &["wrong number", "you have the wrong number"],
+            Self::RecordingRefused => &["do not record this call", "i do not want to be recorded"],
+            Self::Person => &["real person", "can i speak to a person", "let me talk to a human being"],
+            Self::Language => &["do you speak spanish"],
+            Self::Hardship => &["i lost my job"],
+            Self::Refusal => &["i refuse to pay this"],
+            Self::BadTime => &["this is a bad time", "please call me back later"],
+        }
+    }
 }
 
 /// What asks to hear the last line again.
-pub(crate) const REPEAT: [&str; 7] =
+const REPEAT: [&str; 7] =
     ["repeat", "repeat that", "say that again", "say it again", "come again", "pardon", "what did you say"];
+
+/// Whole sentences that ask for it, for a grammar.
+pub(crate) const REPEAT_SENTENCES: [&str; 3] = ["say that again", "can you repeat that", "what did you say"];
 
 /// The first interruption that an utterance holds.
 #[must_use]
@@ -202,7 +233,7 @@ mod tests {
     #[test]
     fn every_phrase_is_found_as_what_it_says() {
         for expected in Interruption::ALL {
-            for phrase in expected.phrases() {
+            for phrase in expected.phrases().iter().chain(expected.sentences()) {
                 assert_eq!(interruption(&Words::of(phrase)), Some(expected), "{phrase}");
             }
         }

@@ -57,8 +57,23 @@ pub enum Terms {
     Payments(u16, Option<Frequency>),
 }
 
+/// Ways to ask for time or parts that a recogniser should expect.
+pub(crate) const SPOKEN_MORE_TIME: [&str; 9] = [
+    "more time",
+    "i need more time",
+    "can i have more time",
+    "a payment plan",
+    "can i have a payment plan",
+    "pay in installments",
+    "pay it over time",
+    "smaller payments",
+    "i can't pay it all",
+];
+/// Ways to offer all of it that a recogniser should expect.
+pub(crate) const SPOKEN_FULL: [&str; 4] =
+    ["pay it all", "i can pay it all", "pay it in full", "i can pay the full balance"];
 /// What asks for time or parts without a figure.
-pub(crate) const MORE_TIME: [&str; 13] = [
+const MORE_TIME: [&str; 13] = [
     "more time",
     "need time",
     "payment plan",
@@ -74,7 +89,7 @@ pub(crate) const MORE_TIME: [&str; 13] = [
     "can not pay it all",
 ];
 /// What offers all of it.
-pub(crate) const FULL: [&str; 7] =
+const FULL: [&str; 7] =
     ["in full", "all of it", "pay it all", "everything", "the full balance", "the full amount", "the whole thing"];
 
 const FREQUENCIES: [(&str, Frequency); 16] = [
