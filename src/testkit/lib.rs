@@ -3,3 +3,5 @@
 pub mod bot;
 pub mod gateway;
 pub mod interface;
+pub mod matcher;
+pub mod softphone;

@@ -1,0 +1,131 @@
+//! A prompt that may be playing, compared frame by frame.
+
+use super::{FRAME, Heard, library::Known};
+
+/// The correlation of a frame that is the prompt's.
+const SAME: f32 = 0.6;
+/// A frame of this power on either side is to be the same on both: an effective value of 60.
+const AUDIBLE: f32 = 3_600.0;
+/// Of this many audible frames in a row ...
+const WINDOW: usize = 16;
+/// ... at least this many must be the prompt's, or it is refuted. Lost packets come in short runs.
+const LEAST: usize = 5;
+
+/// How far a comparison is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It goes on.
+    Open,
+    /// The prompt was heard to its end.
+    Ended,
+    /// Something else is playing, or the prompt was cut.
+    Refuted,
+}
+
+/// A prompt at a place.
+#[derive(Clone)]
+pub(super) struct Hypothesis {
+    pub(super) prompt: usize,
+    pub(super) begin: u64,
+    samples: Vec<f32>,
+    audible: usize,
+    next: usize,
+    matched: usize,
+    missed: usize,
+    recent: Vec<bool>,
+    last_match: usize,
+    state: State,
+}
+
+impl Hypothesis {
+    pub(super) fn new(prompt: usize, begin: u64, prompts: &[Known]) -> Self {
+        let samples = prompts[prompt].samples.clone();
+        let audible = samples.chunks_exact(FRAME).filter(|frame| is_audible(frame)).count();
+        Self {
+            prompt,
+            begin,
+            samples,
+            audible,
+            next: 0,
+            matched: 0,
+            missed: 0,
+            recent: Vec::new(),
+            last_match: 0,
+            state: State::Open,
+        }
+    }
+
+    /// Whether this is the same prompt at the same place, to a few samples.
+    pub(super) fn is(&self, prompt: usize, begin: u64) -> bool {
+        self.prompt == prompt && self.begin.abs_diff(begin) < FRAME as u64
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    /// The share of the prompt's audible frames that were heard.
+    pub(super) fn fraction(&self) -> f64 {
+        self.matched as f64 / self.audible.max(1) as f64
+    }
+
+    /// How well it explains what was heard: the frames that it explains, less half of those that it does not.
+    pub(super) fn score(&self) -> f64 {
+        self.matched as f64 - self.missed as f64 / 2.0
+    }
+
+    /// The index after its last sample that was heard.
+    pub(super) fn end(&self) -> u64 {
+        let heard = match self.state {
+            State::Refuted => (self.last_match + 1) * FRAME,
+            State::Open | State::Ended => self.samples.len(),
+        };
+        self.begin + heard as u64
+    }
+
+    /// Compares what was heard since the last time.
+    pub(super) fn follow(&mut self, heard: &Heard) {
+        while self.state == State::Open {
+            let Some(expected) = self.samples.chunks_exact(FRAME).nth(self.next) else {
+                self.state = State::Ended;
+                return;
+            };
+            let Some(sound) = heard.slice(self.begin + (self.next * FRAME) as u64, FRAME) else { return };
+            if is_audible(expected) || is_audible(&sound) {
+                let is_same = correlation(expected, &sound) >= SAME;
+                self.judge(is_same);
+            }
+            self.next += 1;
+        }
+    }
+
+    fn judge(&mut self, is_same: bool) {
+        if is_same {
+            self.matched += 1;
+            self.last_match = self.next;
+        } else {
+            self.missed += 1;
+        }
+        self.recent.push(is_same);
+        if self.recent.len() > WINDOW {
+            self.recent.remove(0);
+        }
+        if self.recent.len() == WINDOW && self.recent.iter().filter(|same| **same).count() < LEAST {
+            self.state = State::Refuted;
+        }
+    }
+}
+
+fn is_audible(frame: &[f32]) -> bool {
+    frame.iter().map(|sample| sample * sample).sum::<f32>() / frame.len() as f32 >= AUDIBLE
+}
+
+fn correlation(one: &[f32], other: &[f32]) -> f32 {
+    let (mut product, mut first, mut second) = (0.0, 0.0, 0.0);
+    for (one, other) in one.iter().zip(other) {
+        product += one * other;
+        first += one * one;
+        second += other * other;
+    }
+    product / (first * second).sqrt().max(1.0)
+}

@@ -1,0 +1,147 @@
+//! A telephone: calls a SIP server over UDP, speaks, presses keys and hears.
+//!
+//! It shares no code with what it tests save the tables of G.711: its messages and packets are its own.
+
+mod dialog;
+mod keypad;
+mod media;
+mod message;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+
+use self::{dialog::Dialog, media::Media};
+pub use self::{
+    dialog::PhoneError,
+    keypad::{Keying, Tone},
+};
+
+/// Samples a second on the wire.
+pub const HERTZ: u32 = 8_000;
+/// Samples of one packet: 20 ms.
+pub const FRAME: usize = 160;
+/// Things that may wait to be sent, and events that may wait to be read.
+const ROOM: usize = 1_024;
+
+/// Whom to call, and as whom.
+#[derive(Clone, Debug)]
+pub struct CallRequest {
+    /// The server.
+    pub server: SocketAddr,
+    /// The local address.
+    pub local: IpAddr,
+    /// The user part of the From address: the caller's number.
+    pub from: String,
+    /// The user part of the called address.
+    pub to: String,
+    /// How keys are sent.
+    pub keying: Keying,
+    /// Payload types offered for speech, best first: 0 is PCMU, 8 is PCMA.
+    pub codecs: Vec<u8>,
+    /// How long the server may take to answer.
+    pub patience: Duration,
+}
+
+impl CallRequest {
+    /// A call over loopback with the usual offer.
+    #[must_use]
+    pub fn new(server: SocketAddr, from: &str, to: &str) -> Self {
+        Self {
+            server,
+            local: server.ip(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            keying: Keying::TelephoneEvent,
+            codecs: vec![0, 8],
+            patience: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Something the telephone heard or did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PhoneEvent {
+    /// Audio came, at this index of the far side's samples.
+    Audio {
+        /// Samples of the far side before these.
+        index: u64,
+        /// The samples.
+        samples: Vec<i16>,
+    },
+    /// Nothing came up to this index.
+    Silence {
+        /// Samples of the far side so far.
+        until: u64,
+    },
+    /// Everything that was to be said and pressed was sent.
+    Idle,
+    /// The far side hung up.
+    HungUp,
+}
+
+/// A call that was answered.
+pub struct Softphone {
+    dialog: Dialog,
+    orders: mpsc::Sender<Order>,
+    events: mpsc::Receiver<PhoneEvent>,
+}
+
+/// Something to send.
+enum Order {
+    Say(Arc<[i16]>),
+    Press(Vec<u8>),
+}
+
+impl Softphone {
+    /// Calls, and waits for the answer.
+    ///
+    /// # Errors
+    /// Where the server refuses, does not answer in time, or agrees on nothing that can be spoken.
+    pub async fn call(request: &CallRequest) -> Result<Self, PhoneError> {
+        let (sender, events) = mpsc::channel(ROOM);
+        let media = Media::bind(request.local).await?;
+        let (dialog, answer) = Dialog::establish(request, media.port()?, sender.clone()).await?;
+        let (orders, queue) = mpsc::channel(ROOM);
+        media.run(answer, request.keying, queue, sender);
+        Ok(Self { dialog, orders, events })
+    }
+
+    /// Calls, and gives up while it rings. Returns the final status of the INVITE.
+    ///
+    /// # Errors
+    /// Where the server does not answer in time.
+    pub async fn call_and_cancel(request: &CallRequest) -> Result<u16, PhoneError> {
+        let (sender, _events) = mpsc::channel(ROOM);
+        let media = Media::bind(request.local).await?;
+        Dialog::cancelled(request, media.port()?, sender).await
+    }
+
+    /// Says something after what is still to be said.
+    pub async fn say(&self, samples: impl Into<Arc<[i16]>>) {
+        // Where the call is over nobody hears it.
+        self.orders.send(Order::Say(samples.into())).await.ok();
+    }
+
+    /// Presses keys (0-9, *, #, A-D) after what is still to be said.
+    pub async fn press(&self, keys: &str) {
+        self.orders.send(Order::Press(keys.bytes().collect())).await.ok();
+    }
+
+    /// The next event; `None` once the call is over and everything was read.
+    pub async fn next(&mut self) -> Option<PhoneEvent> {
+        self.events.recv().await
+    }
+
+    /// Hangs up, and waits for the far side to confirm it.
+    ///
+    /// # Errors
+    /// Where it does not in time.
+    pub async fn hang_up(self) -> Result<(), PhoneError> {
+        self.dialog.hang_up().await
+    }
+}
