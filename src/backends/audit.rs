@@ -8,6 +8,8 @@
 mod chain;
 mod entry;
 mod signer;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub(crate) use chain::append;

@@ -83,7 +83,12 @@ impl Outbox {
 
     async fn deliver(&self, entry: OutboxEntry, now: Timestamp) -> OutboxChange {
         let OutboxEntry { entry, tries, record } = entry;
-        let (kind, tries) = (record.kind().name(), tries.saturating_add(1));
+        let tries = tries.saturating_add(1);
+        let Some(record) = record else {
+            tracing::error!(entry, "record parked: it cannot be read");
+            return OutboxChange::Park { entry, tries };
+        };
+        let kind = record.kind().name();
         let Err(error) = self.book.deliver(record).await else { return OutboxChange::Delivered { entry } };
         match self.policy.decide(tries, error.fault(), rand::random()) {
             Next::Retry { after } => {
@@ -126,3 +131,6 @@ fn show(depth: &OutboxDepth, now: Timestamp) {
     gauge!("tonegate_queue_depth", "queue" => "outbox").set(depth.waiting as f64);
     gauge!("tonegate_queue_depth", "queue" => "outbox_parked").set(depth.parked as f64);
 }
+
+#[cfg(test)]
+mod tests;

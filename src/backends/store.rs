@@ -99,9 +99,12 @@ pub enum StoreError {
     /// The volume, or the file's limit, is full.
     #[error("the store's volume is full")]
     Full,
-    /// SQLite refused.
-    #[error("the store refused: {0}")]
-    Refused(String),
+    /// The disk, or another user of the file, is in the way. Trying again may help.
+    #[error("the store's file failed: {0}")]
+    Failed(String),
+    /// The write breaks a rule of the tables, such as opening a payment twice. Trying again does not help.
+    #[error("the store refuses the write")]
+    Refused,
     /// The store's thread has ended.
     #[error("the store is closed")]
     Closed,
@@ -113,9 +116,9 @@ impl From<rusqlite::Error> for StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged,
-            // The text of a constraint names tables and columns, never values.
-            Some(code) => Self::Refused(format!("{code:?}")),
-            None => Self::Refused("a value of the wrong type".into()),
+            None | Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => Self::Refused,
+            // The code alone: a message might repeat a value.
+            Some(code) => Self::Failed(format!("{code:?}")),
         }
     }
 }
@@ -207,7 +210,7 @@ impl Store {
         let mut health = self.health();
         loop {
             match self.write(writes.clone()).await {
-                Err(StoreError::Busy | StoreError::Stalled | StoreError::Full | StoreError::Refused(_))
+                Err(StoreError::Busy | StoreError::Stalled | StoreError::Full | StoreError::Failed(_))
                     if Instant::now() < give_up =>
                 {
                     let recovered = health.wait_for(|health| *health == Health::Good);

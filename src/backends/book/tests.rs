@@ -1,1 +1,189 @@
+use std::sync::Arc;
+use std::time::Duration;
 
+use ::book::import::{BUILT_IN_STRATEGIES, accounts, strategies};
+use ::book::record::{AttemptStatus, PaymentMethod, PaymentStatus};
+use ::book::{AccountId, AccountUpdate, ContactAttempt, ExternalId, PaymentTransaction, Phone, Reference};
+use jiff::Timestamp;
+use jiff::civil::date;
+use rules::contact::Flag;
+use rules::money::{Currency, Money};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::*;
+
+const SAMPLE_ACCOUNTS: &[u8] = include_bytes!("../../../config/sample-accounts.csv");
+const CALL: Uuid = Uuid::from_u128(1);
+
+fn sample() -> (Vec<::book::Strategy>, Vec<::book::Account>) {
+    let strategies = strategies(BUILT_IN_STRATEGIES).unwrap().rows;
+    let accounts = accounts(SAMPLE_ACCOUNTS, &strategies, date(2026, 11, 23)).unwrap().rows;
+    (strategies, accounts)
+}
+
+fn open(directory: &TempDir) -> SqliteBook {
+    let (strategies, accounts) = sample();
+    SqliteBook::open(&directory.path().join("book.sqlite"), &strategies, &accounts).unwrap().0
+}
+
+fn account() -> AccountId {
+    AccountId::parse("CA-1001").unwrap()
+}
+
+async fn balance(book: &SqliteBook) -> i64 {
+    match book.look_up(LookupKey::Account(account())).await.unwrap() {
+        LookUp::Found(found) => found.account.balance.minor(),
+        LookUp::Nothing | LookUp::Several => panic!("the sample has the account"),
+    }
+}
+
+fn payment(status: PaymentStatus) -> PaymentTransaction {
+    PaymentTransaction {
+        external_id: ExternalId::payment(Uuid::from_u128(7)),
+        payment: Uuid::from_u128(7),
+        call: CALL,
+        attempt: ExternalId::attempt(CALL),
+        account: account(),
+        arrangement: None,
+        amount: Money::new(10_207, Currency::USD),
+        method: PaymentMethod::CardKeyed,
+        status,
+        failure: None,
+        card: None,
+        token: None,
+        processed_at: None,
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_found_by_number_reference_and_id() {
+    let directory = TempDir::new().unwrap();
+    let book = open(&directory);
+    let keys = [
+        LookupKey::Number(Phone::parse("(202) 555-0143").unwrap()),
+        LookupKey::Reference(Reference::parse("40017731").unwrap()),
+        LookupKey::Account(account()),
+    ];
+    for key in keys {
+        let LookUp::Found(found) = book.look_up(key).await.unwrap() else { panic!("the sample has the account") };
+        assert_eq!((found.account.id, found.strategy.id.as_str()), (account(), "standard"));
+    }
+    let unknown = LookupKey::Number(Phone::parse("+12025550100").unwrap());
+    assert_eq!(book.look_up(unknown).await.unwrap(), LookUp::Nothing);
+}
+
+#[tokio::test]
+async fn a_shared_number_leaves_the_choice_to_the_reference() {
+    let directory = TempDir::new().unwrap();
+    let (strategies, mut accounts) = sample();
+    accounts[1].phone = accounts[0].phone.clone();
+    let (book, _) = SqliteBook::open(&directory.path().join("book.sqlite"), &strategies, &accounts).unwrap();
+    let key = LookupKey::Number(accounts[0].phone.clone());
+    assert_eq!(book.look_up(key).await.unwrap(), LookUp::Several);
+}
+
+#[tokio::test]
+async fn a_second_start_leaves_accounts_as_they_are() {
+    let directory = TempDir::new().unwrap();
+    let (strategies, accounts) = sample();
+    let path = directory.path().join("book.sqlite");
+    let (book, seeded) = SqliteBook::open(&path, &strategies, &accounts).unwrap();
+    assert_eq!(seeded, Seeded { added: accounts.len(), kept: 0 });
+    book.deliver(payment(PaymentStatus::Succeeded).into()).await.unwrap();
+    let paid = balance(&book).await;
+    drop(book);
+    let (book, seeded) = SqliteBook::open(&path, &strategies, &accounts).unwrap();
+    assert_eq!(seeded, Seeded { added: 0, kept: accounts.len() });
+    assert_eq!(balance(&book).await, paid);
+}
+
+#[tokio::test]
+async fn a_payment_told_twice_lowers_the_balance_once() {
+    let directory = TempDir::new().unwrap();
+    let book = open(&directory);
+    let before = balance(&book).await;
+    book.deliver(payment(PaymentStatus::Pending).into()).await.unwrap();
+    assert_eq!(balance(&book).await, before);
+    for _ in 0..2 {
+        book.deliver(payment(PaymentStatus::Succeeded).into()).await.unwrap();
+        assert_eq!(balance(&book).await, before - 10_207);
+    }
+}
+
+#[tokio::test]
+async fn a_record_keeps_one_row_and_its_last_content() {
+    let directory = TempDir::new().unwrap();
+    let book = open(&directory);
+    let attempt = ContactAttempt::inbound(CALL, "carrier", Timestamp::UNIX_EPOCH, "collector");
+    let completed = ContactAttempt { status: AttemptStatus::Completed, account: Some(account()), ..attempt.clone() };
+    for record in [attempt, completed.clone(), completed.clone()] {
+        book.deliver(record.into()).await.unwrap();
+    }
+    let file = rusqlite::Connection::open(directory.path().join("book.sqlite")).unwrap();
+    let rows: Vec<String> = file
+        .prepare("SELECT record FROM contact_attempts")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(serde_json::from_str::<Record>(&rows[0]).unwrap(), completed.into());
+}
+
+#[tokio::test]
+async fn flags_bind_from_the_next_look_up_on() {
+    let directory = TempDir::new().unwrap();
+    let book = open(&directory);
+    let external_id = ExternalId::update(CALL, 1);
+    let set = [Flag::Cease].into();
+    let update = AccountUpdate { external_id, call: CALL, account: account(), set, at: Timestamp::UNIX_EPOCH };
+    book.deliver(update.into()).await.unwrap();
+    let LookUp::Found(found) = book.look_up(LookupKey::Account(account())).await.unwrap() else {
+        panic!("it is there")
+    };
+    assert!(found.account.flags.contains(Flag::Cease));
+}
+
+#[tokio::test]
+async fn a_record_of_an_unknown_account_is_refused_and_not_kept() {
+    let directory = TempDir::new().unwrap();
+    let book = open(&directory);
+    let stray = PaymentTransaction { account: AccountId::parse("CA-9").unwrap(), ..payment(PaymentStatus::Succeeded) };
+    let error = book.deliver(stray.into()).await.unwrap_err();
+    assert_eq!((error, error.fault()), (BookError::UnknownAccount, Fault::Rejected));
+}
+
+/// A book that never answers.
+struct Silent;
+
+impl AccountBook for Silent {
+    fn name(&self) -> &'static str {
+        "silent"
+    }
+
+    fn look_up(&self, _key: LookupKey) -> Answer<'_, LookUp> {
+        Box::pin(std::future::pending())
+    }
+
+    fn deliver(&self, _record: Record) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Err(BookError::Refused)))
+    }
+}
+
+#[tokio::test]
+async fn a_silent_book_is_given_up_at_the_deadline_and_then_left_alone() {
+    let options = GuardOptions { look_up: Duration::from_millis(1), ..GuardOptions::default() };
+    let book = GuardedBook::new(Arc::new(Silent), options);
+    let mut errors = Vec::new();
+    for _ in 0..6 {
+        errors.push(book.look_up(LookupKey::Account(account())).await.unwrap_err());
+    }
+    assert_eq!(errors[..5], [BookError::Deadline; 5]);
+    assert_eq!(errors[5], BookError::BreakerOpen);
+    // Deliveries have a breaker of their own, and refusals do not open it.
+    for _ in 0..6 {
+        assert_eq!(book.deliver(payment(PaymentStatus::Pending).into()).await, Err(BookError::Refused));
+    }
+}

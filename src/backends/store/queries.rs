@@ -84,7 +84,7 @@ fn outbox_due(connection: &Connection, now: Timestamp, most: usize) -> Result<Ve
     })?;
     rows.map(|row| {
         let (entry, tries, record) = row?;
-        Ok(OutboxEntry { entry, tries, record: from_json(&record)? })
+        Ok(OutboxEntry { entry, tries, record: from_json(&record).ok() })
     })
     .collect()
 }

@@ -143,8 +143,8 @@ pub struct OutboxEntry {
     pub entry: i64,
     /// How often it was tried.
     pub tries: u32,
-    /// The record.
-    pub record: Record,
+    /// The record; `None` where the entry cannot be read, which no trying again will mend.
+    pub record: Option<Record>,
 }
 
 /// What became of an entry of the outbox.

@@ -130,11 +130,6 @@ impl WriterThread {
                 waiting.into_iter().zip(receipts).for_each(|((_, reply), receipt)| drop(reply.send(Ok(receipt))));
                 Ok(())
             }
-            Err(error) if waiting.len() == 1 => {
-                let is_ours = is_storage_fault(&error);
-                waiting.into_iter().for_each(|(_, reply)| drop(reply.send(Err(StoreError::from(rename(&error))))));
-                if is_ours { Err(()) } else { Ok(()) }
-            }
             Err(_) => self.one_by_one(waiting),
         }
     }
@@ -146,12 +141,12 @@ impl WriterThread {
             if result.as_ref().is_err_and(is_storage_fault) {
                 outcome = Err(());
             }
-            let _ = reply.send(result.map_err(StoreError::from));
+            let _ = reply.send(result);
         }
         outcome
     }
 
-    fn commit(&mut self, group: &[&[Write]]) -> rusqlite::Result<Vec<Receipt>> {
+    fn commit(&mut self, group: &[&[Write]]) -> Result<Vec<Receipt>, StoreError> {
         let begun = Instant::now();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let signer = self.signer.as_deref();
@@ -173,13 +168,6 @@ impl WriterThread {
 }
 
 /// Whether the file is in trouble, and not only one write.
-fn is_storage_fault(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode;
-    let code = error.sqlite_error_code();
-    !matches!(code, None | Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig))
-}
-
-/// The same error for another receiver.
-fn rename(error: &rusqlite::Error) -> rusqlite::Error {
-    error.sqlite_error().map_or(rusqlite::Error::InvalidQuery, |inner| rusqlite::Error::SqliteFailure(*inner, None))
+fn is_storage_fault(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Refused)
 }

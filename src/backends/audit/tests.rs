@@ -1,0 +1,153 @@
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use ring::rand::SystemRandom;
+use ring::signature::Ed25519KeyPair;
+use rusqlite::{Connection, params};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::chain::link;
+use super::*;
+use crate::store::{Store, StoreOptions, Write};
+
+fn proof(call: u128) -> Entry {
+    let proof = Proof {
+        prompt: "en/mini_miranda/1".into(),
+        text_hash: sha256(b"text"),
+        pcm_hash: sha256(b"pcm"),
+        samples_sent: 16_000,
+        samples_total: 16_000,
+        ssrc: 0xdead_beef,
+        sequences: (65_500, 64),
+        timestamps: (160, 16_160),
+        started_at: Timestamp::UNIX_EPOCH,
+        ended_at: Timestamp::UNIX_EPOCH,
+    };
+    proof.entry(Uuid::from_u128(call))
+}
+
+/// A chain of six records over two calls, and its file.
+async fn chain(signer: Option<Signer>) -> (TempDir, PathBuf) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("tonegate.sqlite");
+    let options = StoreOptions {
+        signer,
+        least_free: 0,
+        commit_deadline: std::time::Duration::from_secs(30),
+        ..StoreOptions::at(&path)
+    };
+    let (store, _) = Store::open(options, Timestamp::UNIX_EPOCH).unwrap();
+    for call in [1, 2, 1, 1, 2, 1] {
+        store.write(Write::Audit(proof(call))).await.unwrap();
+    }
+    (directory, path)
+}
+
+fn key() -> Signer {
+    Signer::from_pkcs8(Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap().as_ref()).unwrap()
+}
+
+/// The first bad record after somebody ran SQL on the file.
+async fn after(tampering: &str) -> FirstBad {
+    let (_directory, path) = chain(None).await;
+    assert_eq!(verify(&path, None).unwrap().records, 6);
+    Connection::open(&path).unwrap().execute_batch(tampering).unwrap();
+    match verify(&path, None).unwrap_err() {
+        VerifyError::Bad(bad) => bad,
+        VerifyError::Unavailable(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn an_untouched_chain_is_verified_and_summed_up() {
+    let (_directory, path) = chain(None).await;
+    let summary = verify(&path, None).unwrap();
+    assert_eq!((summary.records, summary.calls, summary.is_signed), (6, 2, None));
+}
+
+#[tokio::test]
+async fn a_changed_value_is_found_where_it_was_changed() {
+    let flip = "UPDATE audit SET record = replace(record, '16000', '15999') WHERE sequence = 3";
+    let bad = after(flip).await;
+    assert_eq!((bad.sequence, bad.call, bad.fault), (3, Some(Uuid::from_u128(1)), Fault::Altered));
+    let flip = "UPDATE audit SET hash = zeroblob(32) WHERE sequence = 4";
+    assert_eq!(after(flip).await.sequence, 4);
+    let call = "UPDATE audit SET call = '00000000-0000-0000-0000-000000000002' WHERE sequence = 3";
+    assert_eq!(after(call).await.fault, Fault::Misplaced);
+}
+
+#[tokio::test]
+async fn a_removed_record_is_found_with_and_without_renumbering() {
+    let bad = after("DELETE FROM audit WHERE sequence = 2").await;
+    assert_eq!((bad.sequence, bad.fault), (2, Fault::Missing));
+    let renumbered = "DELETE FROM audit WHERE sequence = 2;
+        UPDATE audit SET sequence = -sequence WHERE sequence > 2;
+        UPDATE audit SET sequence = -sequence - 1 WHERE sequence < 0;";
+    let bad = after(renumbered).await;
+    assert_eq!((bad.sequence, bad.fault), (2, Fault::Altered));
+}
+
+#[tokio::test]
+async fn exchanged_records_are_found() {
+    let exchange = "UPDATE audit SET sequence = -3 WHERE sequence = 3;
+        UPDATE audit SET sequence = 3 WHERE sequence = 4;
+        UPDATE audit SET sequence = 4 WHERE sequence = -3;";
+    assert_eq!(after(exchange).await.sequence, 3);
+}
+
+#[tokio::test]
+async fn an_end_cut_off_is_found_by_the_head() {
+    let bad = after("DELETE FROM audit WHERE sequence > 4").await;
+    assert_eq!((bad.sequence, bad.fault), (4, Fault::HeadDiffers));
+    let bad = after("DELETE FROM audit").await;
+    assert_eq!((bad.sequence, bad.fault), (0, Fault::HeadDiffers));
+    assert_eq!(after("DELETE FROM audit_head").await.fault, Fault::HeadDiffers);
+}
+
+#[tokio::test]
+async fn text_that_is_no_record_is_found() {
+    let bad = after("UPDATE audit SET record = 'x' WHERE sequence = 1").await;
+    assert_eq!((bad.sequence, bad.call, bad.fault), (1, None, Fault::Unreadable));
+    let spaced = "UPDATE audit SET record = record || ' ' WHERE sequence = 2";
+    assert_eq!(after(spaced).await.fault, Fault::Unreadable);
+}
+
+/// Without a key a forger can compute every hash anew; the signature is what then tells.
+#[tokio::test]
+async fn a_chain_forged_from_end_to_end_fails_by_its_signature() {
+    let signer = key();
+    let public_key = signer.public_key();
+    let (_directory, path) = chain(Some(signer)).await;
+    assert_eq!(verify(&path, Some(&public_key)).unwrap().is_signed, Some(true));
+    forge(&Connection::open(&path).unwrap());
+    assert!(verify(&path, None).is_ok(), "the forgery is consistent");
+    let Err(VerifyError::Bad(bad)) = verify(&path, Some(&public_key)) else { panic!("a forgery was verified") };
+    assert_eq!(bad.fault, Fault::BadSignature);
+}
+
+#[tokio::test]
+async fn an_unsigned_head_or_another_key_is_no_signature() {
+    let (_directory, path) = chain(None).await;
+    assert!(verify(&path, Some(&key().public_key())).is_err());
+    let (_directory, path) = chain(Some(key())).await;
+    assert!(verify(&path, Some(&key().public_key())).is_err());
+}
+
+#[test]
+fn a_missing_file_says_nothing_about_the_chain() {
+    assert!(matches!(verify(std::path::Path::new("/nonexistent/x"), None), Err(VerifyError::Unavailable(_))));
+    assert!(Signer::from_pkcs8(b"not a key").is_err());
+}
+
+/// Cuts off the last record of the chain, which begins a call or continues it, and moves the head.
+fn forge(file: &Connection) {
+    file.execute_batch("DELETE FROM audit WHERE sequence = 6").unwrap();
+    let mut hash = GENESIS;
+    for sequence in 1..=5 {
+        let record: String =
+            file.query_row("SELECT record FROM audit WHERE sequence = ?1", [sequence], |row| row.get(0)).unwrap();
+        hash = link(&hash, &record);
+    }
+    file.execute("UPDATE audit_head SET sequence = 5, hash = ?1", params![hash]).unwrap();
+}
