@@ -7,13 +7,14 @@
 
 mod chain;
 mod entry;
+mod event;
 mod signer;
 #[cfg(test)]
 mod tests;
 mod verify;
 
 pub(crate) use chain::append;
-pub use entry::{Details, Entry, Kind, Proof};
+pub use entry::{Details, Entry, Kind};
 pub use signer::{Signer, SignerError};
 pub use verify::{Fault, FirstBad, Summary, VerifyError, verify};
 

@@ -35,51 +35,34 @@ pub(super) fn link(previous: &Hash, record: &str) -> Hash {
     hash
 }
 
-/// Appends entries in order and moves the head; the caller's transaction makes it all or nothing. Returns the hash of
-/// each entry.
-pub(crate) fn append(
-    connection: &Connection,
-    entries: &[Entry],
-    signer: Option<&Signer>,
-) -> rusqlite::Result<Vec<Hash>> {
-    if entries.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (mut sequence, mut previous) = head(connection)?;
-    let mut hashes = Vec::with_capacity(entries.len());
-    for entry in entries {
-        sequence += 1;
-        previous = append_one(connection, entry, sequence, &previous)?;
-        hashes.push(previous);
-    }
-    let signature = signer.map(|signer| signer.sign(sequence, &previous));
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO audit_head (one, sequence, hash, signature) VALUES (1, ?1, ?2, ?3)")?
-        .execute(params![sequence, previous, signature])?;
-    Ok(hashes)
-}
-
-fn append_one(connection: &Connection, entry: &Entry, sequence: i64, previous: &Hash) -> rusqlite::Result<Hash> {
+/// Appends an entry and moves the head; the caller's transaction makes it all or nothing. Returns the entry's hash.
+pub(crate) fn append(connection: &Connection, entry: &Entry, signer: Option<&Signer>) -> rusqlite::Result<Hash> {
+    let (last, previous) = head(connection)?;
+    let sequence = last + 1;
     let call = entry.call.to_string();
     let before: Option<(String, Hash)> = connection
         .prepare_cached("SELECT record, hash FROM audit WHERE call = ?1 ORDER BY sequence DESC LIMIT 1")?
         .query_row([&call], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let call_sequence = before.as_ref().and_then(|(record, _)| serde_json::from_str::<Record>(record).ok());
+    let call_last = before.as_ref().and_then(|(record, _)| serde_json::from_str::<Record>(record).ok());
     let record = Record {
         at: entry.at,
         call: entry.call,
         call_previous: before.map(|(_, hash)| to_hex(&hash)),
-        call_sequence: call_sequence.map_or(1, |record| record.call_sequence + 1),
+        call_sequence: call_last.map_or(1, |record| record.call_sequence + 1),
         details: entry.details.clone(),
         kind: entry.kind,
         sequence,
     };
     let text = serde_json::to_string(&record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    let hash = link(previous, &text);
+    let hash = link(&previous, &text);
     connection
         .prepare_cached("INSERT INTO audit (sequence, call, record, hash) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![sequence, call, text, hash])?;
+    let signature = signer.map(|signer| signer.sign(sequence, &hash));
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO audit_head (one, sequence, hash, signature) VALUES (1, ?1, ?2, ?3)")?
+        .execute(params![sequence, hash, signature])?;
     Ok(hash)
 }
 

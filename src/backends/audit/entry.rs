@@ -10,6 +10,8 @@ use super::{Hash, to_hex};
 
 /// Longest text in a detail, in characters; the rest is cut.
 const MOST_CHARACTERS: usize = 96;
+/// Longest hexadecimal text in a detail: a signature of 128 bytes.
+const MOST_HEX: usize = 256;
 /// From this many digits in a row on, the digits of a text are masked.
 const DIGITS_MASKED: usize = 4;
 
@@ -19,7 +21,7 @@ const DIGITS_MASKED: usize = 4;
 pub enum Kind {
     /// A call was accepted.
     CallStarted,
-    /// A required prompt was played, or a part of it: see [`Proof`].
+    /// A required prompt was played, or a part of it: which, how much, and in which packets.
     Proof,
     /// The recorder was opened after its notice.
     RecordingStarted,
@@ -43,6 +45,8 @@ pub enum Kind {
     CardWiped,
     /// A payment may be submitted.
     PaymentOpened,
+    /// The answer to a payment was lost; the processor is asked by the payment's id.
+    PaymentUnknown,
     /// The outcome of a payment became known.
     PaymentResolved,
     /// A protective control failed and its call or capture was stopped.
@@ -99,6 +103,13 @@ impl Details {
         self.with(name, Detail::Text(to_hex(value)))
     }
 
+    /// Adds a hash or a signature that is given in hexadecimal. Anything else is left out but its length.
+    #[must_use]
+    pub fn hex(self, name: &'static str, value: &str) -> Self {
+        let is_hex = value.len() <= MOST_HEX && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_hex { self.with(name, Detail::Text(value.to_owned())) } else { self.count(name, value.len() as u64) }
+    }
+
     /// Adds a random id.
     #[must_use]
     pub fn id(self, name: &'static str, value: Uuid) -> Self {
@@ -135,59 +146,6 @@ pub struct Entry {
     pub kind: Kind,
     /// With what.
     pub details: Details,
-}
-
-/// That a prompt was played: which, how much of it, and in which packets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
-    /// The prompt's name: language, kind and version.
-    pub prompt: String,
-    /// The hash of its text.
-    pub text_hash: Hash,
-    /// The hash of its samples.
-    pub pcm_hash: Hash,
-    /// Samples that left the gateway, at the leg's rate.
-    pub samples_sent: u64,
-    /// Samples the prompt has.
-    pub samples_total: u64,
-    /// The stream that carried it.
-    pub ssrc: u32,
-    /// Sequence numbers of its first and last packet.
-    pub sequences: (u16, u16),
-    /// Timestamps of its first and last packet.
-    pub timestamps: (u32, u32),
-    /// When its first packet left.
-    pub started_at: Timestamp,
-    /// When its last packet left.
-    pub ended_at: Timestamp,
-}
-
-impl Proof {
-    /// Whether all of it left the gateway.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.samples_total > 0 && self.samples_sent == self.samples_total
-    }
-
-    /// The entry for the chain.
-    #[must_use]
-    pub fn entry(&self, call: Uuid) -> Entry {
-        let details = Details::new()
-            .text("prompt", &self.prompt)
-            .hash("text_sha256", &self.text_hash)
-            .hash("pcm_sha256", &self.pcm_hash)
-            .count("samples_sent", self.samples_sent)
-            .count("samples_total", self.samples_total)
-            .flag("complete", self.is_complete())
-            .count("ssrc", u64::from(self.ssrc))
-            .count("first_sequence", u64::from(self.sequences.0))
-            .count("last_sequence", u64::from(self.sequences.1))
-            .count("first_timestamp", u64::from(self.timestamps.0))
-            .count("last_timestamp", u64::from(self.timestamps.1))
-            .time("started_at", self.started_at)
-            .time("ended_at", self.ended_at);
-        Entry { call, at: self.ended_at, kind: Kind::Proof, details }
-    }
 }
 
 #[cfg(test)]

@@ -12,19 +12,9 @@ use super::*;
 use crate::store::{Store, StoreOptions, Write};
 
 fn proof(call: u128) -> Entry {
-    let proof = Proof {
-        prompt: "en/mini_miranda/1".into(),
-        text_hash: sha256(b"text"),
-        pcm_hash: sha256(b"pcm"),
-        samples_sent: 16_000,
-        samples_total: 16_000,
-        ssrc: 0xdead_beef,
-        sequences: (65_500, 64),
-        timestamps: (160, 16_160),
-        started_at: Timestamp::UNIX_EPOCH,
-        ended_at: Timestamp::UNIX_EPOCH,
-    };
-    proof.entry(Uuid::from_u128(call))
+    let details =
+        Details::new().text("prompt", "mini_miranda").count("samples_sent", 16_000).hash("pcm", &sha256(b"pcm"));
+    Entry { call: Uuid::from_u128(call), at: Timestamp::UNIX_EPOCH, kind: Kind::Proof, details }
 }
 
 /// A chain of six records over two calls, and its file.

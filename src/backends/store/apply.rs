@@ -1,16 +1,16 @@
 //! Changes as SQL, inside the writer's transaction.
 
-use book::{Record, RecordKind};
+use book::{ComplianceRecord, ContactAttempt, Record, RecordKind};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::row::{CallRow, OutboxChange, PaymentRow, Write};
 use super::{Receipt, StoreError};
-use crate::audit::{self, Signer};
+use crate::audit::{self, Entry, Hash, Signer};
 
 /// Makes the changes of one write.
 pub(super) fn apply(connection: &Connection, writes: &[Write], signer: Option<&Signer>) -> rusqlite::Result<Receipt> {
-    let mut entries = Vec::new();
+    let mut receipt = Receipt::default();
     for write in writes {
         match write {
             Write::CallStarted(row) => start_call(connection, row)?,
@@ -19,6 +19,9 @@ pub(super) fn apply(connection: &Connection, writes: &[Write], signer: Option<&S
                 execute(connection, "UPDATE calls SET attempt = ?2, compliance = ?3 WHERE call = ?1", values)?;
             }
             Write::CallEnded { call, at, reason } => end_call(connection, &call.to_string(), *at, reason)?,
+            Write::CallConcluded { attempt, compliance, entry, reason } => {
+                receipt.audit.push(conclude(connection, (attempt, compliance), entry, reason, signer)?);
+            }
             Write::DialogSaved { call, journal } => {
                 let statement = "INSERT OR REPLACE INTO dialogs (call, journal) VALUES (?1, ?2)";
                 execute(connection, statement, params![call.to_string(), journal])?;
@@ -32,11 +35,28 @@ pub(super) fn apply(connection: &Connection, writes: &[Write], signer: Option<&S
                 execute(connection, statement, params![payment.to_string(), state.name(), at.to_string()])?;
             }
             Write::Record(record) => put_in_outbox(connection, record, Timestamp::now())?,
-            Write::Audit(entry) => entries.push(entry.clone()),
+            Write::Audit(entry) => receipt.audit.push(audit::append(connection, entry, signer)?),
             Write::Outbox(change) => change_outbox(connection, *change)?,
         }
     }
-    Ok(Receipt { audit: audit::append(connection, &entries, signer)? })
+    Ok(receipt)
+}
+
+/// Ends a call with its last audit entry, whose hash is the evidence of its compliance record.
+pub(super) fn conclude(
+    connection: &Connection,
+    (attempt, compliance): (&ContactAttempt, &ComplianceRecord),
+    entry: &Entry,
+    reason: &str,
+    signer: Option<&Signer>,
+) -> rusqlite::Result<Hash> {
+    let hash = audit::append(connection, entry, signer)?;
+    let compliance = ComplianceRecord { evidence: Some(audit::to_hex(&hash)), ..compliance.clone() };
+    let now = Timestamp::now();
+    put_in_outbox(connection, &attempt.clone().into(), now)?;
+    put_in_outbox(connection, &compliance.into(), now)?;
+    end_call(connection, &entry.call.to_string(), entry.at, reason)?;
+    Ok(hash)
 }
 
 fn start_call(connection: &Connection, row: &CallRow) -> rusqlite::Result<()> {
@@ -53,7 +73,7 @@ fn start_call(connection: &Connection, row: &CallRow) -> rusqlite::Result<()> {
 }
 
 /// Marks a call as over and takes its dialog out of the journal.
-pub(super) fn end_call(connection: &Connection, call: &str, at: Timestamp, reason: &str) -> rusqlite::Result<()> {
+fn end_call(connection: &Connection, call: &str, at: Timestamp, reason: &str) -> rusqlite::Result<()> {
     let statement = "UPDATE calls SET state = 'ended', ended_at = ?2, reason = ?3 WHERE call = ?1";
     execute(connection, statement, params![call, at.to_string(), reason])?;
     execute(connection, "DELETE FROM dialogs WHERE call = ?1", params![call])
@@ -67,7 +87,7 @@ fn open_payment(connection: &Connection, row: &PaymentRow) -> rusqlite::Result<(
 }
 
 /// Puts a record in its lane. Flags have a lane of their own, so that nothing holds them up: they only forbid.
-pub(super) fn put_in_outbox(connection: &Connection, record: &Record, now: Timestamp) -> rusqlite::Result<()> {
+fn put_in_outbox(connection: &Connection, record: &Record, now: Timestamp) -> rusqlite::Result<()> {
     let owner = record.account().map_or_else(|| record.call().to_string(), |account| account.as_str().to_owned());
     let lane = if record.kind() == RecordKind::AccountUpdate { format!("flags:{owner}") } else { owner };
     let statement = "INSERT INTO outbox (lane, kind, record, created_ms, next_ms) VALUES (?1, ?2, ?3, ?4, ?4)";

@@ -113,7 +113,6 @@ pub(super) fn open_payments(connection: &Connection) -> Result<Vec<PaymentRow>, 
 }
 
 fn payment_row(row: &str, state: &str) -> Result<PaymentRow, StoreError> {
-    let states = [PaymentState::Submitted, PaymentState::Approved, PaymentState::Declined, PaymentState::Unknown];
-    let state = states.into_iter().find(|known| known.name() == state).ok_or(StoreError::Damaged)?;
+    let state = PaymentState::ALL.into_iter().find(|known| known.name() == state).ok_or(StoreError::Damaged)?;
     Ok(PaymentRow { state, ..from_json(row)? })
 }

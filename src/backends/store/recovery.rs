@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
-use super::apply::{end_call, from_json, put_in_outbox};
+use super::apply::{conclude, from_json};
 use super::{PaymentRow, StoreError};
-use crate::audit::{self, Details, Entry, Kind, Signer};
+use crate::audit::{Details, Entry, Kind, Signer};
 
 /// The reason of a call that the gateway did not live to end.
 const INTERRUPTED: &str = "interrupted";
@@ -68,14 +68,10 @@ fn interrupt_calls(
         let call = attempt.call;
         let details = Details::new().text("reason", INTERRUPTED);
         let entry = Entry { call, at: now, kind: Kind::CallInterrupted, details };
-        let hash = audit::append(transaction, &[entry], signer)?.pop();
         attempt.status = AttemptStatus::Interrupted;
         attempt.end_reason = Some(INTERRUPTED.to_owned());
         compliance.account = attempt.account.clone();
-        compliance.evidence = hash.map(|hash| audit::to_hex(&hash));
-        put_in_outbox(transaction, &attempt.into(), now)?;
-        put_in_outbox(transaction, &compliance.into(), now)?;
-        end_call(transaction, &call.to_string(), now, INTERRUPTED)?;
+        conclude(transaction, (&attempt, &compliance), &entry, INTERRUPTED, signer)?;
         calls.push(call);
     }
     Ok(calls)

@@ -31,8 +31,10 @@ pub enum PaymentState {
     Submitted,
     /// The processor took it.
     Approved,
-    /// The processor declined it, or it never reached the processor.
+    /// The processor declined it.
     Declined,
+    /// No card was submitted.
+    Abandoned,
     /// The answer did not arrive: the processor must be asked by the payment's id.
     Unknown,
 }
@@ -43,7 +45,23 @@ impl PaymentState {
             Self::Submitted => "submitted",
             Self::Approved => "approved",
             Self::Declined => "declined",
+            Self::Abandoned => "abandoned",
             Self::Unknown => "unknown",
+        }
+    }
+
+    pub(super) const ALL: [Self; 5] = [Self::Submitted, Self::Approved, Self::Declined, Self::Abandoned, Self::Unknown];
+}
+
+impl From<call::port::PaymentState> for PaymentState {
+    fn from(state: call::port::PaymentState) -> Self {
+        use call::port::PaymentState as Asked;
+        match state {
+            Asked::Submitted => Self::Submitted,
+            Asked::Approved => Self::Approved,
+            Asked::Declined => Self::Declined,
+            Asked::Abandoned => Self::Abandoned,
+            Asked::Unknown => Self::Unknown,
         }
     }
 }
@@ -97,6 +115,18 @@ pub enum Write {
         /// When.
         at: Timestamp,
         /// Why, by the gateway's name for it.
+        reason: String,
+    },
+    /// A call is over and all of it is known: its last audit entry, its records, its end, in one piece. The compliance
+    /// record's evidence becomes the hash of that entry.
+    CallConcluded {
+        /// The attempt; it names the call.
+        attempt: Box<ContactAttempt>,
+        /// The compliance record.
+        compliance: Box<ComplianceRecord>,
+        /// The call's last audit entry; its moment is the call's end.
+        entry: audit::Entry,
+        /// Why the call ended, by the gateway's name for it.
         reason: String,
     },
     /// The dialog as it must be known to send BYE after a crash.

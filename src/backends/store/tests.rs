@@ -110,6 +110,25 @@ async fn an_ended_call_leaves_nothing_to_do() {
 }
 
 #[tokio::test]
+async fn a_concluded_call_has_its_records_and_the_evidence_in_them() {
+    let directory = TempDir::new().unwrap();
+    let (store, _) = open(&directory);
+    let call = Uuid::from_u128(1);
+    let CallRow { attempt, compliance, .. } = call_row(call);
+    store.write(Write::CallStarted(call_row(call).into())).await.unwrap();
+    let entry = entry(call, Kind::CallEnded);
+    let (attempt, compliance, reason) = (attempt.into(), compliance.into(), "completed".to_owned());
+    let receipt = store.write(Write::CallConcluded { attempt, compliance, entry, reason }).await.unwrap();
+    store.write(Write::Outbox(OutboxChange::Delivered { entry: 1 })).await.unwrap();
+    let due = store.outbox_due(Timestamp::now(), 16).await.unwrap();
+    let Some(Record::ComplianceRecord(record)) = &due[0].record else { panic!("the attempt went first") };
+    assert_eq!(record.evidence, Some(crate::audit::to_hex(&receipt.audit[0])));
+    drop(store);
+    let (_store, recovery) = open(&directory);
+    assert!(recovery.interrupted.is_empty());
+}
+
+#[tokio::test]
 async fn the_receipt_names_the_hash_of_each_audit_entry() {
     let directory = TempDir::new().unwrap();
     let (store, _) = open(&directory);
