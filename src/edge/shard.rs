@@ -37,7 +37,7 @@ use tokio::sync::mpsc;
 use crate::ports::PortPool;
 
 pub use mailbox::{LegHandle, LegSender, Refused};
-pub use tap::{Tap, TapSender};
+pub use tap::Tap;
 
 use line::LegId;
 use mailbox::{Mailbox, Message, Shared};

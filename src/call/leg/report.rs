@@ -13,7 +13,7 @@ pub enum HushPolicy {
     Never,
     /// It stops once the caller has spoken for so long.
     OnSpeech {
-        /// Guards against a cough; 0 to 80 ms keep within 200 ms of the onset.
+        /// Guards against a cough. The gate notices an onset after about 90 ms, so 0 to 40 ms keep within 200 ms of it.
         guard: Duration,
     },
 }

@@ -1,1 +1,420 @@
+use std::sync::Arc;
 
+use audio::{Segment, Source};
+use gate::wire::{FromVault, PromptReason, Step};
+use gate::{CaptureOutcome, Collect, KeyPolicy, MuteAck, Purpose};
+use rtp::{Codec, Packet};
+
+use super::*;
+
+const AGENT: SinkId = SinkId(1);
+const RECORDER: SinkId = SinkId(2);
+const GUARD: Duration = Duration::from_millis(40);
+
+fn peer() -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 7], 4_000))
+}
+
+fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// A leg and its far end, in virtual time: a packet comes and one goes every 20 ms.
+struct Line {
+    leg: Leg,
+    now: Instant,
+    sequence: u16,
+    outputs: Vec<LegOutput>,
+    taps: Vec<TapItem>,
+    sent: Vec<(u16, u32, Vec<u8>)>,
+    acknowledging: bool,
+}
+
+impl Line {
+    fn new() -> Self {
+        let session = SessionConfig {
+            codec: Codec::Pcmu,
+            payload_type: 0,
+            event_payload_type: Some(101),
+            remote: Some(peer()),
+            remote_rtcp: None,
+            learn_source: false,
+            ssrc: 9,
+            first_sequence: u16::MAX - 1,
+            first_timestamp: 1_000,
+            cname: "leg".to_owned(),
+            media_timeout: None,
+            seed: 1,
+        };
+        let gate = GateConfig { rate: frame::SampleRate::Hz8000, keys: KeyPolicy::Declared };
+        let hush = HushPolicy::OnSpeech { guard: GUARD };
+        let now = Instant::now();
+        Self {
+            leg: Leg::new(LegConfig { session, gate, playout: PlayoutConfig::default(), hush }, now),
+            now,
+            sequence: 0,
+            outputs: Vec::new(),
+            taps: Vec::new(),
+            sent: Vec::new(),
+            acknowledging: true,
+        }
+    }
+
+    fn command(&mut self, command: LegCommand) {
+        self.leg.handle_command(self.now, command);
+        self.drain();
+    }
+
+    fn packet(&mut self, payload_type: u8, timestamp: u32, payload: &[u8]) {
+        let mut bytes = vec![0x80, payload_type];
+        bytes.extend(self.sequence.to_be_bytes());
+        bytes.extend(timestamp.to_be_bytes());
+        bytes.extend(77_u32.to_be_bytes());
+        bytes.extend(payload);
+        self.sequence += 1;
+        self.leg.handle_rtp(self.now, peer(), &bytes);
+        self.drain();
+    }
+
+    /// Lets one frame's time pass, in which the far end sends `code` throughout.
+    fn step(&mut self, code: u8) {
+        let timestamp = u32::from(self.sequence) * 160;
+        self.packet(0, timestamp, &[code; 160]);
+        self.tick(true);
+        self.now += millis(20);
+        if self.leg.poll_timeout().is_some_and(|due| due <= self.now) {
+            self.leg.handle_timeout(self.now);
+            self.drain();
+        }
+    }
+
+    fn steps(&mut self, count: usize) {
+        (0..count).for_each(|_| self.step(0xff));
+    }
+
+    fn tick(&mut self, taken: bool) {
+        let mut out = PacketBuffer::new();
+        if let Some(transmit) = self.leg.tick(self.now, &mut out) {
+            let packet = Packet::parse(out.bytes()).ok().unwrap();
+            self.sent.push((packet.sequence, packet.timestamp, packet.payload.to_vec()));
+            self.leg.transmitted(self.now, &transmit, taken);
+        }
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(item) = self.leg.poll_tap() {
+            if let TapItem::Caller(frame) = &item
+                && let Some(epoch) = frame.mute_epoch()
+                && self.acknowledging
+            {
+                let first_silent_index = frame.index();
+                for sink in [AGENT, RECORDER] {
+                    let ack = MuteAck { sink, epoch, first_silent_index };
+                    self.leg.handle_command(self.now, LegCommand::Acknowledge(ack));
+                }
+            }
+            self.taps.push(item);
+        }
+        while let Some(output) = self.leg.poll_output() {
+            self.outputs.push(output);
+        }
+    }
+
+    fn vault(&mut self, message: &FromVault) {
+        self.leg.handle_vault(self.now, &message.encode());
+        self.drain();
+    }
+
+    /// How many messages wait for the vault.
+    fn to_vault(&mut self) -> usize {
+        std::iter::from_fn(|| self.leg.poll_vault()).count()
+    }
+
+    fn take<T>(&mut self, chosen: impl Fn(&LegOutput) -> Option<T>) -> Option<T> {
+        let found = self.outputs.iter().find_map(chosen);
+        self.outputs.clear();
+        found
+    }
+
+    /// Whether the last packet is silence.
+    fn is_silent(&self) -> bool {
+        self.sent.last().is_some_and(|(_, _, payload)| payload.iter().all(|&code| code == 0xff))
+    }
+}
+
+fn prompt(id: u64, samples: usize) -> Segment {
+    Segment { id: SegmentId(id), source: Source::Prompt, interruptible: false, samples: vec![8_000; samples].into() }
+}
+
+fn agent(generation: u64, samples: usize) -> LegCommand {
+    LegCommand::AgentAudio { generation: Generation(generation), samples: vec![8_000; samples].into() }
+}
+
+#[test]
+fn a_prompt_is_proven_by_the_packets_that_carried_it() {
+    let mut line = Line::new();
+    line.steps(1);
+    line.command(LegCommand::Play(prompt(5, 400)));
+    line.steps(4);
+    let delivery = line.outputs.iter().find_map(|output| match output {
+        LegOutput::PromptFinished(delivery) => Some(*delivery),
+        _ => None,
+    });
+    let delivery = delivery.unwrap();
+    let carried = &line.sent[1..=3];
+    assert_eq!((delivery.id, delivery.samples, delivery.ssrc), (SegmentId(5), 400, 9));
+    assert_eq!((delivery.first_sequence, delivery.first_timestamp), (carried[0].0, carried[0].1));
+    assert_eq!((delivery.last_sequence, delivery.last_timestamp), (carried[2].0, carried[2].1));
+    assert_eq!((carried[0].0, carried[2].0), (u16::MAX, 1), "across the wrap");
+}
+
+#[test]
+fn a_prompt_that_the_network_refused_is_not_proven() {
+    let mut line = Line::new();
+    line.command(LegCommand::Play(prompt(5, 480)));
+    line.tick(true);
+    line.tick(false);
+    line.tick(true);
+    let cut = line.take(|output| match output {
+        LegOutput::PromptInterrupted { played, total, .. } => Some((*played, *total)),
+        LegOutput::PromptFinished(_) => panic!("proven"),
+        _ => None,
+    });
+    assert_eq!(cut, Some((320, 480)));
+}
+
+#[test]
+fn nothing_is_played_while_nobody_listens() {
+    let mut line = Line::new();
+    line.command(LegCommand::Retarget(None));
+    line.command(LegCommand::Play(prompt(5, 160)));
+    line.tick(true);
+    assert!(line.sent.is_empty());
+    line.command(LegCommand::Retarget(Some(peer())));
+    line.tick(true);
+    assert_eq!(line.sent[0].1, 1_160, "the timestamp went on");
+    assert!(line.take(|output| matches!(output, LegOutput::PromptFinished(_)).then_some(())).is_some());
+}
+
+#[test]
+fn clearing_is_silence_within_one_tick() {
+    let mut line = Line::new();
+    line.command(agent(0, 1_600));
+    line.command(LegCommand::Mark("after".to_owned()));
+    line.steps(2);
+    assert!(!line.is_silent());
+    line.command(LegCommand::Clear { generation: Generation(1) });
+    let marked = line.take(|output| match output {
+        LegOutput::Mark { name, cleared } => Some((name.clone(), *cleared)),
+        _ => None,
+    });
+    assert_eq!(marked, Some(("after".to_owned(), true)));
+    line.steps(1);
+    let faded = &line.sent.last().unwrap().2;
+    assert!(faded[63..].iter().all(|&code| code == 0xff), "silent 8 ms into the next packet");
+    line.command(agent(0, 160));
+    line.steps(1);
+    assert!(line.is_silent(), "late audio is dropped");
+    line.command(agent(1, 160));
+    line.steps(1);
+    assert!(!line.is_silent());
+}
+
+#[test]
+fn the_agents_wait_for_its_slot_is_measured() {
+    let mut line = Line::new();
+    line.command(agent(0, 160));
+    line.now += millis(7);
+    line.tick(true);
+    assert_eq!(line.leg.take_agent_latency(), Some(millis(7)));
+    assert_eq!(line.leg.take_agent_latency(), None);
+}
+
+#[test]
+fn speech_of_the_caller_hushes_what_is_interruptible() {
+    let mut line = Line::new();
+    line.command(agent(3, 16_000));
+    line.steps(2);
+    line.leg.speech(line.now, SpeechEdge::Started);
+    assert_eq!(line.leg.poll_timeout(), Some(line.now + GUARD));
+    line.leg.handle_timeout(line.now + GUARD);
+    line.drain();
+    let next = line.take(|output| match output {
+        LegOutput::Hushed { generation } => Some(*generation),
+        _ => None,
+    });
+    assert_eq!(next, Some(Generation(4)));
+    line.steps(2);
+    assert!(line.is_silent());
+}
+
+#[test]
+fn a_cough_and_a_prompt_are_not_hushed() {
+    let mut line = Line::new();
+    line.command(LegCommand::Play(prompt(1, 1_600)));
+    line.steps(1);
+    line.leg.speech(line.now, SpeechEdge::Started);
+    line.leg.handle_timeout(line.now + GUARD);
+    line.command(agent(0, 16_000));
+    line.leg.speech(line.now, SpeechEdge::Started);
+    line.leg.speech(line.now, SpeechEdge::Stopped);
+    line.leg.handle_timeout(line.now + GUARD);
+    line.steps(12);
+    assert!(!line.is_silent());
+    assert!(line.take(|output| matches!(output, LegOutput::Hushed { .. }).then_some(())).is_none());
+}
+
+#[test]
+fn taps_hear_the_caller_and_recorders_also_what_was_sent() {
+    let mut line = Line::new();
+    line.leg.add_sink(line.now, AGENT, SinkKind::Agent);
+    line.steps(3);
+    assert!(line.taps.iter().all(|item| matches!(item, TapItem::Caller(_))));
+    line.leg.add_sink(line.now, RECORDER, SinkKind::Recorder);
+    line.taps.clear();
+    line.steps(3);
+    let sent: Vec<_> = line
+        .taps
+        .iter()
+        .filter_map(|item| if let TapItem::Sent { index, .. } = item { Some(*index) } else { None })
+        .collect();
+    assert_eq!(sent, [480, 640, 800]);
+    let heard: Vec<_> = line
+        .taps
+        .iter()
+        .filter_map(|item| if let TapItem::Caller(frame) = item { Some(frame.index()) } else { None })
+        .collect();
+    assert_eq!(heard, [320, 480, 640], "one frame behind");
+    assert_eq!(line.leg.arrival(640), Some(line.now - millis(40)));
+}
+
+#[test]
+fn a_declared_key_arrives() {
+    let mut line = Line::new();
+    line.steps(1);
+    let collect = Collect {
+        purpose: Purpose::Choice,
+        max_keys: 1,
+        terminator: None,
+        pause: millis(3_000),
+        patience: millis(9_000),
+    };
+    line.command(LegCommand::Collect(collect));
+    let event = [5, 10, 0, 160];
+    let timestamp = u32::from(line.sequence) * 160;
+    line.packet(101, timestamp, &event);
+    line.packet(101, timestamp, &[5, 0x8a, 3, 32]);
+    line.steps(2);
+    let key = line.take(|output| if let LegOutput::MenuKey(key) = output { Some(key.key()) } else { None });
+    assert_eq!(key, Some('5'));
+}
+
+/// A line in an armed capture.
+fn armed() -> Line {
+    let mut line = Line::new();
+    line.leg.add_sink(line.now, AGENT, SinkKind::Agent);
+    line.leg.add_sink(line.now, RECORDER, SinkKind::Recorder);
+    line.command(agent(0, 16_000));
+    line.steps(3);
+    line.command(LegCommand::Arm { capture: [7; 16] });
+    line.steps(3);
+    let armed = line.take(|output| matches!(output, LegOutput::Capture(CaptureEvent::Armed)).then_some(()));
+    assert!(armed.is_some());
+    line
+}
+
+#[test]
+fn a_capture_mutes_both_ways() {
+    let mut line = armed();
+    line.taps.clear();
+    line.command(agent(0, 1_600));
+    line.step(0x90);
+    line.step(0x90);
+    assert!(line.is_silent(), "the agent is not heard");
+    let quiet = line.taps.iter().all(|item| match item {
+        TapItem::Caller(frame) => frame.samples().iter().all(|&sample| sample == 0),
+        TapItem::Sent { .. } => true,
+    });
+    assert!(quiet, "the caller is not heard");
+}
+
+#[test]
+fn a_capture_without_proof_of_silence_does_not_begin() {
+    let mut line = Line::new();
+    line.acknowledging = false;
+    line.leg.add_sink(line.now, AGENT, SinkKind::Agent);
+    line.steps(3);
+    line.command(LegCommand::Arm { capture: [7; 16] });
+    line.steps(15);
+    let outcome = line.take(|output| match output {
+        LegOutput::Capture(CaptureEvent::Outcome(outcome)) => Some(outcome.clone()),
+        _ => None,
+    });
+    assert!(matches!(outcome, Some(CaptureOutcome::Failed(_))));
+}
+
+#[test]
+fn the_vault_hears_when_its_prompt_has_ended() {
+    let mut line = armed();
+    line.vault(&FromVault::Prompt { step: Step::Number, reason: PromptReason::First });
+    let asked = line.take(|output| if let LegOutput::CapturePrompt(prompt) = output { Some(*prompt) } else { None });
+    let asked = asked.unwrap();
+    line.command(LegCommand::PlayCapture { prompt: asked, segment: prompt(8, 320) });
+    line.steps(1);
+    assert!(!line.is_silent(), "the caller hears the prompt");
+    assert_eq!(line.to_vault(), 0);
+    line.steps(1);
+    assert_eq!(line.to_vault(), 1);
+}
+
+#[test]
+fn a_key_cuts_its_prompt_short_and_tells_the_vault_once() {
+    let mut line = armed();
+    let step = Step::Number;
+    line.vault(&FromVault::Prompt { step, reason: PromptReason::First });
+    let asked = CapturePrompt { step, reason: PromptReason::First };
+    line.command(LegCommand::PlayCapture { prompt: asked, segment: prompt(8, 8_000) });
+    line.steps(2);
+    line.vault(&FromVault::Progress { step, count: 1 });
+    assert_eq!(line.to_vault(), 1);
+    line.steps(2);
+    assert!(line.is_silent());
+    assert_eq!(line.to_vault(), 0);
+}
+
+#[test]
+fn the_agent_speaks_again_after_the_release() {
+    let mut line = armed();
+    line.command(LegCommand::CancelCapture);
+    line.steps(80);
+    assert!(line.take(|output| matches!(output, LegOutput::Capture(CaptureEvent::Released)).then_some(())).is_some());
+    line.command(agent(0, 160));
+    line.steps(1);
+    assert!(!line.is_silent());
+}
+
+#[test]
+fn closing_ends_the_capture_and_says_goodbye() {
+    let mut line = armed();
+    let report = line.leg.close(line.now);
+    line.drain();
+    let failed = |output: &LegOutput| matches!(output, LegOutput::Capture(CaptureEvent::Outcome(_))).then_some(());
+    assert!(line.take(failed).is_some());
+    let (to, goodbye) = report.goodbye.unwrap();
+    assert_eq!((to.port(), goodbye[goodbye.len() - 7]), (4_001, 203));
+    assert!(report.statistics.received > 0 && report.discarded.muted == 0);
+}
+
+#[test]
+fn a_full_playout_refuses_a_prompt_aloud() {
+    let mut line = Line::new();
+    for number in 0..5_000 {
+        line.command(LegCommand::Play(Segment { samples: Arc::from([]), ..prompt(number, 0) }));
+    }
+    let refused = line.take(|output| match output {
+        LegOutput::PromptInterrupted { id, .. } => Some(*id),
+        _ => None,
+    });
+    assert_eq!(refused, Some(SegmentId(4_096)));
+}

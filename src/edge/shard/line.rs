@@ -168,7 +168,7 @@ impl Line {
     }
 
     pub(super) fn attach(&mut self, now: Instant, tap: Tap, meters: &Meters) {
-        self.leg.add_sink(now, tap.sink, tap.kind());
+        self.leg.add_sink(now, tap.sink, tap.kind);
         self.taps.push(tap);
         self.drain(now, meters);
     }
@@ -261,7 +261,7 @@ impl Line {
             for tap in &self.taps {
                 match tap.offer(&item) {
                     Offered::Taken => {}
-                    Offered::Full => meters::dropped(tap.queue(), "full"),
+                    Offered::Full => meters::dropped(tap.label(), "full"),
                     Offered::Closed => gone = Some(tap.sink),
                 }
             }

@@ -2,24 +2,18 @@
 
 use call::SinkKind;
 use call::media::TapItem;
-use gate::{CleanFrame, SinkId};
+use gate::SinkId;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-
-/// The queue of a tap.
-pub enum TapSender {
-    /// The caller's frames, for an agent.
-    Frames(mpsc::Sender<CleanFrame>),
-    /// Both directions, for a recorder.
-    Items(mpsc::Sender<TapItem>),
-}
 
 /// A sink and its queue.
 pub struct Tap {
     /// The sink's number in its leg.
     pub sink: SinkId,
+    /// What it takes: an agent the caller's frames, a recorder also what was sent.
+    pub kind: SinkKind,
     /// Its queue.
-    pub sender: TapSender,
+    pub queue: mpsc::Sender<TapItem>,
 }
 
 /// What became of a frame at a tap.
@@ -31,39 +25,26 @@ pub(super) enum Offered {
 }
 
 impl Tap {
-    pub(super) fn kind(&self) -> SinkKind {
-        match self.sender {
-            TapSender::Frames(_) => SinkKind::Agent,
-            TapSender::Items(_) => SinkKind::Recorder,
-        }
-    }
-
     /// The queue's name in metrics.
-    pub(super) fn queue(&self) -> &'static str {
-        match self.sender {
-            TapSender::Frames(_) => "tap_agent",
-            TapSender::Items(_) => "tap_recorder",
+    pub(super) fn label(&self) -> &'static str {
+        match self.kind {
+            SinkKind::Agent => "tap_agent",
+            SinkKind::Recorder => "tap_recorder",
         }
     }
 
     pub(super) fn offer(&self, item: &TapItem) -> Offered {
-        match (&self.sender, item) {
-            (TapSender::Frames(queue), TapItem::Caller(frame)) => offered(queue.try_send(frame.share())),
-            (TapSender::Frames(_), TapItem::Sent { .. }) => Offered::Taken,
-            (TapSender::Items(queue), TapItem::Caller(frame)) => {
-                offered(queue.try_send(TapItem::Caller(frame.share())))
+        let copy = match (self.kind, item) {
+            (SinkKind::Agent, TapItem::Sent { .. }) => return Offered::Taken,
+            (SinkKind::Recorder, TapItem::Sent { index, samples }) => {
+                TapItem::Sent { index: *index, samples: *samples }
             }
-            (TapSender::Items(queue), TapItem::Sent { index, samples }) => {
-                offered(queue.try_send(TapItem::Sent { index: *index, samples: *samples }))
-            }
+            (SinkKind::Agent | SinkKind::Recorder, TapItem::Caller(frame)) => TapItem::Caller(frame.share()),
+        };
+        match self.queue.try_send(copy) {
+            Ok(()) => Offered::Taken,
+            Err(TrySendError::Full(_)) => Offered::Full,
+            Err(TrySendError::Closed(_)) => Offered::Closed,
         }
-    }
-}
-
-fn offered<T>(result: Result<(), TrySendError<T>>) -> Offered {
-    match result {
-        Ok(()) => Offered::Taken,
-        Err(TrySendError::Full(_)) => Offered::Full,
-        Err(TrySendError::Closed(_)) => Offered::Closed,
     }
 }
