@@ -28,11 +28,14 @@ impl Collector {
         }
     }
 
-    pub(super) fn note(&mut self, now: Instant, mut lines: Vec<Phrase>, interruption: Interruption) {
+    /// What a capture came to is said before the note, because the note closes the guard.
+    pub(super) fn note(&mut self, now: Instant, result: Vec<Phrase>, interruption: Interruption) {
         self.stop_listening();
+        if !result.is_empty() {
+            self.actions.push_back(Action::Say(result));
+        }
         self.actions.push_back(Action::Note(interruption));
-        lines.push(Phrase::Noted(interruption));
-        self.close(now, lines, interruption.into());
+        self.close(now, vec![Phrase::Noted(interruption)], interruption.into());
     }
 
     /// The conversation ends from outside it.

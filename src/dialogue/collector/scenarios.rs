@@ -263,7 +263,7 @@ fn what_is_said_while_a_card_is_taken_waits_for_its_outcome() {
     expect_verified(
         World { said_in_capture: Some("stop calling me"), ..World::default() },
         &[Say("yes")],
-        "card_introduction [capture] [note:cease] payment_approved noted_cease goodbye [end:cease]",
+        "card_introduction [capture] payment_approved [note:cease] noted_cease goodbye [end:cease]",
     );
 }
 
