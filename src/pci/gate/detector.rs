@@ -19,8 +19,8 @@ const FORGIVEN: u8 = 2;
 const ENDING: u8 = 18;
 /// Lost frames in a row over which a press is held: 60 ms.
 const HELD_LOSSES: u8 = 3;
-/// The share of both windows' energy that the two tones must explain: 80 %.
-const SHARE: f32 = 0.80;
+/// The share of both windows' energy that the two tones must explain.
+const SHARE: f32 = 0.83;
 /// Between the ±1.5 % + 2 Hz to accept and the ±3.5 % to reject.
 const DEVIATION: f32 = 0.026;
 /// A tone below −42 dBm0 is none.
