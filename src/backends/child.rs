@@ -7,6 +7,7 @@
 
 use std::{
     future::Future,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -128,6 +129,15 @@ where
     }
 }
 
+/// A command for a program that cannot itself ignore SIGTERM and SIGINT: a shell ignores them first, which survives its
+/// `exec`. (Setting a disposition needs unsafe code in Rust, which neither side has.)
+#[must_use]
+pub fn deaf(program: &Path) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#"trap '' INT TERM; exec "$0" "$@""#]).arg(program);
+    command
+}
+
 /// Runs a child that needs nothing but its arguments: starts it, holds its standard input open until `stop`, and lets
 /// it leave.
 pub async fn run(child: &'static str, command: &mut Command, stop: &CancellationToken) -> ExitReason {
@@ -160,7 +170,10 @@ pub async fn leave(child: &'static str, mut process: Child) {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::{cell::Cell, process::Stdio};
+
+    use rustix::process::{Pid, Signal, kill_process};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
@@ -178,6 +191,21 @@ mod tests {
         stop.cancel();
         assert_eq!(run("test", &mut Command::new("cat"), &stop).await, ExitReason::Exit);
         assert_eq!(run("test", &mut Command::new("/no/such/program"), &stop).await, ExitReason::Start);
+    }
+
+    #[tokio::test]
+    async fn a_deaf_child_outlives_a_signal_to_terminate() {
+        let mut child = deaf(Path::new("/bin/cat")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut echo = [0; 1];
+        input.write_all(b"a").await.unwrap();
+        output.read_exact(&mut echo).await.unwrap();
+        let pid = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        kill_process(pid, Signal::INT).unwrap();
+        input.write_all(b"b").await.unwrap();
+        output.read_exact(&mut echo).await.unwrap();
+        assert_eq!(&echo, b"b");
     }
 
     #[tokio::test]

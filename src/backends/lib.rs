@@ -5,6 +5,7 @@ pub mod book;
 pub mod bot;
 pub mod child;
 pub mod outbox;
+pub mod processor;
 pub mod recorder;
 pub mod speech;
 pub mod store;

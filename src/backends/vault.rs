@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::control::Control;
-use crate::child;
+use crate::{child, processor::ProcessorOptions};
 
 /// The `child` label of the vault.
 pub const CHILD: &str = "vault";
@@ -41,14 +41,8 @@ const RECORDS: usize = 256;
 pub struct VaultOptions {
     /// The `tonegate-vault` executable.
     pub program: PathBuf,
-    /// Where the processor listens; the gateway connects, the vault authenticates.
-    pub processor: SocketAddr,
-    /// The name in the processor's certificate.
-    pub processor_name: String,
-    /// A PEM file with the authority that signs the processor's certificate.
-    pub processor_authority: PathBuf,
-    /// A file that holds the bearer token for the processor, for the vault to read.
-    pub processor_token: PathBuf,
+    /// The processor it submits to.
+    pub processor: ProcessorOptions,
     /// Whether the canary range is taken: only with the sandbox.
     pub canary: bool,
 }
@@ -97,7 +91,7 @@ impl VaultLink {
     ) -> (Self, mpsc::Receiver<WipeRecord>, tokio::task::JoinHandle<()>) {
         let (live, watched) = watch::channel(None);
         let (records, wiped) = mpsc::channel(RECORDS);
-        let link = Self { processor: options.processor, live: watched };
+        let link = Self { processor: options.processor.address, live: watched };
         let runner = Arc::new(process::Runner { options, live, records, stop: stop.clone() });
         let task = tokio::spawn(async move {
             child::supervise(CHILD, stop, || {

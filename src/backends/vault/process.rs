@@ -5,7 +5,7 @@ use std::{io, process::Stdio, sync::Arc, time::Duration};
 use gate::wire::{ControlFromVault, ControlToVault, WipeRecord};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use tokio::{
-    process::{Child, Command},
+    process::Child,
     sync::{mpsc, watch},
     time::{MissedTickBehavior, interval, timeout},
 };
@@ -48,11 +48,14 @@ impl Runner {
 
     fn spawn(&self) -> io::Result<(Child, control::Control)> {
         let (ours, theirs) = control::socket_pair()?;
-        let mut command = Command::new(&self.options.program);
+        let mut command = child::deaf(&self.options.program);
         command.env_clear().env("GLIBC_TUNABLES", TUNABLES).kill_on_drop(true);
-        command.arg("--processor-name").arg(&self.options.processor_name);
-        command.arg("--processor-ca").arg(&self.options.processor_authority);
-        command.arg("--processor-token").arg(&self.options.processor_token);
+        let processor = &self.options.processor;
+        command.arg("--processor-name").arg(&processor.name);
+        command.arg("--processor-ca").arg(&processor.authority);
+        command.arg("--processor-token").arg(&processor.token);
+        command.arg("--processor-path").arg(&processor.path);
+        command.arg("--answer-seconds").arg(processor.answer_within.as_secs().to_string());
         if self.options.canary {
             command.arg("--canary");
         }
@@ -91,6 +94,7 @@ impl Runner {
                     Ok(Some(ControlFromVault::Pong)) => unanswered = 0,
                     Ok(Some(ControlFromVault::Wiped(record))) if witness.accepts(&record) => self.deliver(record),
                     Ok(Some(ControlFromVault::Wiped(_) | ControlFromVault::Ready { .. })) | Err(_) => {
+                        metrics::counter!("tonegate_control_failures_total", "control" => "vault_record").increment(1);
                         return ExitReason::Protocol;
                     }
                     Ok(None) => return ExitReason::Exit,

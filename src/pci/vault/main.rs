@@ -10,6 +10,7 @@ use std::{
 use vault::{
     hardening::{self, Hardened, harden},
     options::{Command, Options, USAGE},
+    request::Sender,
     server::Server,
     submission::Processor,
     witness::Witness,
@@ -44,7 +45,8 @@ fn serve(options: Options) -> Result<(), Failure> {
     let token = fs::read_to_string(&options.processor_token).map_err(|error| format!("--processor-token: {error}"))?;
     let token = Zeroizing::new(token);
     let token = Zeroizing::new(token.trim_end().to_owned());
-    let processor = Processor::new(options.processor_name, &authority, token, options.answer_within)?;
+    let sender = Sender { name: options.processor_name, path: options.processor_path, token };
+    let processor = Processor::new(sender, &authority, options.answer_within)?;
     let witness = Witness::new().map_err(|_| "no randomness")?;
     let build = build()?;
     let control = io::stdin().as_fd().try_clone_to_owned()?;

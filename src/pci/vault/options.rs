@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// How the vault is to be used.
 pub const USAGE: &str = "usage: tonegate-vault --processor-name NAME --processor-ca FILE --processor-token FILE \
-[--answer-seconds N] [--canary]   (control socket on standard input)\n       tonegate-vault --check";
+[--processor-path PATH] [--answer-seconds N] [--canary]   (control socket on standard input)\n       tonegate-vault --check";
 
 /// What the command line asks for.
 pub enum Command {
@@ -24,6 +24,8 @@ pub struct Options {
     pub processor_authority: PathBuf,
     /// The file with the bearer token.
     pub processor_token: PathBuf,
+    /// Where payments are posted; `/v1/payments` unless said otherwise.
+    pub processor_path: String,
     /// How long the processor may take to answer; 1 to 60 seconds.
     pub answer_within: Duration,
     /// Whether the canary range is taken. Never with a processor that moves money.
@@ -51,22 +53,17 @@ impl Command {
     /// The first argument that is wrong, or an option that is missing.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, OptionsError> {
         let (mut name, mut authority, mut token) = (None, None, None);
-        let (mut seconds, mut canary) = (20, false);
+        let (mut path, mut seconds, mut canary) = ("/v1/payments".to_owned(), 20, false);
         let mut arguments = arguments.into_iter();
         while let Some(option) = arguments.next() {
             let mut value = |option| arguments.next().ok_or(OptionsError::Value(option));
             match option.to_str() {
                 Some("--check") => return Ok(Self::Check),
                 Some("--canary") => canary = true,
-                Some("--processor-name") => {
-                    name = Some(
-                        value("--processor-name")?
-                            .into_string()
-                            .map_err(|_| OptionsError::Value("--processor-name"))?,
-                    );
-                }
+                Some("--processor-name") => name = Some(text("--processor-name", value("--processor-name")?)?),
                 Some("--processor-ca") => authority = Some(value("--processor-ca")?.into()),
                 Some("--processor-token") => token = Some(value("--processor-token")?.into()),
+                Some("--processor-path") => path = text("--processor-path", value("--processor-path")?)?,
                 Some("--answer-seconds") => {
                     let text = value("--answer-seconds")?;
                     let number =
@@ -79,9 +76,14 @@ impl Command {
         Ok(Self::Serve(Options {
             processor_name: name.ok_or(OptionsError::Missing("--processor-name"))?,
             processor_authority: authority.ok_or(OptionsError::Missing("--processor-ca"))?,
+            processor_path: path,
             processor_token: token.ok_or(OptionsError::Missing("--processor-token"))?,
             answer_within: Duration::from_secs(seconds),
             canary,
         }))
     }
+}
+
+fn text(option: &'static str, value: OsString) -> Result<String, OptionsError> {
+    value.into_string().map_err(|_| OptionsError::Value(option))
 }

@@ -11,19 +11,21 @@ pub const REQUEST_BYTES: usize = 1_024;
 pub const TOKEN_BYTES: usize = 256;
 /// Most bytes of the processor's name, so that every request fits.
 pub const NAME_BYTES: usize = 128;
-/// Where payments are posted.
-const PATH: &[u8] = b"/v1/payments";
+/// Most bytes of the path that payments are posted to, so that every request fits.
+pub const PATH_BYTES: usize = 128;
 
 /// What every request carries beside the payment.
 pub struct Sender {
     /// The processor's name, as in its certificate.
     pub name: String,
+    /// The path that payments are posted to.
+    pub path: String,
     /// The bearer token.
     pub token: Zeroizing<String>,
 }
 
-/// Writes `POST /v1/payments` as HTTP/1.1 with a body of `application/x-www-form-urlencoded`. The payment's id is the
-/// idempotency key. `None` where it does not fit, which the bounds on name and token rule out.
+/// Writes the `POST` as HTTP/1.1 with a body of `application/x-www-form-urlencoded`. The payment's id is the
+/// idempotency key. `None` where it does not fit, which the bounds on name, path and token rule out.
 #[must_use]
 pub fn write(sender: &Sender, open: &Open, card: &SealedCard) -> Option<Sealed<REQUEST_BYTES>> {
     let amount = decimal(open.amount_minor);
@@ -43,7 +45,7 @@ pub fn write(sender: &Sender, open: &Open, card: &SealedCard) -> Option<Sealed<R
     let mut request = Sealed::new();
     let mut put = |bytes: &[u8]| request.extend(bytes).then_some(());
     put(b"POST ")?;
-    put(PATH)?;
+    put(sender.path.as_bytes())?;
     put(b" HTTP/1.1\r\nhost: ")?;
     put(sender.name.as_bytes())?;
     put(b"\r\nauthorization: Bearer ")?;
@@ -104,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_request_is_one_post_with_the_payment_as_its_idempotency_key() {
-        let sender = Sender { name: "localhost".into(), token: String::from("secret").into() };
+        let sender =
+            Sender { name: "localhost".into(), path: "/v1/payments".into(), token: String::from("secret").into() };
         let request = write(&sender, &open(), &card()).unwrap();
         let text = std::str::from_utf8(request.expose()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -117,7 +120,11 @@ mod tests {
 
     #[test]
     fn the_longest_request_fits() {
-        let sender = Sender { name: "n".repeat(NAME_BYTES), token: "t".repeat(TOKEN_BYTES).into() };
+        let sender = Sender {
+            name: "n".repeat(NAME_BYTES),
+            path: "p".repeat(PATH_BYTES),
+            token: "t".repeat(TOKEN_BYTES).into(),
+        };
         let longest = Open { amount_minor: u64::MAX, ..open() };
         assert!(write(&sender, &longest, &card()).is_some());
     }

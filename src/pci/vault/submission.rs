@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 use crate::{
     answer::{self, ANSWER_BYTES, CardName},
     entry::Complete,
-    request::{self, NAME_BYTES, REQUEST_BYTES, Sender, TOKEN_BYTES},
+    request::{self, NAME_BYTES, PATH_BYTES, REQUEST_BYTES, Sender, TOKEN_BYTES},
     sealed::Sealed,
 };
 
@@ -48,6 +48,9 @@ pub enum ProcessorError {
     /// The name is not a DNS name or address, or too long.
     #[error("--processor-name is no server name")]
     Name,
+    /// The path does not begin with a slash, is too long, or holds a character that a request line cannot.
+    #[error("--processor-path is no path")]
+    Path,
     /// The authority's file holds no usable certificate.
     #[error("--processor-ca holds no usable certificate")]
     Authority,
@@ -60,23 +63,22 @@ pub enum ProcessorError {
 }
 
 impl Processor {
-    /// Checks the settings. `authority` is PEM; `answer_within` bounds the wait for an answer.
+    /// Checks who is spoken to; `authority` is PEM; `answer_within` bounds the wait for an answer.
     ///
     /// # Errors
     /// The setting that cannot be used.
-    pub fn new(
-        name: String,
-        authority: &[u8],
-        token: Zeroizing<String>,
-        answer_within: Duration,
-    ) -> Result<Self, ProcessorError> {
-        let server_name = ServerName::try_from(name.clone()).map_err(|_| ProcessorError::Name)?;
-        if name.len() > NAME_BYTES {
+    pub fn new(sender: Sender, authority: &[u8], answer_within: Duration) -> Result<Self, ProcessorError> {
+        let plain = |text: &str, most| text.len() <= most && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !plain(&sender.name, NAME_BYTES) {
             return Err(ProcessorError::Name);
         }
-        if token.is_empty() || token.len() > TOKEN_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !sender.path.starts_with('/') || !plain(&sender.path, PATH_BYTES) {
+            return Err(ProcessorError::Path);
+        }
+        if sender.token.is_empty() || !plain(&sender.token, TOKEN_BYTES) {
             return Err(ProcessorError::Token);
         }
+        let name = ServerName::try_from(sender.name.clone()).map_err(|_| ProcessorError::Name)?;
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(authority) {
             let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
@@ -90,7 +92,7 @@ impl Processor {
         let mut tls = versions.with_root_certificates(roots).with_no_client_auth();
         tls.resumption = Resumption::disabled();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { sender: Sender { name, token }, name: server_name, tls: Arc::new(tls), answer_within })
+        Ok(Self { sender, name, tls: Arc::new(tls), answer_within })
     }
 }
 
