@@ -94,6 +94,16 @@ pub(crate) const METRICS: &[Metric] = &[
         "How late a media thread's 20 ms tick began.",
     ),
     metric(
+        "tonegate_tick_overruns_total",
+        Kind::Counter,
+        None,
+        &["shard"],
+        "Ticks whose work took longer than their budget.",
+    ),
+    metric("tonegate_media_legs", Kind::Gauge, None, &["shard"], "Legs on a media thread now."),
+    metric("tonegate_rtp_packets_total", Kind::Counter, None, &["direction"], "RTP packets, `received` and `sent`."),
+    metric("tonegate_rtp_packets_lost_total", Kind::Counter, None, &[], "RTP packets from callers that never came."),
+    metric(
         "tonegate_queue_depth",
         Kind::Gauge,
         None,

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use call::api::{Answer, ApiReply, ApiRequest, CaptureReply, Factor, OfferAsk, OutcomeReport, VerifyResult};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::body::Body;
@@ -134,7 +135,7 @@ fn answer(reply: ApiReply) -> Response {
         ApiReply::Facts(facts) => Json(facts).into_response(),
         ApiReply::Offer(offer) => Json(offer).into_response(),
         ApiReply::Capture(capture) => (capture_status(&capture), Json(capture)).into_response(),
-        ApiReply::Timeline(timeline) => Json(timeline).into_response(),
+        ApiReply::Timeline(entries) => Json(json!({ "entries": entries })).into_response(),
         ApiReply::Done => StatusCode::NO_CONTENT.into_response(),
         ApiReply::Refused(missing) => Problem::missing(missing).into_response(),
         ApiReply::Unavailable => Problem::unavailable().into_response(),

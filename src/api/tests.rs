@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::config::{ApiToken, Role, SecretSource};
 
+mod tls;
+
 const OPERATOR: &str = "operator-token-0123456789";
 const AUDITOR: &str = "auditor-token-0123456789";
 

@@ -3,29 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
+use dialogue::BusinessName;
+
 use super::section::{Agent, AgentKind, Api, Business, Capture, Limits, Media, Sip, Trunk};
 use super::{Config, Problem};
 
-/// Words that tell a stranger who answers the telephone that a debt is concerned: 15 U.S.C. §1692c(b) and
-/// §1692f(8) keep them out of the name given before the right party is verified.
-const REVEALING: &[&str] = &[
-    "arrear",
-    "bad check",
-    "bailiff",
-    "collect",
-    "credit",
-    "debt",
-    "default",
-    "delinquen",
-    "garnish",
-    "judgment",
-    "loan",
-    "overdue",
-    "past due",
-    "receivable",
-    "recover",
-    "repossess",
-];
 /// Most characters of one custom parameter, name and value together, as Twilio documents for `<Parameter>`.
 const MAX_PARAMETER: usize = 500;
 
@@ -140,6 +122,12 @@ fn agent(name: &str, agent: &Agent, found: &mut Vec<Problem>) {
         AgentKind::TwilioStream => bot(name, agent, found),
     }
     for (parameter, value) in &agent.parameters {
+        if parameter.starts_with("tonegate_") {
+            found.push(Problem::of(
+                format!("agent.{name}.parameters.{parameter}"),
+                "names that begin with `tonegate_` are the gateway's own; choose another",
+            ));
+        }
         if parameter.chars().count() + value.chars().count() > MAX_PARAMETER {
             found.push(Problem::of(
                 format!("agent.{name}.parameters.{parameter}"),
@@ -180,15 +168,8 @@ fn is_loopback(rest: &str) -> bool {
 }
 
 fn business(business: &Business, found: &mut Vec<Problem>) {
-    let name = business.name.to_lowercase();
-    if name.trim().is_empty() {
-        found.push(Problem::of("business.name", "is empty; callers must hear whom they reached"));
-    }
-    if let Some(word) = REVEALING.iter().find(|word| name.contains(**word)) {
-        found.push(Problem::of(
-            "business.name",
-            format!("\"{word}\" would tell whoever answers that a debt is concerned; use a name that does not"),
-        ));
+    if let Err(error) = BusinessName::new(&business.name) {
+        found.push(Problem::of("business.name", format!("{error}; use a name that whoever answers may hear")));
     }
     let digits = business.callback_number.strip_prefix('+').unwrap_or_default();
     if !(8..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -224,9 +205,6 @@ fn capture(capture: &Capture, found: &mut Vec<Problem>) {
     }
     if capture.processor_name.is_empty() || capture.processor_name.contains(['/', ':', ' ']) {
         found.push(Problem::of("capture.processor_name", "must be a host name, as in the processor's certificate"));
-    }
-    if !capture.processor_path.starts_with('/') {
-        found.push(Problem::of("capture.processor_path", "must begin with `/`"));
     }
 }
 

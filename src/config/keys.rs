@@ -112,7 +112,11 @@ pub(crate) const KEYS: &[Key] = &[
         r#""var/processor/ca.pem""#,
         "PEM file of the authority that signed it; the sandbox writes its own there.",
     ),
-    key("capture.processor_path", r#""/v1/payments""#, "Path payments are posted to."),
+    key(
+        "capture.processor_token",
+        "none",
+        "File with the bearer token for the processor, read by the vault alone; `token` beside `capture.processor_ca` where it is not set. The sandbox writes its own there.",
+    ),
     key("capture.vault", "none", "The `tonegate-vault` program; beside this program where it is not set."),
     key("capture.brands", r#"["visa", "mastercard", "american-express", "discover"]"#, "Card brands taken."),
     key("capture.postal", "true", "Whether the billing postal code is asked for."),

@@ -154,11 +154,19 @@ section! {
         processor_address: SocketAddr = SocketAddr::new(LOOPBACK, 9443),
         processor_name: String = "processor.localhost".to_owned(),
         processor_ca: PathBuf = "var/processor/ca.pem".into(),
-        processor_path: String = "/v1/payments".to_owned(),
+        processor_token: Option<PathBuf> = None,
         vault: Option<PathBuf> = None,
         brands: Vec<Brand> = vec![Brand::Visa, Brand::Mastercard, Brand::AmericanExpress, Brand::Discover],
         postal: bool = true,
         canary: bool = false,
+    }
+}
+
+impl Capture {
+    /// The file with the processor's bearer token: the one named, or `token` beside the authority.
+    #[must_use]
+    pub(crate) fn token_file(&self) -> PathBuf {
+        self.processor_token.clone().unwrap_or_else(|| self.processor_ca.with_file_name("token"))
     }
 }
 

@@ -5,10 +5,12 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use call::media::TapItem;
-use gate::SinkId;
+use frame::{RawFrame, SampleRate};
+use gate::{CleanFrame, Gate, GateConfig, KeyPolicy, MuteAck, SinkId};
 
 use super::*;
 
+const SINK: SinkId = SinkId(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn connect(url: &str) -> (BotLink, mpsc::Sender<TapItem>) {
@@ -16,10 +18,14 @@ fn connect(url: &str) -> (BotLink, mpsc::Sender<TapItem>) {
 }
 
 fn connect_within(url: &str, deadline: Duration) -> (BotLink, mpsc::Sender<TapItem>) {
+    connect_with(url, deadline, Box::new(|_| {}))
+}
+
+fn connect_with(url: &str, deadline: Duration, acknowledge: Acknowledge) -> (BotLink, mpsc::Sender<TapItem>) {
     let server = BotServer::new(url, None, false, deadline).unwrap();
     let parameters = BTreeMap::from([("tonegate_call".to_owned(), "7".to_owned())]);
     let (tap, frames) = mpsc::channel(50);
-    (open(server, identity(), parameters, frames, SinkId(1), Box::new(|_| {})), tap)
+    (open(server, identity(), parameters, frames, SINK, acknowledge), tap)
 }
 
 async fn pair() -> (BotLink, BotSession, mpsc::Sender<TapItem>) {
@@ -32,6 +38,90 @@ async fn pair() -> (BotLink, BotSession, mpsc::Sender<TapItem>) {
 
 async fn event(link: &mut BotLink) -> BotEvent {
     timeout(PATIENCE, link.events.recv()).await.unwrap().unwrap()
+}
+
+/// A caller's leg up to the gate's clean frames.
+struct Leg {
+    gate: Gate,
+    now: Instant,
+    index: u64,
+}
+
+impl Leg {
+    fn new() -> Self {
+        let now = Instant::now();
+        let mut gate = Gate::new(GateConfig { rate: SampleRate::Hz8000, keys: KeyPolicy::Declared }, now);
+        gate.add_sink(now, SINK);
+        Self { gate, now, index: 0 }
+    }
+
+    /// Twenty milliseconds of a quiet saw-tooth go in; what the gate lets out comes back.
+    fn pass(&mut self) -> Vec<CleanFrame> {
+        let fill = |samples: &mut [i16]| {
+            for (at, sample) in samples.iter_mut().enumerate() {
+                *sample = (at % 40) as i16 * 20 - 400;
+            }
+        };
+        self.gate.handle_frame(self.now, RawFrame::decoded(SampleRate::Hz8000, self.index, fill));
+        self.index += 160;
+        self.now += Duration::from_millis(20);
+        std::iter::from_fn(|| self.gate.poll_frame()).collect()
+    }
+}
+
+fn coded(message: &Value) -> Vec<u8> {
+    STANDARD.decode(message["media"]["payload"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_caller_is_heard_in_order_and_in_time() {
+    let (_link, mut bot, tap) = pair().await;
+    let mut leg = Leg::new();
+    let frames: Vec<CleanFrame> = std::iter::from_fn(|| Some(leg.pass())).take(12).flatten().collect();
+    for frame in &frames {
+        tap.send(TapItem::Caller(frame.share())).await.unwrap();
+    }
+    for (number, frame) in frames.iter().enumerate() {
+        let message = bot.expect("media").await.unwrap();
+        assert_eq!(message["media"]["chunk"], (number + 1).to_string());
+        assert_eq!(message["media"]["timestamp"], (number * 20).to_string());
+        let expected: Vec<u8> = frame.samples().iter().map(|&sample| g711::encode_ulaw(sample)).collect();
+        assert_eq!(coded(&message), expected);
+    }
+    assert!(frames.len() > 8 && frames.iter().any(|frame| frame.samples().iter().any(|&sample| sample != 0)));
+}
+
+#[tokio::test]
+async fn a_mute_is_acknowledged_and_only_silence_follows() {
+    let server = TestServer::bind().await.unwrap();
+    let (acknowledged, mut acks) = mpsc::channel::<MuteAck>(8);
+    let acknowledge: Acknowledge = Box::new(move |ack| acknowledged.try_send(ack).unwrap());
+    let (_link, tap) = connect_with(&server.url().unwrap(), PATIENCE, acknowledge);
+    let mut bot = server.accept().await.unwrap();
+    let mut leg = Leg::new();
+    for frame in (0..5).flat_map(|_| leg.pass()) {
+        tap.send(TapItem::Caller(frame)).await.unwrap();
+    }
+    leg.gate.arm(leg.now, [7; 16]);
+    let mut first_silent = None;
+    for frame in (0..5).flat_map(|_| leg.pass()) {
+        if frame.mute_epoch().is_some() {
+            first_silent.get_or_insert((frame.mute_epoch().unwrap(), frame.index()));
+        }
+        tap.send(TapItem::Caller(frame)).await.unwrap();
+    }
+    let ack = timeout(PATIENCE, acks.recv()).await.unwrap().unwrap();
+    let (epoch, first_silent_index) = first_silent.unwrap();
+    assert_eq!(ack, MuteAck { sink: SINK, epoch, first_silent_index });
+    let mut silent = 0;
+    while silent < 3 {
+        let message = bot.expect("media").await.unwrap();
+        let at: u64 = message["media"]["timestamp"].as_str().unwrap().parse().unwrap();
+        if at * 8 >= first_silent_index {
+            assert_eq!(coded(&message), [g711::ULAW_SILENCE; 160]);
+            silent += 1;
+        }
+    }
 }
 
 #[tokio::test]
