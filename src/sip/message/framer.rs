@@ -3,6 +3,7 @@
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::WipedBytes;
 use super::request::digits;
 use crate::header::HeaderName;
 
@@ -49,7 +50,7 @@ impl StreamFramer {
     }
 
     /// The next whole message, or `None` until more bytes arrive. After an error the stream is lost.
-    pub fn next_message(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, FrameError> {
+    pub fn next_message(&mut self) -> Result<Option<WipedBytes>, FrameError> {
         let blank = self.buffer.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(self.buffer.len());
         self.consume(blank);
         let Some(head) = head_length(&self.buffer) else {
@@ -62,7 +63,7 @@ impl StreamFramer {
         if self.buffer.len() < total {
             return Ok(None);
         }
-        let message = Zeroizing::new(self.buffer[..total].to_vec());
+        let message = WipedBytes::copied(&self.buffer[..total]);
         self.consume(total);
         Ok(Some(message))
     }

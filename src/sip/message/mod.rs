@@ -1,19 +1,19 @@
 //! Messages: reading, checking and writing (RFC 3261 §7, §8.2, §18.3).
 
-mod body;
 mod framer;
 mod lines;
 mod method;
 mod outgoing;
 mod request;
 mod response;
+mod wiped;
 
-pub use body::Body;
 pub use framer::{FrameError, StreamFramer};
 pub use method::Method;
 pub use outgoing::{OutgoingRequest, OutgoingResponse};
 pub use request::{Refusal, Request};
 pub use response::Response;
+pub use wiped::WipedBytes;
 
 use lines::StartLine;
 

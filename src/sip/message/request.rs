@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::lines::{Lines, StartLine};
-use super::{Body, Message, Method};
+use super::{Message, Method, WipedBytes};
 use crate::Status;
 use crate::header::{HeaderName, Headers, NameAddr, Via};
 use crate::uri::Uri;
@@ -31,7 +31,7 @@ pub struct Request {
     /// Every header this side reads.
     pub headers: Headers,
     /// The body, as long as Content-Length says.
-    pub body: Body,
+    pub body: WipedBytes,
 }
 
 impl fmt::Debug for Request {
@@ -178,16 +178,16 @@ fn check_max_forwards(headers: &Headers) -> Result<(), Fault> {
 }
 
 /// The body by Content-Length (RFC 3261 §18.3): a datagram may hold more, which is dropped, but not less.
-fn body(headers: &Headers, bytes: &[u8], framed_by_length: bool) -> Result<Body, Fault> {
+fn body(headers: &Headers, bytes: &[u8], framed_by_length: bool) -> Result<WipedBytes, Fault> {
     if headers.first(HeaderName::ContentLength).is_none() {
         if framed_by_length {
             return Err(Fault::bad("Missing Content-Length Header"));
         }
-        return Ok(Body::copied(bytes));
+        return Ok(WipedBytes::copied(bytes));
     }
     let length = digits(single(headers, HeaderName::ContentLength)?).ok_or(Fault::header(HeaderName::ContentLength))?;
     match bytes.get(..length as usize) {
-        Some(body) => Ok(Body::copied(body)),
+        Some(body) => Ok(WipedBytes::copied(body)),
         None => Err(Fault::bad("Content-Length Exceeds Body")),
     }
 }

@@ -1,21 +1,22 @@
-//! Message bodies.
+//! Bytes that are wiped.
 
 use std::fmt;
 use std::ops::Deref;
 
 use zeroize::Zeroizing;
 
-/// A body. It may hold a keyed digit (INFO), so it cannot be printed and is wiped when dropped.
-pub struct Body(Zeroizing<Vec<u8>>);
+/// A body, or a whole message of a stream. It may hold a keyed digit (INFO), so it cannot be printed and is wiped when
+/// dropped.
+pub struct WipedBytes(Zeroizing<Vec<u8>>);
 
-impl Body {
+impl WipedBytes {
     /// Takes a copy of the bytes.
     pub(crate) fn copied(bytes: &[u8]) -> Self {
         Self(Zeroizing::new(bytes.to_vec()))
     }
 }
 
-impl Deref for Body {
+impl Deref for WipedBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -23,8 +24,8 @@ impl Deref for Body {
     }
 }
 
-impl fmt::Debug for Body {
+impl fmt::Debug for WipedBytes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Body({} bytes)", self.0.len())
+        write!(formatter, "{} bytes", self.0.len())
     }
 }
