@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::header::{DEFAULT_PORT, HeaderName, Headers, NameAddr};
 use crate::message::{Method, OutgoingRequest, Request};
 use crate::uri::{SipUri, Uri};
-use crate::{ConnectionId, DialogRecord, RestoreError, Transport, Trunk};
+use crate::{DialogRecord, FlowId, RestoreError, Transport, Trunk};
 
 /// Longest route set this side follows.
 const MAX_ROUTES: usize = 32;
@@ -41,8 +41,8 @@ pub(crate) struct Dialog {
     pub(crate) remote_sequence: u32,
     /// The transport of the INVITE.
     pub(crate) transport: Transport,
-    /// The connection the caller last used.
-    pub(crate) connection: Option<ConnectionId>,
+    /// The flow the caller last used.
+    pub(crate) flow: Option<FlowId>,
     /// The address the caller last used.
     pub(crate) peer: SocketAddr,
     behind_nat: bool,
@@ -53,7 +53,7 @@ pub(crate) struct Dialog {
 /// Where an INVITE came from.
 pub(crate) struct Origin<'a> {
     pub(crate) transport: Transport,
-    pub(crate) connection: Option<ConnectionId>,
+    pub(crate) flow: FlowId,
     pub(crate) peer: SocketAddr,
     pub(crate) trunk: &'a str,
 }
@@ -73,7 +73,7 @@ impl Dialog {
             next_sequence: 1,
             remote_sequence: invite.sequence,
             transport: origin.transport,
-            connection: origin.connection,
+            flow: Some(origin.flow),
             peer: origin.peer,
             behind_nat: invite.via.host.address().is_some_and(|address| address != origin.peer.ip().to_canonical()),
             trunk: origin.trunk.to_owned(),
@@ -107,7 +107,7 @@ impl Dialog {
             next_sequence: record.next_sequence,
             remote_sequence: 0,
             transport: record.transport,
-            connection: None,
+            flow: None,
             peer: record.peer,
             behind_nat: record.behind_nat,
             trunk: record.trunk.clone(),

@@ -27,5 +27,5 @@ pub use endpoint::{
 pub use grammar::Parameters;
 pub use record::{DialogRecord, RestoreError};
 pub use status::Status;
-pub use transport::{ConnectionId, Transmit, Transport};
+pub use transport::{FlowId, Transmit, Transport};
 pub use trunk::{Network, NetworkError, Trunk};

@@ -1,4 +1,4 @@
-//! How a message travels: transports, stream connections, and bytes on their way out.
+//! How a message travels: transports, flows, and bytes on their way out.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -36,17 +36,18 @@ impl Transport {
     }
 }
 
-/// A stream connection, as numbered by the driver; never used twice.
+/// A datagram socket or a stream connection, as numbered by the driver; a number is never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnectionId(pub u64);
+pub struct FlowId(pub u64);
 
 /// One message to send.
 #[derive(Clone)]
 pub struct Transmit {
     /// The transport to use.
     pub transport: Transport,
-    /// The connection to use while it is open (TCP only); otherwise the driver opens one to `to`.
-    pub connection: Option<ConnectionId>,
+    /// The socket or the connection to use while it is open; otherwise the driver chooses a socket, or opens a
+    /// connection to `to`.
+    pub flow: Option<FlowId>,
     /// Where to.
     pub to: SocketAddr,
     /// The whole message.

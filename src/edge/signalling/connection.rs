@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sip::ConnectionId;
+use sip::FlowId;
 use sip::message::{StreamFramer, WipedBytes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,14 +17,14 @@ const READ_BYTES: usize = 8_192;
 
 /// A message that a connection cut from its stream.
 pub(super) struct StreamMessage {
-    pub(super) connection: ConnectionId,
+    pub(super) connection: FlowId,
     pub(super) from: SocketAddr,
     pub(super) bytes: WipedBytes,
 }
 
 /// What a connection needs to run.
 pub(super) struct Connection {
-    pub(super) id: ConnectionId,
+    pub(super) id: FlowId,
     pub(super) peer: SocketAddr,
     pub(super) outgoing: mpsc::Receiver<Arc<[u8]>>,
     pub(super) incoming: mpsc::Sender<StreamMessage>,

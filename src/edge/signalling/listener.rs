@@ -13,13 +13,14 @@ const QUEUE: usize = 64;
 /// How long to pause after the system could not give a connection: it is out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Starts accepting; without a listener nothing ever comes.
+/// Starts accepting; without listeners nothing ever comes.
 pub(super) fn start(
-    listener: Option<TcpListener>,
-    cancel: CancellationToken,
+    listeners: Vec<TcpListener>,
+    cancel: &CancellationToken,
 ) -> mpsc::Receiver<(TcpStream, SocketAddr)> {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    if let Some(listener) = listener {
+    for listener in listeners {
+        let (sender, cancel) = (sender.clone(), cancel.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = cancel.cancelled() => {}

@@ -2,6 +2,7 @@
 //!
 //! Messages are never logged: they hold numbers, and their bodies may hold keyed digits.
 
+mod bind;
 mod command;
 mod connection;
 mod listener;
@@ -18,7 +19,6 @@ use std::time::Duration;
 
 use sip::{Advertised, Endpoint, EndpointConfig, Event, Limits, Trunk};
 use thiserror::Error;
-use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -30,8 +30,6 @@ pub use telemetry::describe_metrics;
 const EVENT_QUEUE: usize = 1_024;
 /// Commands that may wait for the task.
 const COMMAND_QUEUE: usize = 1_024;
-/// What the kernel may hold for the UDP socket, in bytes.
-const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 /// The port that needs no mention (RFC 3261 §19.1.2).
 const DEFAULT_PORT: u16 = 5060;
 
@@ -39,10 +37,10 @@ const DEFAULT_PORT: u16 = 5060;
 #[derive(Clone, Debug)]
 pub struct SignallingConfig {
     /// Where to take datagrams.
-    pub udp: Option<SocketAddr>,
+    pub udp: Vec<SocketAddr>,
     /// Where to take connections.
-    pub tcp: Option<SocketAddr>,
-    /// What peers are told to send to; without a port, the one that is bound.
+    pub tcp: Vec<SocketAddr>,
+    /// What peers are told to send to; without a port, the first one that is bound.
     pub advertised_address: Advertised,
     /// The peers that may call.
     pub trunks: Vec<Trunk>,
@@ -83,9 +81,9 @@ pub struct Signalling {
     /// What happens to calls. While nobody takes these, nothing more is read from the sockets.
     pub events: mpsc::Receiver<Event>,
     /// Where datagrams are taken.
-    pub udp: Option<SocketAddr>,
+    pub udp: Vec<SocketAddr>,
     /// Where connections are taken.
-    pub tcp: Option<SocketAddr>,
+    pub tcp: Vec<SocketAddr>,
     /// Ends once it is cancelled, or nobody listens to it any more.
     pub task: JoinHandle<()>,
 }
@@ -105,19 +103,19 @@ pub enum StartError {
     },
 }
 
-/// Binds the sockets and starts the task; `cancel` ends it at once, calls or not.
-pub async fn start(config: SignallingConfig, cancel: CancellationToken) -> Result<Signalling, StartError> {
-    let udp = match config.udp {
-        Some(address) => Some(bind_udp(address).await.map_err(|error| bind_error("UDP", address, error))?),
-        None => None,
-    };
-    let tcp = match config.tcp {
-        Some(address) => Some(TcpListener::bind(address).await.map_err(|error| bind_error("TCP", address, error))?),
-        None => None,
-    };
-    let udp_address = udp.as_ref().and_then(|socket| socket.local_addr().ok());
-    let tcp_address = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
-    let bound = udp_address.or(tcp_address).map(|address| address.port());
+/// Binds the sockets and starts the task on the runtime this runs on; `cancel` ends it at once, calls or not.
+pub fn start(config: SignallingConfig, cancel: CancellationToken) -> Result<Signalling, StartError> {
+    let mut sockets = Vec::new();
+    for address in config.udp {
+        sockets.push(bind::udp(address).map_err(|error| bind_error("UDP", address, error))?);
+    }
+    let mut listeners = Vec::new();
+    for address in config.tcp {
+        listeners.push(bind::tcp(address).map_err(|error| bind_error("TCP", address, error))?);
+    }
+    let udp: Vec<SocketAddr> = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+    let tcp: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    let bound = udp.iter().chain(&tcp).map(SocketAddr::port).next();
     let advertised = config.advertised_address;
     let port = advertised.port.or(bound.filter(|&port| port != DEFAULT_PORT));
     let endpoint = Endpoint::new(EndpointConfig {
@@ -128,20 +126,12 @@ pub async fn start(config: SignallingConfig, cancel: CancellationToken) -> Resul
     });
     let (event_sender, events) = mpsc::channel(EVENT_QUEUE);
     let (commands, command_receiver) = mpsc::channel(COMMAND_QUEUE);
-    let transmitter = transmit::Transmitter::new(udp, config.connections, config.limits.message_bytes);
-    let accepted = listener::start(tcp, cancel.clone());
+    let transmitter = transmit::Transmitter::new(sockets, config.connections, config.limits.message_bytes);
+    let accepted = listener::start(listeners, &cancel);
     let worker = worker::Worker::new(endpoint, transmitter, event_sender);
     let task = tokio::spawn(worker.run(command_receiver, accepted, cancel));
     let handle = SignallingHandle::new(commands);
-    Ok(Signalling { handle, events, udp: udp_address, tcp: tcp_address, task })
-}
-
-/// A UDP socket with room for a burst.
-async fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = UdpSocket::bind(address).await?;
-    // The kernel may grant less; a burst is then lost to retransmission, not to an error.
-    let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
-    Ok(socket)
+    Ok(Signalling { handle, events, udp, tcp, task })
 }
 
 fn bind_error(transport: &'static str, address: SocketAddr, error: io::Error) -> StartError {

@@ -1,5 +1,8 @@
 //! Signalling in metrics.
 
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
 use metrics::{Unit, counter, describe_counter, describe_gauge};
 use sip::Count;
 
@@ -23,5 +26,35 @@ pub(super) fn record(count: Count) {
         Count::Dropped(reason) => {
             counter!("tonegate_drops_total", "queue" => "sip", "reason" => reason.label()).increment(1);
         }
+    }
+}
+
+/// How often a dropped message is worth a line in the log.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// Says in the log who sends what is dropped, without being flooded.
+#[derive(Default)]
+pub(super) struct DropLog {
+    last: Option<Instant>,
+    unlogged: u64,
+}
+
+impl DropLog {
+    /// Notes a drop; anything else is none of its business.
+    pub(super) fn note(&mut self, now: Instant, count: Count, sender: Option<SocketAddr>) {
+        let Count::Dropped(reason) = count else { return };
+        if self.last.is_some_and(|last| now < last + LOG_EVERY) {
+            self.unlogged += 1;
+            return;
+        }
+        let peer = sender.map(|sender| sender.to_string());
+        tracing::warn!(
+            reason = reason.label(),
+            peer,
+            unlogged = self.unlogged,
+            "a SIP message is dropped or turned away"
+        );
+        self.last = Some(now);
+        self.unlogged = 0;
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sip::{ConnectionId, Transmit, Transport};
+use sip::{FlowId, Transmit, Transport};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -18,12 +18,12 @@ const OUTGOING_QUEUE: usize = 256;
 /// Messages of all connections that may wait for the worker.
 const INCOMING_QUEUE: usize = 1_024;
 
-/// The UDP socket and the connections.
+/// The UDP sockets and the connections. Sockets are the flows from 1 on, connections those after them.
 pub(super) struct Transmitter {
-    pub(super) udp: Option<UdpSocket>,
+    pub(super) sockets: Vec<UdpSocket>,
     pub(super) incoming: mpsc::Receiver<StreamMessage>,
     incoming_sender: mpsc::Sender<StreamMessage>,
-    connections: HashMap<ConnectionId, Peer>,
+    connections: HashMap<FlowId, Peer>,
     pub(super) tasks: JoinSet<()>,
     limits: ConnectionLimits,
     max_message_bytes: usize,
@@ -39,17 +39,17 @@ struct Peer {
 }
 
 impl Transmitter {
-    pub(super) fn new(udp: Option<UdpSocket>, limits: ConnectionLimits, max_message_bytes: usize) -> Self {
+    pub(super) fn new(sockets: Vec<UdpSocket>, limits: ConnectionLimits, max_message_bytes: usize) -> Self {
         let (incoming_sender, incoming) = mpsc::channel(INCOMING_QUEUE);
         Self {
-            udp,
+            created: sockets.len() as u64,
+            sockets,
             incoming,
             incoming_sender,
             connections: HashMap::new(),
             tasks: JoinSet::new(),
             limits,
             max_message_bytes,
-            created: 0,
         }
     }
 
@@ -66,7 +66,8 @@ impl Transmitter {
     }
 
     fn send_datagram(&self, message: &Transmit) -> Result<(), &'static str> {
-        let Some(socket) = &self.udp else { return Err("no_socket") };
+        let socket = message.flow.and_then(|flow| self.socket(flow)).or_else(|| self.socket_for(message.to));
+        let Some(socket) = socket else { return Err("no_socket") };
         match socket.try_send_to(&message.bytes, message.to) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err("full"),
@@ -74,8 +75,18 @@ impl Transmitter {
         }
     }
 
+    /// The socket of a flow.
+    fn socket(&self, flow: FlowId) -> Option<&UdpSocket> {
+        self.sockets.get(usize::try_from(flow.0.checked_sub(1)?).ok()?)
+    }
+
+    /// A socket of the address's family.
+    fn socket_for(&self, to: SocketAddr) -> Option<&UdpSocket> {
+        self.sockets.iter().find(|socket| socket.local_addr().is_ok_and(|local| local.is_ipv4() == to.is_ipv4()))
+    }
+
     fn send_on_stream(&mut self, message: Transmit) -> Result<(), &'static str> {
-        let open = message.connection.filter(|id| self.connections.contains_key(id));
+        let open = message.flow.filter(|id| self.connections.contains_key(id));
         let dialled = || self.connections.iter().find(|(_, peer)| peer.dialled == Some(message.to)).map(|(id, _)| *id);
         let id = match open.or_else(dialled) {
             Some(id) => id,
@@ -86,7 +97,7 @@ impl Transmitter {
     }
 
     /// Opens a connection; messages wait in its queue meanwhile.
-    fn dial(&mut self, to: SocketAddr) -> Result<ConnectionId, &'static str> {
+    fn dial(&mut self, to: SocketAddr) -> Result<FlowId, &'static str> {
         if self.is_full(false) {
             return Err("connections");
         }
@@ -118,7 +129,7 @@ impl Transmitter {
 
     fn register(&mut self, peer: SocketAddr, is_stranger: bool, dialled: Option<SocketAddr>) -> Connection {
         self.created += 1;
-        let id = ConnectionId(self.created);
+        let id = FlowId(self.created);
         let (sender, outgoing) = mpsc::channel(OUTGOING_QUEUE);
         self.connections.insert(id, Peer { outgoing: sender, is_stranger, dialled });
         Connection {

@@ -1,12 +1,14 @@
 //! The task that owns the endpoint.
 
 use std::collections::VecDeque;
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Instant;
 
-use sip::{Endpoint, Event, Output, Transport};
+use sip::{Endpoint, Event, FlowId, Output, Transport};
+use tokio::io::ReadBuf;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -15,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::command::{CallCount, Command};
 use super::connection::StreamMessage;
-use super::telemetry;
+use super::telemetry::{self, DropLog};
 use super::transmit::Transmitter;
 
 /// Longest datagram.
@@ -32,13 +34,25 @@ pub(super) struct Worker {
     events: mpsc::Sender<Event>,
     backlog: VecDeque<Event>,
     datagram: Vec<u8>,
+    /// The socket to look at first, so that none waits for ever behind a busy one.
+    first_socket: usize,
+    drop_log: DropLog,
+    /// Who sent what the endpoint works on.
+    sender: Option<SocketAddr>,
+}
+
+/// What a socket received: which socket, how many bytes, from whom.
+struct Datagram {
+    socket: usize,
+    length: usize,
+    from: SocketAddr,
 }
 
 /// What woke the worker.
 enum Wake {
     Stop,
     Command(Command),
-    Datagram(io::Result<(usize, SocketAddr)>),
+    Datagram(io::Result<Datagram>),
     Stream(StreamMessage),
     Accepted(TcpStream, SocketAddr),
     ConnectionEnded,
@@ -49,7 +63,16 @@ enum Wake {
 impl Worker {
     pub(super) fn new(endpoint: Endpoint, transmitter: Transmitter, events: mpsc::Sender<Event>) -> Self {
         let datagram = vec![0; DATAGRAM_BYTES];
-        Self { endpoint, transmitter, events, backlog: VecDeque::new(), datagram }
+        Self {
+            endpoint,
+            transmitter,
+            events,
+            backlog: VecDeque::new(),
+            datagram,
+            first_socket: 0,
+            drop_log: DropLog::default(),
+            sender: None,
+        }
     }
 
     /// Works until it is cancelled or the application is gone.
@@ -89,10 +112,10 @@ impl Worker {
     ) -> Wake {
         let is_reading = self.backlog.len() < MAX_BACKLOG;
         let deadline = self.endpoint.poll_timeout();
-        let Transmitter { udp, incoming, tasks, .. } = &mut self.transmitter;
+        let Transmitter { sockets, incoming, tasks, .. } = &mut self.transmitter;
         tokio::select! {
             command = commands.recv() => command.map_or(Wake::Stop, Wake::Command),
-            received = receive(udp.as_ref(), &mut self.datagram), if is_reading => Wake::Datagram(received),
+            received = receive(sockets, self.first_socket, &mut self.datagram), if is_reading => Wake::Datagram(received),
             Some(message) = incoming.recv(), if is_reading => Wake::Stream(message),
             Some((stream, peer)) = accepted.recv() => Wake::Accepted(stream, peer),
             Some(_) = tasks.join_next() => Wake::ConnectionEnded,
@@ -121,36 +144,44 @@ impl Worker {
         }
     }
 
-    /// Takes the datagram that woke the worker and those behind it.
-    fn take_datagrams(&mut self, first: io::Result<(usize, SocketAddr)>) {
+    /// Takes the datagram that woke the worker and those behind it in the same socket.
+    fn take_datagrams(&mut self, first: io::Result<Datagram>) {
         let mut received = first;
         for _ in 0..DATAGRAMS_AT_ONCE {
-            match received {
-                Ok((length, from)) => self.take_datagram(length, from),
+            let datagram = match received {
+                Ok(datagram) => datagram,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => {
                     metrics::counter!("tonegate_drops_total", "queue" => "sip", "reason" => "receive").increment(1);
                     return;
                 }
-            }
+            };
+            self.take_datagram(&datagram);
             if self.backlog.len() >= MAX_BACKLOG {
                 return;
             }
-            let Some(socket) = &self.transmitter.udp else { return };
-            received = socket.try_recv_from(&mut self.datagram);
+            let socket = datagram.socket;
+            let Some(more) = self.transmitter.sockets.get(socket) else { return };
+            let next = more.try_recv_from(&mut self.datagram);
+            received = next.map(|(length, from)| Datagram { socket, length, from });
         }
     }
 
-    fn take_datagram(&mut self, length: usize, from: SocketAddr) {
-        let bytes = &mut self.datagram[..length];
-        self.endpoint.handle_datagram(Instant::now(), from, bytes);
+    fn take_datagram(&mut self, datagram: &Datagram) {
+        let bytes = &mut self.datagram[..datagram.length];
+        let flow = FlowId(datagram.socket as u64 + 1);
+        self.first_socket = (datagram.socket + 1) % self.transmitter.sockets.len();
+        self.sender = Some(datagram.from);
+        self.endpoint.handle_datagram(Instant::now(), flow, datagram.from, bytes);
         // It may have held a keyed digit.
         bytes.fill(0);
         self.flush();
     }
 
     fn take_stream_message(&mut self, message: &StreamMessage) {
+        self.sender = Some(message.from);
         self.endpoint.handle_stream_message(Instant::now(), message.connection, message.from, &message.bytes);
+        self.flush();
     }
 
     /// Carries out what the endpoint wants.
@@ -159,9 +190,13 @@ impl Worker {
             match output {
                 Output::Transmit(message) => self.transmitter.send(message),
                 Output::Event(event) => self.backlog.push_back(*event),
-                Output::Count(count) => telemetry::record(count),
+                Output::Count(count) => {
+                    telemetry::record(count);
+                    self.drop_log.note(Instant::now(), count, self.sender);
+                }
             }
         }
+        self.sender = None;
         while let Some(event) = self.backlog.pop_front() {
             match self.events.try_send(event) {
                 Ok(()) => {}
@@ -173,12 +208,19 @@ impl Worker {
     }
 }
 
-/// Receives a datagram; without a socket, never.
-async fn receive(socket: Option<&UdpSocket>, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-    match socket {
-        Some(socket) => socket.recv_from(buffer).await,
-        None => pending().await,
-    }
+/// Receives a datagram on any socket; without one, never.
+async fn receive(sockets: &[UdpSocket], first: usize, buffer: &mut [u8]) -> io::Result<Datagram> {
+    poll_fn(|context| {
+        for (socket, receiver) in sockets.iter().enumerate().cycle().skip(first).take(sockets.len()) {
+            let mut filled = ReadBuf::new(buffer);
+            if let Poll::Ready(received) = receiver.poll_recv_from(context, &mut filled) {
+                let length = filled.filled().len();
+                return Poll::Ready(received.map(|from| Datagram { socket, length, from }));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Hands the oldest event on once there is room; without one, never.

@@ -41,6 +41,8 @@ pub struct Limits {
     pub trunk_messages_per_second: u32,
     /// Messages a second from one address that is no trunk's.
     pub stranger_messages_per_second: u32,
+    /// The Retry-After of a 503 because everything is in use.
+    pub retry_after_seconds: u32,
     /// How long a call may wait for an answer or a rejection.
     pub answer_deadline: Duration,
 }
@@ -53,6 +55,7 @@ impl Default for Limits {
             message_bytes: 65_535,
             trunk_messages_per_second: 10_000,
             stranger_messages_per_second: 5,
+            retry_after_seconds: 5,
             answer_deadline: Duration::from_secs(60),
         }
     }

@@ -125,7 +125,7 @@ impl Endpoint {
         }
         dialog.remote_sequence = request.sequence;
         dialog.peer = arrival.from;
-        dialog.connection = arrival.connection.or(dialog.connection);
+        dialog.flow = Some(arrival.flow);
         Some(handle)
     }
 

@@ -2,11 +2,11 @@
 
 use super::tables::ServerMachine;
 use super::{Arrival, Count, DropReason, Endpoint};
-use crate::Status;
 use crate::header::HeaderName;
 use crate::message::{Message, Method, OutgoingResponse, Refusal, Request, parse};
 use crate::transaction::TransactionKey;
 use crate::uri::Uri;
+use crate::{Status, Transport};
 
 impl Endpoint {
     /// Takes one message from anybody.
@@ -26,7 +26,7 @@ impl Endpoint {
         if !self.rate.admits(arrival.now, arrival.from.ip().to_canonical(), per_second) {
             return self.drop_message(DropReason::Rate);
         }
-        let message = parse(bytes, arrival.connection.is_some());
+        let message = parse(bytes, arrival.transport == Transport::Tcp);
         match (message, trunk) {
             (None, _) => self.drop_message(DropReason::Malformed),
             (Some(message), None) => self.turn_away(arrival, message),

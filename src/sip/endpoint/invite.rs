@@ -13,9 +13,6 @@ use crate::media::{Offer, OfferError};
 use crate::message::{OutgoingResponse, Request};
 use crate::transaction::{InviteServer, TransactionKey};
 
-/// The Retry-After of a 503 because everything is in use.
-const FULL_RETRY_AFTER_SECONDS: u32 = 5;
-
 /// Why an INVITE gets no call.
 enum Refused {
     /// A header of it; the phrase names it.
@@ -46,7 +43,7 @@ impl Endpoint {
         let is_full = self.calls.len() >= limits.calls
             || self.servers.len() >= limits.transactions
             || self.config.trunks.get(trunk).is_none_or(|trunk| self.calls.active_on(&trunk.name) >= trunk.capacity);
-        is_full.then_some(FULL_RETRY_AFTER_SECONDS)
+        is_full.then_some(limits.retry_after_seconds)
     }
 
     /// Checks whether the INVITE can become a call.
@@ -66,7 +63,7 @@ impl Endpoint {
         }
         let origin = Origin {
             transport: arrival.transport,
-            connection: arrival.connection,
+            flow: arrival.flow,
             peer: arrival.from,
             trunk: self.config.trunks.get(trunk).map_or("", |trunk| &trunk.name),
         };

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::random::Names;
-use crate::{ConnectionId, Transport, Trunk};
+use crate::{FlowId, Transport, Trunk};
 
 mod call;
 mod cancel;
@@ -67,15 +67,15 @@ impl Endpoint {
         }
     }
 
-    /// Takes one datagram.
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
-        self.receive(&Arrival { now, from, transport: Transport::Udp, connection: None }, bytes);
+    /// Takes one datagram that arrived on `socket`; what answers it leaves by the same.
+    pub fn handle_datagram(&mut self, now: Instant, socket: FlowId, from: SocketAddr, bytes: &[u8]) {
+        self.receive(&Arrival { now, from, transport: Transport::Udp, flow: socket }, bytes);
     }
 
     /// Takes one message that the framer cut from a stream. A connection that closes needs no word: what is to be sent
     /// on it later names the address to connect to as well.
-    pub fn handle_stream_message(&mut self, now: Instant, connection: ConnectionId, from: SocketAddr, bytes: &[u8]) {
-        self.receive(&Arrival { now, from, transport: Transport::Tcp, connection: Some(connection) }, bytes);
+    pub fn handle_stream_message(&mut self, now: Instant, connection: FlowId, from: SocketAddr, bytes: &[u8]) {
+        self.receive(&Arrival { now, from, transport: Transport::Tcp, flow: connection }, bytes);
     }
 
     /// Says whether new calls are welcome.
@@ -141,13 +141,13 @@ struct Arrival {
     now: Instant,
     from: SocketAddr,
     transport: Transport,
-    connection: Option<ConnectionId>,
+    flow: FlowId,
 }
 
 /// Which way a response goes.
 #[derive(Clone, Copy)]
 struct Path {
     transport: Transport,
-    connection: Option<ConnectionId>,
+    flow: Option<FlowId>,
     to: SocketAddr,
 }

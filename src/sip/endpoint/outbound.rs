@@ -18,8 +18,8 @@ use crate::{Status, Transmit, Transport};
 impl Endpoint {
     /// Sends bytes.
     pub(super) fn transmit(&mut self, path: Path, bytes: Arc<[u8]>) {
-        let Path { transport, connection, to } = path;
-        self.outputs.push_back(Output::Transmit(Transmit { transport, connection, to, bytes }));
+        let Path { transport, flow, to } = path;
+        self.outputs.push_back(Output::Transmit(Transmit { transport, flow, to, bytes }));
     }
 
     /// Sends a response and returns its bytes.
@@ -152,13 +152,13 @@ impl Arrival {
             Transport::Udp => via.response_address(self.from),
             Transport::Tcp => SocketAddr::new(self.from.ip(), via.port.unwrap_or(DEFAULT_PORT)),
         };
-        Path { transport: self.transport, connection: self.connection, to }
+        Path { transport: self.transport, flow: Some(self.flow), to }
     }
 }
 
 /// The way of a request in a dialog.
 fn path_to(dialog: &Dialog, to: SocketAddr) -> Path {
-    Path { transport: dialog.transport, connection: dialog.connection, to }
+    Path { transport: dialog.transport, flow: dialog.flow, to }
 }
 
 impl super::Advertised {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use sip::{CallHandle, EndReason, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
 use super::*;
@@ -18,8 +18,8 @@ async fn signalling(peer: &str) -> (Signalling, CancellationToken) {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let cancel = CancellationToken::new();
     let config = SignallingConfig {
-        udp: Some(any),
-        tcp: Some(any),
+        udp: vec![any],
+        tcp: vec![any],
         advertised_address: Advertised { host: "127.0.0.1".to_owned(), port: None },
         trunks: vec![Trunk {
             name: "carrier".to_owned(),
@@ -30,7 +30,7 @@ async fn signalling(peer: &str) -> (Signalling, CancellationToken) {
         limits: Limits::default(),
         connections: ConnectionLimits::default(),
     };
-    (start(config, cancel.clone()).await.unwrap(), cancel)
+    (start(config, cancel.clone()).unwrap(), cancel)
 }
 
 fn request(method: &str, to_tag: &str, body: &str) -> String {
@@ -127,14 +127,14 @@ async fn whole_call(signalling: &mut Signalling, mut caller: Caller) {
 #[tokio::test]
 async fn a_whole_call_over_datagrams() {
     let (mut signalling, _cancel) = signalling("127.0.0.1").await;
-    let caller = Caller::over_udp(signalling.udp.unwrap()).await;
+    let caller = Caller::over_udp(signalling.udp[0]).await;
     whole_call(&mut signalling, caller).await;
 }
 
 #[tokio::test]
 async fn a_whole_call_over_a_stream() {
     let (mut signalling, _cancel) = signalling("127.0.0.1").await;
-    let caller = Caller::Stream(TcpStream::connect(signalling.tcp.unwrap()).await.unwrap());
+    let caller = Caller::Stream(TcpStream::connect(signalling.tcp[0]).await.unwrap());
     whole_call(&mut signalling, caller).await;
 }
 
@@ -144,7 +144,7 @@ async fn a_bye_for_a_lost_connection_opens_another() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let contact = format!("Contact: <sip:a@{}>", listener.local_addr().unwrap());
     let with_contact = |text: String| text.replace("Contact: <sip:a@127.0.0.1>", &contact);
-    let mut caller = Caller::Stream(TcpStream::connect(signalling.tcp.unwrap()).await.unwrap());
+    let mut caller = Caller::Stream(TcpStream::connect(signalling.tcp[0]).await.unwrap());
     caller.send(&with_contact(request("INVITE", "", SDP))).await;
     let call = incoming(&mut signalling).await;
     let record = signalling.handle.prepare_answer(call).await.unwrap();
@@ -162,8 +162,8 @@ async fn a_bye_for_a_lost_connection_opens_another() {
 async fn a_stranger_gets_403_over_either_transport() {
     let (signalling, _cancel) = signalling("192.0.2.1").await;
     let mut callers = [
-        Caller::over_udp(signalling.udp.unwrap()).await,
-        Caller::Stream(TcpStream::connect(signalling.tcp.unwrap()).await.unwrap()),
+        Caller::over_udp(signalling.udp[0]).await,
+        Caller::Stream(TcpStream::connect(signalling.tcp[0]).await.unwrap()),
     ];
     for caller in &mut callers {
         caller.send(&request("INVITE", "", SDP)).await;
@@ -174,7 +174,7 @@ async fn a_stranger_gets_403_over_either_transport() {
 #[tokio::test]
 async fn a_stream_that_cannot_be_framed_is_closed() {
     let (signalling, _cancel) = signalling("127.0.0.1").await;
-    let mut stream = TcpStream::connect(signalling.tcp.unwrap()).await.unwrap();
+    let mut stream = TcpStream::connect(signalling.tcp[0]).await.unwrap();
     stream.write_all(b"OPTIONS sip:a SIP/2.0\r\nContent-Length: -1\r\n\r\n").await.unwrap();
     assert_eq!(timeout(PATIENCE, stream.read(&mut [0; 16])).await.unwrap().unwrap(), 0);
 }
@@ -182,7 +182,7 @@ async fn a_stream_that_cannot_be_framed_is_closed() {
 #[tokio::test]
 async fn no_event_is_lost_while_nobody_takes_them() {
     let (mut signalling, _cancel) = signalling("127.0.0.1").await;
-    let mut caller = Caller::over_udp(signalling.udp.unwrap()).await;
+    let mut caller = Caller::over_udp(signalling.udp[0]).await;
     // Three events each: more than the queue holds, less than what makes the sockets wait.
     let calls = 400;
     for number in 0..calls {
@@ -212,14 +212,14 @@ async fn an_address_in_use_is_named() {
     cancel.cancel();
     signalling.task.await.unwrap();
     let config = SignallingConfig {
-        udp: Some(address),
-        tcp: None,
+        udp: vec![address],
+        tcp: Vec::new(),
         advertised_address: Advertised { host: "127.0.0.1".to_owned(), port: None },
         trunks: Vec::new(),
         limits: Limits::default(),
         connections: ConnectionLimits::default(),
     };
-    let error = start(config, cancel).await.err().unwrap().to_string();
+    let error = start(config, cancel).err().unwrap().to_string();
     assert!(error.starts_with(&format!("cannot listen for SIP on UDP {address}: ")), "{error}");
     assert_eq!(signalling.handle.count_calls().await, Err(CommandError::Stopped));
 }

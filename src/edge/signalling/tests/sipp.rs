@@ -52,25 +52,25 @@ async fn run(scenario: &str, transport: &str, calls: u32, to: SocketAddr) {
     assert!(output.status.success(), "{scenario} over {transport}: {}\n{words}", output.status);
 }
 
-async fn run_over_both(scenario: &str, calls: u32, signalling: &(Option<SocketAddr>, Option<SocketAddr>)) {
-    run(scenario, "u1", calls, signalling.0.unwrap()).await;
-    run(scenario, "t1", calls, signalling.1.unwrap()).await;
+async fn run_over_both(scenario: &str, calls: u32, (udp, tcp): (SocketAddr, SocketAddr)) {
+    run(scenario, "u1", calls, udp).await;
+    run(scenario, "t1", calls, tcp).await;
 }
 
 #[tokio::test]
 async fn answered_calls() {
     let (signalling, _cancel) = signalling("127.0.0.1").await;
-    let addresses = (signalling.udp, signalling.tcp);
+    let addresses = (signalling.udp[0], signalling.tcp[0]);
     tokio::spawn(answer_every_call(signalling.handle, signalling.events));
-    run_over_both("answer_and_bye", 5, &addresses).await;
-    run_over_both("options", 5, &addresses).await;
-    run("retransmitted_invite", "u1", 2, addresses.0.unwrap()).await;
+    run_over_both("answer_and_bye", 5, addresses).await;
+    run_over_both("options", 5, addresses).await;
+    run("retransmitted_invite", "u1", 2, addresses.0).await;
 }
 
 #[tokio::test]
 async fn a_lost_ack() {
     let (signalling, _cancel) = signalling("127.0.0.1").await;
-    let to = signalling.udp.unwrap();
+    let to = signalling.udp[0];
     tokio::spawn(answer_every_call(signalling.handle, signalling.events));
     run("lost_ack", "u1", 1, to).await;
 }
@@ -78,15 +78,15 @@ async fn a_lost_ack() {
 #[tokio::test]
 async fn cancelled_calls() {
     let (signalling, _cancel) = signalling("127.0.0.1").await;
-    let addresses = (signalling.udp, signalling.tcp);
+    let addresses = (signalling.udp[0], signalling.tcp[0]);
     tokio::spawn(let_every_call_ring(signalling.handle, signalling.events));
-    run_over_both("cancel_before_answer", 5, &addresses).await;
+    run_over_both("cancel_before_answer", 5, addresses).await;
 }
 
 #[tokio::test]
 async fn a_wrong_trunk() {
     let (signalling, _cancel) = signalling("192.0.2.1").await;
-    run_over_both("wrong_trunk", 1, &(signalling.udp, signalling.tcp)).await;
+    run_over_both("wrong_trunk", 1, (signalling.udp[0], signalling.tcp[0])).await;
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn draining() {
     let (signalling, _cancel) = signalling("127.0.0.1").await;
     let drain = sip::Availability::Unavailable { retry_after_seconds: 30 };
     signalling.handle.set_availability(drain).await.unwrap();
-    let addresses = (signalling.udp, signalling.tcp);
-    run_over_both("refused_while_draining", 3, &addresses).await;
-    run_over_both("options_while_draining", 3, &addresses).await;
+    let addresses = (signalling.udp[0], signalling.tcp[0]);
+    run_over_both("refused_while_draining", 3, addresses).await;
+    run_over_both("options_while_draining", 3, addresses).await;
 }

@@ -71,12 +71,12 @@ fn a_200_is_repeated_until_64_t1_and_then_the_call_is_ended_by_bye() {
 #[test]
 fn a_200_is_repeated_over_a_stream_too() {
     let mut bench = Bench::new();
-    bench.connection = Some(ConnectionId(7));
+    bench.connection = Some(FlowId(7));
     let answer = bench.answered();
     assert_eq!(header(&answer, "Contact"), "<sip:192.0.2.1;transport=tcp>");
     assert_eq!(bench.pass(Duration::from_secs(2)).len(), 2);
     let last = bench.sent.last().unwrap();
-    assert_eq!((last.transport, last.connection), (Transport::Tcp, Some(ConnectionId(7))));
+    assert_eq!((last.transport, last.flow), (Transport::Tcp, Some(FlowId(7))));
 }
 
 #[test]

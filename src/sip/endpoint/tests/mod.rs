@@ -20,13 +20,16 @@ const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 203.0.113.5\r\ns=-\r\nc=IN IP4 203.0.
 const ANSWER: &str =
     "v=0\r\no=- 2 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n";
 
+/// The socket that datagrams arrive on.
+const SOCKET: FlowId = FlowId(1);
+
 /// An endpoint, the time, and what came out since last asked.
 struct Bench {
     endpoint: Endpoint,
     start: Instant,
     now: Instant,
     peer: SocketAddr,
-    connection: Option<ConnectionId>,
+    connection: Option<FlowId>,
     sent: Vec<Transmit>,
     events: Vec<Event>,
     counts: Vec<Count>,
@@ -73,7 +76,7 @@ impl Bench {
 
     fn feed_bytes(&mut self, bytes: &[u8]) -> Vec<String> {
         match self.connection {
-            None => self.endpoint.handle_datagram(self.now, self.peer, bytes),
+            None => self.endpoint.handle_datagram(self.now, SOCKET, self.peer, bytes),
             Some(connection) => self.endpoint.handle_stream_message(self.now, connection, self.peer, bytes),
         }
         self.drain()

@@ -40,7 +40,7 @@ fn a_trunk_that_uses_a_transport_it_may_not_is_a_stranger() {
     let mut config = config();
     config.trunks[0].transports = vec![Transport::Udp];
     let mut bench = Bench::with(config);
-    bench.connection = Some(ConnectionId(1));
+    bench.connection = Some(FlowId(1));
     assert_eq!(starts(&bench.feed(&Message::invite().text())), ["SIP/2.0 403 Forbidden"]);
 }
 

@@ -75,7 +75,7 @@ fn responses_go_back_through_nat() {
     let message = Message { via: "SIP/2.0/UDP 10.0.0.9:5062;rport;branch=z9hG4bKn".to_owned(), ..Message::invite() };
     let sent = bench.feed(&message.text());
     assert_eq!(header(&sent[0], "Via"), "SIP/2.0/UDP 10.0.0.9:5062;rport=41000;branch=z9hG4bKn;received=203.0.113.5");
-    assert_eq!(bench.sent[0].to, bench.peer);
+    assert_eq!((bench.sent[0].to, bench.sent[0].flow), (bench.peer, Some(SOCKET)));
     let message =
         Message { via: "SIP/2.0/UDP 10.0.0.9:5062;branch=z9hG4bKo".to_owned(), ..Message::new("OPTIONS", "o", 1) };
     bench.feed(&message.text());
@@ -96,10 +96,10 @@ fn every_via_comes_back_in_order() {
 #[test]
 fn over_a_stream_a_bye_uses_the_connection_last_used() {
     let mut bench = Bench::new();
-    bench.connection = Some(ConnectionId(4));
+    bench.connection = Some(FlowId(4));
     bench.peer = "203.0.113.5:49152".parse().unwrap();
     let tag = to_tag(&bench.answered());
-    bench.connection = Some(ConnectionId(5));
+    bench.connection = Some(FlowId(5));
     bench.feed(&Message::in_dialog("ACK", 1, &tag).text());
     bench.feed(&Message::in_dialog("OPTIONS", 2, &tag).text());
     let call = bench.call();
@@ -107,7 +107,7 @@ fn over_a_stream_a_bye_uses_the_connection_last_used() {
     let bye = bench.drain().remove(0);
     assert!(header(&bye, "Via").starts_with("SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK"));
     let last = bench.sent.last().unwrap();
-    assert_eq!((last.connection, last.to), (Some(ConnectionId(5)), "203.0.113.5:5060".parse().unwrap()));
+    assert_eq!((last.flow, last.to), (Some(FlowId(5)), "203.0.113.5:5060".parse().unwrap()));
     assert!(bench.pass(Duration::from_secs(31)).is_empty(), "a stream repeats nothing");
 }
 

@@ -132,7 +132,7 @@ fn what_cannot_be_answered_is_dropped_and_counted() {
 #[test]
 fn a_stream_message_without_a_length_is_refused() {
     let mut bench = Bench::new();
-    bench.connection = Some(ConnectionId(1));
+    bench.connection = Some(FlowId(1));
     let sent = bench.feed(&changed("Content-Length: 0\r\n", ""));
     assert_eq!(starts(&sent), ["SIP/2.0 400 Missing Content-Length Header"]);
 }
