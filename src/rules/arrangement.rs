@@ -10,6 +10,7 @@ mod closest;
 mod offer;
 #[cfg(test)]
 mod oracle;
+mod search;
 mod settlement;
 
 pub use bounds::{Bounds, BoundsError, Frequency, SettlementBounds};

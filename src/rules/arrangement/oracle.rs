@@ -4,7 +4,7 @@ use jiff::Span;
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
 
-use super::closest::Search;
+use super::search::Search;
 use super::{Ask, Bounds, Fit, Frequency, Offer, Wish, closest};
 use crate::calendar::{BusinessDayRule, Calendar};
 use crate::money::{Currency, Money};
