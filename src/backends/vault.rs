@@ -64,6 +64,8 @@ pub enum VaultError {
 /// A vault that is ready, as it introduced itself.
 #[derive(Clone, Debug)]
 pub struct Identity {
+    /// Its process.
+    pub process: u32,
     /// SHA-256 of the vault's executable.
     pub build: [u8; 32],
     /// The key that its wipe records are signed with.

@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 use super::{certificate::Files, *};
 
+mod link;
+
 /// A sandbox of a test's own, and a client that trusts it.
 struct Bench {
     address: SocketAddr,

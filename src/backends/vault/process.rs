@@ -37,7 +37,7 @@ impl Runner {
                 return ExitReason::Start;
             }
         };
-        let ended = self.serve(control).await;
+        let ended = self.serve(control, process.id().unwrap_or_default()).await;
         self.live.send_replace(None);
         match ended {
             ExitReason::Hung | ExitReason::Protocol => kill(process).await,
@@ -63,9 +63,9 @@ impl Runner {
         Ok((process, control::Control::new(ours)?))
     }
 
-    async fn serve(&self, control: control::Control) -> ExitReason {
+    async fn serve(&self, control: control::Control, process: u32) -> ExitReason {
         let identity = match timeout(READY, control.receive()).await {
-            Ok(Ok(Some(ControlFromVault::Ready { build, public_key }))) => Identity { build, public_key },
+            Ok(Ok(Some(ControlFromVault::Ready { build, public_key }))) => Identity { process, build, public_key },
             Ok(Ok(Some(ControlFromVault::Wiped(_) | ControlFromVault::Pong)) | Err(_)) => return ExitReason::Protocol,
             Ok(Ok(None)) => return ExitReason::Start,
             Err(_) => return ExitReason::Hung,
