@@ -18,7 +18,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use audio::{FRAME_SAMPLES, Generation, Playout, PlayoutConfig, PlayoutOutput, SegmentId};
-use frame::RawInfo;
 use gate::wire::ToVault;
 use gate::{CaptureEvent, CapturePrompt, Gate, GateConfig, GateOutput, SinkId, SpeechEdge};
 use rtp::{PacketBuffer, Received, Session, SessionConfig, SessionOutput};
@@ -107,12 +106,6 @@ impl Leg {
         self.settle(now);
     }
 
-    /// Takes a SIP INFO body of this call's dialog.
-    pub fn handle_info(&mut self, now: Instant, info: RawInfo) {
-        self.gate.handle_info(now, info);
-        self.settle(now);
-    }
-
     /// Takes one packet of the vault's capture socket.
     pub fn handle_vault(&mut self, now: Instant, message: &[u8]) {
         self.gate.handle_vault(now, message);
@@ -149,7 +142,7 @@ impl Leg {
             LegCommand::Arm { capture } => self.gate.arm(now, capture),
             LegCommand::CancelCapture => self.gate.cancel_capture(now),
             LegCommand::Acknowledge(ack) => self.gate.acknowledge(now, ack),
-            LegCommand::Info(info) => self.gate.handle_info(now, info),
+            LegCommand::Info(info) => self.gate.handle_info(now, *info),
             LegCommand::Retarget(remote) => {
                 self.described = remote;
                 self.session.retarget(now, remote, None, self.learn_source);

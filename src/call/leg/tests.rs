@@ -127,7 +127,7 @@ impl Line {
     }
 
     /// How many messages wait for the vault.
-    fn to_vault(&mut self) -> usize {
+    fn vault_hears(&mut self) -> usize {
         std::iter::from_fn(|| self.leg.poll_vault()).count()
     }
 
@@ -157,10 +157,10 @@ fn a_prompt_is_proven_by_the_packets_that_carried_it() {
     line.steps(1);
     line.command(LegCommand::Play(prompt(5, 400)));
     line.steps(4);
-    let delivery = line.outputs.iter().find_map(|output| match output {
-        LegOutput::PromptFinished(delivery) => Some(*delivery),
-        _ => None,
-    });
+    let delivery = line
+        .outputs
+        .iter()
+        .find_map(|output| if let LegOutput::PromptFinished(delivery) = output { Some(*delivery) } else { None });
     let delivery = delivery.unwrap();
     let carried = &line.sent[1..=3];
     assert_eq!((delivery.id, delivery.samples, delivery.ssrc), (SegmentId(5), 400, 9));
@@ -176,10 +176,9 @@ fn a_prompt_that_the_network_refused_is_not_proven() {
     line.tick(true);
     line.tick(false);
     line.tick(true);
-    let cut = line.take(|output| match output {
-        LegOutput::PromptInterrupted { played, total, .. } => Some((*played, *total)),
-        LegOutput::PromptFinished(_) => panic!("proven"),
-        _ => None,
+    assert!(!line.outputs.iter().any(|output| matches!(output, LegOutput::PromptFinished(_))));
+    let cut = line.take(|output| {
+        if let LegOutput::PromptInterrupted { played, total, .. } = output { Some((*played, *total)) } else { None }
     });
     assert_eq!(cut, Some((320, 480)));
 }
@@ -205,10 +204,12 @@ fn clearing_is_silence_within_one_tick() {
     line.steps(2);
     assert!(!line.is_silent());
     line.command(LegCommand::Clear { generation: Generation(1) });
-    let marked = line.take(|output| match output {
-        LegOutput::Mark { name, cleared } => Some((name.clone(), *cleared)),
-        _ => None,
-    });
+    let marked =
+        line.take(
+            |output| {
+                if let LegOutput::Mark { name, cleared } = output { Some((name.clone(), *cleared)) } else { None }
+            },
+        );
     assert_eq!(marked, Some(("after".to_owned(), true)));
     line.steps(1);
     let faded = &line.sent.last().unwrap().2;
@@ -240,10 +241,7 @@ fn speech_of_the_caller_hushes_what_is_interruptible() {
     assert_eq!(line.leg.poll_timeout(), Some(line.now + GUARD));
     line.leg.handle_timeout(line.now + GUARD);
     line.drain();
-    let next = line.take(|output| match output {
-        LegOutput::Hushed { generation } => Some(*generation),
-        _ => None,
-    });
+    let next = line.take(|output| if let LegOutput::Hushed { generation } = output { Some(*generation) } else { None });
     assert_eq!(next, Some(Generation(4)));
     line.steps(2);
     assert!(line.is_silent());
@@ -347,9 +345,8 @@ fn a_capture_without_proof_of_silence_does_not_begin() {
     line.steps(3);
     line.command(LegCommand::Arm { capture: [7; 16] });
     line.steps(15);
-    let outcome = line.take(|output| match output {
-        LegOutput::Capture(CaptureEvent::Outcome(outcome)) => Some(outcome.clone()),
-        _ => None,
+    let outcome = line.take(|output| {
+        if let LegOutput::Capture(CaptureEvent::Outcome(outcome)) = output { Some(outcome.clone()) } else { None }
     });
     assert!(matches!(outcome, Some(CaptureOutcome::Failed(_))));
 }
@@ -363,9 +360,9 @@ fn the_vault_hears_when_its_prompt_has_ended() {
     line.command(LegCommand::PlayCapture { prompt: asked, segment: prompt(8, 320) });
     line.steps(1);
     assert!(!line.is_silent(), "the caller hears the prompt");
-    assert_eq!(line.to_vault(), 0);
+    assert_eq!(line.vault_hears(), 0);
     line.steps(1);
-    assert_eq!(line.to_vault(), 1);
+    assert_eq!(line.vault_hears(), 1);
 }
 
 #[test]
@@ -377,10 +374,10 @@ fn a_key_cuts_its_prompt_short_and_tells_the_vault_once() {
     line.command(LegCommand::PlayCapture { prompt: asked, segment: prompt(8, 8_000) });
     line.steps(2);
     line.vault(&FromVault::Progress { step, count: 1 });
-    assert_eq!(line.to_vault(), 1);
+    assert_eq!(line.vault_hears(), 1);
     line.steps(2);
     assert!(line.is_silent());
-    assert_eq!(line.to_vault(), 0);
+    assert_eq!(line.vault_hears(), 0);
 }
 
 #[test]
@@ -412,9 +409,7 @@ fn a_full_playout_refuses_a_prompt_aloud() {
     for number in 0..5_000 {
         line.command(LegCommand::Play(Segment { samples: Arc::from([]), ..prompt(number, 0) }));
     }
-    let refused = line.take(|output| match output {
-        LegOutput::PromptInterrupted { id, .. } => Some(*id),
-        _ => None,
-    });
+    let refused =
+        line.take(|output| if let LegOutput::PromptInterrupted { id, .. } = output { Some(*id) } else { None });
     assert_eq!(refused, Some(SegmentId(4_096)));
 }

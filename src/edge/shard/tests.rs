@@ -228,9 +228,12 @@ async fn a_capture_goes_through_the_vaults_socket() {
     });
     assert_eq!(key.await.unwrap(), b'5');
     drop(vault);
-    let failed = |output: &LegOutput| match output {
-        LegOutput::Capture(CaptureEvent::Outcome(outcome)) => Some(matches!(outcome, CaptureOutcome::Failed(_))),
-        _ => None,
+    let failed = |output: &LegOutput| {
+        if let LegOutput::Capture(CaptureEvent::Outcome(outcome)) = output {
+            Some(matches!(outcome, CaptureOutcome::Failed(_)))
+        } else {
+            None
+        }
     };
     assert!(far.until(failed).await);
     far.until(|output| matches!(output, LegOutput::Capture(CaptureEvent::Released)).then_some(())).await;
