@@ -1,10 +1,63 @@
-//! The Tonegate binary.
-#[allow(dead_code, unused_imports, reason = "served by the start-up that is to come")]
+//! The Tonegate binary: reads the command line and hands over.
+
 mod admin;
-#[allow(dead_code, unused_imports, reason = "served by the start-up that is to come")]
 mod api;
-#[allow(dead_code, unused_imports, reason = "read by the start-up that is to come")]
+mod arguments;
+mod check;
 mod config;
-#[allow(dead_code, unused_imports, reason = "started by the start-up that is to come")]
+mod directory;
+mod health;
+mod parts;
+mod recovery;
+mod reload;
 mod sandbox;
-fn main() {}
+mod services;
+mod shutdown;
+mod startup;
+mod telemetry;
+
+use std::{io::Write, path::Path, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use arguments::{Arguments, AuditCommand, Command};
+use config::Config;
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve { config } => startup::serve(&config),
+        Command::Check { config } => check::check(&config),
+        Command::Audit { command: AuditCommand::Verify { config } } => verify_audit(&config),
+        Command::SandboxProcessor(options) => run_sandbox(options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            writeln!(std::io::stderr().lock(), "tonegate: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves as the sandbox processor, in a process of its own.
+fn run_sandbox(options: sandbox::Options) -> Result<()> {
+    telemetry::start(&config::Log::default())?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(sandbox::serve(options))
+}
+
+/// Recomputes the audit chain of the configured store.
+fn verify_audit(path: &Path) -> Result<()> {
+    let config = Config::load(path)?;
+    let store = &config.store.database;
+    let summary =
+        backends::audit::verify(store, None).with_context(|| format!("the audit chain of {}", store.display()))?;
+    writeln!(
+        std::io::stdout().lock(),
+        "{} records of {} calls, unbroken, head {}",
+        summary.records,
+        summary.calls,
+        backends::audit::to_hex(&summary.head)
+    )?;
+    Ok(())
+}

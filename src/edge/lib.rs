@@ -1,5 +1,18 @@
-//! Sockets and drivers: SIP, RTP and the media threads.
+//! Sockets and drivers: SIP, RTP and the media threads, and the calls on them.
+//!
+//! Nothing here decides: [`sip::Endpoint`], [`call::Leg`] and [`call::Call`] do, and this crate carries out.
 
+mod driver;
 pub mod ports;
+mod registry;
+mod services;
 pub mod shard;
 pub mod signalling;
+mod switchboard;
+
+pub use registry::{AskError, Registry, Summary};
+pub use services::{Bot, Mail, Mailbox, Pending, Recognition, Services, Sink};
+pub use shard::{LegHandle, LegSender, ShardConfig, ShardPool};
+pub use signalling::{ConnectionLimits, SignallingConfig, SignallingHandle};
+pub use sip::{Advertised, Availability};
+pub use switchboard::{Routing, Switchboard};

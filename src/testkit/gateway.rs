@@ -92,21 +92,20 @@ impl Gateway {
         fs::create_dir_all(&options.directory)?;
         let config = options.directory.join("tonegate.toml");
         fs::write(&config, configuration(options))?;
-        Self::resume(binary, &options.directory, &options.log)
+        Self::resume(binary, &options.directory)
     }
 
     /// Starts `binary` again with what an earlier one left in `directory`.
     ///
     /// # Errors
     /// As [`Gateway::start`].
-    pub fn resume(binary: &Path, directory: &Path, log: &str) -> io::Result<Self> {
+    pub fn resume(binary: &Path, directory: &Path) -> io::Result<Self> {
         let log_path = directory.join("gateway.log");
         let began = fs::metadata(&log_path).map_or(0, |metadata| metadata.len());
         let output = fs::OpenOptions::new().create(true).append(true).open(&log_path)?;
         let mut child = Command::new(binary)
             .args(["serve", "--config"])
             .arg(directory.join("tonegate.toml"))
-            .env("RUST_LOG", log)
             .env("TONEGATE_OPERATOR_TOKEN", OPERATOR_TOKEN)
             .stdin(Stdio::null())
             .stdout(Stdio::from(output.try_clone()?))
@@ -289,6 +288,10 @@ secret = {{ env = "TONEGATE_OPERATOR_TOKEN" }}
 
 [limits]
 drain_seconds = 5
+
+[log]
+format = "json"
+level = "{log}"
 {more}"#,
         peers = options.peers,
         capacity = options.capacity,
@@ -296,6 +299,7 @@ drain_seconds = 5
         first_port = free_range(),
         last_port = u32::from(free_range()) + 999,
         processor_port = free_port(),
+        log = options.log,
         more = options.more,
     )
 }

@@ -35,6 +35,8 @@ impl Interface {
     /// Where the machine has no room for a runtime.
     #[must_use]
     pub fn of(gateway: &Gateway) -> Self {
+        // A second installation changes nothing.
+        rustls::crypto::ring::default_provider().install_default().ok();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let client = reqwest::Client::builder().timeout(DEADLINE).no_proxy().build().expect("an HTTP client");
         Self { base: format!("http://{}/v1", gateway.addresses().api), runtime, client }
@@ -56,7 +58,7 @@ impl Interface {
     /// Where the interface does not answer.
     pub fn timeline(&self, id: &str) -> Result<Vec<Value>, InterfaceError> {
         let timeline = self.get(&format!("/calls/{id}/timeline"))?;
-        Ok(timeline["entries"].as_array().cloned().unwrap_or_default())
+        Ok(timeline.as_array().cloned().unwrap_or_default())
     }
 
     /// Reads a path below `/v1`.

@@ -116,8 +116,12 @@ impl PromptStore {
     /// # Errors
     /// At the first that cannot be rendered.
     pub async fn warm(&self, lines: &[(&'static str, String)]) -> Result<(), PromptError> {
-        let all = lines.iter().map(|(name, text)| self.find(name, text, PromptKind::Fixed));
-        futures_util::future::try_join_all(all).await.map(|_| ())
+        // As many at once as there are places, so that no line's deadline passes while it waits for another.
+        for group in lines.chunks(self.bounds.at_a_time.max(1)) {
+            let rendering = group.iter().map(|(name, text)| self.find(name, text, PromptKind::Fixed));
+            futures_util::future::try_join_all(rendering).await?;
+        }
+        Ok(())
     }
 
     /// A prompt: from memory, from the disk, or rendered now.

@@ -1,0 +1,89 @@
+//! `tonegate check`: everything that would stop a call, without taking one.
+
+use std::{io::Write, path::Path};
+
+use anyhow::{Result, bail};
+use tokio_util::sync::CancellationToken;
+
+use crate::{api, config::Config, parts, startup};
+
+/// The oldest date at which this program can run: an earlier clock is wrong.
+const BUILT_AFTER: &str = "2026-01-01T00:00:00Z";
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    problem: Option<String>,
+}
+
+/// Checks, prints a line for each, and fails where one fails.
+pub(crate) fn check(path: &Path) -> Result<()> {
+    let config = Config::load(path)?;
+    startup::install_tls();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let findings = runtime.block_on(look(&config));
+    let mut output = std::io::stdout().lock();
+    for finding in &findings {
+        match &finding.problem {
+            None => writeln!(output, "ok       {}", finding.what)?,
+            Some(problem) => writeln!(output, "failing  {}: {problem}", finding.what)?,
+        }
+    }
+    let failing = findings.iter().filter(|finding| finding.problem.is_some()).count();
+    if failing > 0 {
+        bail!("{failing} of {} checks fail", findings.len());
+    }
+    Ok(())
+}
+
+async fn look(config: &Config) -> Vec<Finding> {
+    let secrets = api::Bearers::read(&config.api.token)
+        .map(drop)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+    let zone = jiff::tz::TimeZone::get(&config.business.time_zone).map(drop).map_err(|error| error.to_string());
+    let clock = match BUILT_AFTER.parse::<jiff::Timestamp>() {
+        Ok(built) if jiff::Timestamp::now() < built => Err("the clock is before this program was made".to_owned()),
+        Ok(_) | Err(_) => Ok(()),
+    };
+    vec![
+        finding("configuration", Ok(())),
+        finding("clock", clock),
+        finding("time-zone data", zone),
+        finding("tokens of the interface", secrets),
+        finding(
+            "certificate of the interface",
+            api::acceptor(&config.api).map(drop).map_err(|error| error.to_string()),
+        ),
+        finding("agents", parts::servers(config).map(drop).map_err(|error| format!("{error:#}"))),
+        finding("SIP addresses", sockets(config)),
+        finding("account book, store, speech, vault", opened(config).await),
+    ]
+}
+
+fn finding(what: &'static str, result: Result<(), String>) -> Finding {
+    Finding { what, problem: result.err() }
+}
+
+/// Whether the SIP addresses can be bound. A gateway that runs holds them: then this says so.
+fn sockets(config: &Config) -> Result<(), String> {
+    for address in &config.sip.udp {
+        std::net::UdpSocket::bind(address).map_err(|error| format!("UDP {address}: {error}"))?;
+    }
+    for address in &config.sip.tcp {
+        std::net::TcpListener::bind(address).map_err(|error| format!("TCP {address}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Opens everything behind the calls, waits for the vault and the processor, and closes it again.
+async fn opened(config: &Config) -> Result<(), String> {
+    let stop = CancellationToken::new();
+    let bearers = api::Bearers::read(&[]).map_err(|_| "no key for tokens".to_owned())?;
+    let opened = parts::open(config, bearers.into(), String::new(), stop.clone()).await;
+    let result = match &opened {
+        Ok(parts) => parts::reachable(parts).await,
+        Err(error) => Err(format!("{error:#}")),
+    };
+    stop.cancel();
+    result
+}

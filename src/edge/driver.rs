@@ -1,0 +1,414 @@
+//! The driver of one call: carries out what [`call::Call`] decides, and decides nothing.
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use audio::PlayoutConfig;
+use call::{
+    AgentKind, Call, CallId, EndReason, Invitation, Output, Settings, SinkKind,
+    leg::{HushPolicy, LegConfig},
+    media::{AGENT_SINK, LegCommand, LegOutput, RECORDER_SINK},
+    port::{Failure, Reply, Request, Ticket},
+};
+use frame::SampleRate;
+use gate::{GateConfig, KeyPolicy};
+use jiff::Timestamp;
+use rand::Rng;
+use rtp::SessionConfig;
+use sip::{CallHandle, HangUp, Status, media};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    registry::{QUESTIONS, Question, Registry, Summary},
+    services::{Bot, MAILBOX, Mail, Mailbox, Recognition, Services, Sink},
+    shard::{LegHandle, OpenedLeg, ShardPool, Tap},
+    signalling::SignallingHandle,
+};
+
+/// Frames a tap may hold: two seconds.
+const TAP: usize = 100;
+/// A pause after which a bot's undeclared keys are released.
+const KEY_PAUSE: Duration = Duration::from_millis(1_500);
+/// How long the caller must speak until interruptible speech stops: within 200 ms with detection.
+const HUSH_GUARD: Duration = Duration::from_millis(60);
+/// How long without media is too long.
+const MEDIA_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a leg may take to close.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What every driver needs.
+pub(crate) struct Plant {
+    pub(crate) services: Arc<dyn Services>,
+    pub(crate) signalling: SignallingHandle,
+    pub(crate) shards: ShardPool,
+    pub(crate) registry: Arc<Registry>,
+    /// The address that session descriptions name.
+    pub(crate) media_address: IpAddr,
+    /// Retry-After of a refusal, in seconds.
+    pub(crate) retry_after: u32,
+}
+
+/// A leg and what it tells.
+pub struct Prepared {
+    leg: LegHandle,
+    outputs: mpsc::Receiver<LegOutput>,
+    answer: String,
+}
+
+/// A call that signalling has announced.
+pub(crate) struct Announced {
+    pub(crate) incoming: sip::Incoming,
+    pub(crate) id: CallId,
+    pub(crate) agent: AgentKind,
+    pub(crate) caller: Option<book::Phone>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// Drives a call to its end.
+pub(crate) struct Driver {
+    plant: Arc<Plant>,
+    call: Call,
+    handle: CallHandle,
+    offer: Option<media::Offer>,
+    agent: AgentKind,
+    mailbox: Mailbox,
+    mail: mpsc::Receiver<Mail>,
+    questions: mpsc::Receiver<Question>,
+    answers: std::collections::BTreeMap<u64, oneshot::Sender<call::api::ApiReply>>,
+    asked: u64,
+    leg: Option<LegHandle>,
+    leg_outputs: Option<mpsc::Receiver<LegOutput>>,
+    answer: Option<String>,
+    recognition: Option<Box<dyn Recognition>>,
+    bot: Option<Box<dyn Bot>>,
+    began: Instant,
+    began_at: Timestamp,
+}
+
+impl Driver {
+    /// A driver for a call whose INVITE has just arrived, and the way to it.
+    pub(crate) fn new(plant: Arc<Plant>, announced: Announced) -> (Self, Mailbox) {
+        let Announced { incoming, id, agent, caller, settings } = announced;
+        let (began, began_at) = (Instant::now(), Timestamp::now());
+        let (sender, mail) = mpsc::channel(MAILBOX);
+        let mailbox = Mailbox(sender);
+        let (ask, questions) = mpsc::channel(QUESTIONS);
+        let summary = Summary { id, trunk: incoming.trunk.clone(), agent, started: began_at, ended: None };
+        plant.registry.enter(summary, mailbox.clone(), ask);
+        let invitation = Invitation { id, trunk: incoming.trunk, caller, agent, seed: rand::rng().random() };
+        let driver = Self {
+            plant,
+            call: Call::new(settings, invitation, began, began_at),
+            handle: incoming.call,
+            offer: incoming.offer,
+            agent,
+            mailbox: mailbox.clone(),
+            mail,
+            questions,
+            answers: std::collections::BTreeMap::new(),
+            asked: 0,
+            leg: None,
+            leg_outputs: None,
+            answer: None,
+            recognition: None,
+            bot: None,
+            began,
+            began_at,
+        };
+        (driver, mailbox)
+    }
+
+    /// Runs until the call is done.
+    pub(crate) async fn run(mut self) -> EndReason {
+        loop {
+            while let Some(output) = self.call.poll_output() {
+                if let Some(reason) = self.carry_out(output).await {
+                    return self.leave(reason).await;
+                }
+            }
+            let due = self.call.poll_timeout().unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+            tokio::select! {
+                Some(mail) = self.mail.recv() => self.take(mail),
+                Some(output) = receive(self.leg_outputs.as_mut()) => self.leg_says(output),
+                Some((request, answer)) = self.questions.recv() => {
+                    self.asked += 1;
+                    self.answers.insert(self.asked, answer);
+                    self.call.handle_api(Instant::now(), Ticket(self.asked), request);
+                }
+                () = tokio::time::sleep_until(due.into()) => self.call.handle_timeout(Instant::now()),
+            }
+        }
+    }
+
+    fn take(&mut self, mail: Mail) {
+        let now = Instant::now();
+        match mail {
+            Mail::Signal(signal) => self.call.handle_signal(now, signal),
+            Mail::Info(info) => self.command(LegCommand::Info(info)),
+            Mail::Retarget(negotiated) => self.retarget(&negotiated),
+            Mail::Prepared(ticket, Ok(prepared)) => {
+                let Prepared { leg, outputs, answer } = *prepared;
+                self.leg = Some(leg);
+                self.leg_outputs = Some(outputs);
+                self.answer = Some(answer);
+                self.call.handle_reply(now, ticket, Reply::Prepared);
+            }
+            Mail::Prepared(ticket, Err(failure)) => self.call.handle_reply(now, ticket, Reply::Failed(failure)),
+            Mail::Reply(ticket, reply) => self.call.handle_reply(now, ticket, reply),
+            Mail::Heard { text, took } => self.call.handle_heard(now, text, took),
+            Mail::Bot(event) => self.call.handle_bot(now, event),
+            Mail::End(reason) => self.call.end(now, reason),
+        }
+    }
+
+    fn leg_says(&mut self, output: LegOutput) {
+        if let (LegOutput::Hushed { generation }, Some(bot)) = (&output, &mut self.bot) {
+            bot.hushed(*generation);
+        }
+        self.call.handle_leg(Instant::now(), output);
+    }
+
+    async fn carry_out(&mut self, output: Output) -> Option<EndReason> {
+        let id = self.call.id();
+        match output {
+            Output::Request(ticket, Request::Prepare { attempt, compliance }) => {
+                self.prepare(ticket, *attempt, *compliance);
+            }
+            Output::Request(ticket, request) => self.request(ticket, request),
+            Output::Ring | Output::Answer | Output::Refuse | Output::HangUp(_) => self.signal(output).await,
+            Output::Leg(command) => self.command(command),
+            Output::Attach(sink) => self.attach(sink),
+            Output::Listen(grammar) => {
+                if let Some(recognition) = &mut self.recognition {
+                    recognition.listen(grammar);
+                }
+            }
+            Output::StopListening => {
+                if let Some(recognition) = &mut self.recognition {
+                    recognition.stop();
+                }
+            }
+            Output::ConnectBot => self.connect_bot(),
+            Output::CloseBot => {
+                if let Some(bot) = &mut self.bot {
+                    bot.close();
+                }
+            }
+            Output::BotKey(key) => {
+                if let Some(bot) = &mut self.bot {
+                    bot.key(key);
+                }
+            }
+            Output::BotMark(name) => {
+                if let Some(bot) = &mut self.bot {
+                    bot.mark(name);
+                }
+            }
+            Output::Audit(event) => self.plant.services.audit(id, event, self.wall()),
+            Output::Progress(attempt, compliance) => self.plant.services.progress(*attempt, *compliance),
+            Output::Timeline(entry) => self.plant.services.show(id, &entry),
+            Output::Api(Ticket(ticket), reply) => {
+                if let Some(answer) = self.answers.remove(&ticket) {
+                    answer.send(reply).ok();
+                }
+            }
+            Output::Done(reason) => return Some(reason),
+        }
+        None
+    }
+
+    /// Tells signalling. A call that it does not take, or that has ended meanwhile, ends by its own events.
+    async fn signal(&mut self, output: Output) {
+        let (signalling, handle) = (self.plant.signalling.clone(), self.handle);
+        let told = match output {
+            Output::Ring => signalling.ring(handle).await,
+            Output::Answer => signalling.answer(handle, self.answer.take().unwrap_or_default()).await,
+            Output::Refuse => {
+                let retry_after = Some(self.plant.retry_after);
+                signalling.reject(handle, Status::SERVICE_UNAVAILABLE, retry_after).await
+            }
+            Output::HangUp(reason) => signalling.hang_up(handle, cause(reason)).await,
+            Output::Request(..)
+            | Output::Leg(_)
+            | Output::Attach(_)
+            | Output::Listen(_)
+            | Output::StopListening
+            | Output::ConnectBot
+            | Output::CloseBot
+            | Output::BotKey(_)
+            | Output::BotMark(_)
+            | Output::Audit(_)
+            | Output::Progress(..)
+            | Output::Timeline(_)
+            | Output::Api(..)
+            | Output::Done(_) => Ok(()),
+        };
+        if let Err(error) = told {
+            tracing::warn!(call = %self.call.id(), %error, "signalling did not take a command");
+        }
+    }
+
+    fn request(&self, ticket: Ticket, request: Request) {
+        let pending = self.plant.services.request(self.call.id(), request);
+        let mailbox = self.mailbox.clone();
+        tokio::spawn(async move {
+            let reply = pending.await;
+            mailbox.post(Mail::Reply(ticket, reply));
+        });
+    }
+
+    fn command(&mut self, command: LegCommand) {
+        if let Some(leg) = &self.leg
+            && leg.send(command).is_err()
+        {
+            tracing::warn!(call = %self.call.id(), "the media thread did not take a command");
+        }
+    }
+
+    /// Opens the leg, agrees on the session and makes the call durable, beside the loop.
+    fn prepare(&mut self, ticket: Ticket, attempt: book::ContactAttempt, compliance: book::ComplianceRecord) {
+        let (plant, mailbox, handle) = (Arc::clone(&self.plant), self.mailbox.clone(), self.handle);
+        let (offer, agent) = (self.offer.take(), self.agent);
+        tokio::spawn(async move {
+            let prepared = prepare(&plant, handle, offer.as_ref(), agent, attempt, compliance).await;
+            mailbox.post(Mail::Prepared(ticket, prepared.map(Box::new)));
+        });
+    }
+
+    fn attach(&mut self, sink: SinkKind) {
+        let Some(leg) = self.leg.as_ref().map(|leg| leg.sender()) else { return };
+        let number = match sink {
+            SinkKind::Agent => AGENT_SINK,
+            SinkKind::Recorder => RECORDER_SINK,
+        };
+        let (queue, items) = mpsc::channel(TAP);
+        if leg.attach(Tap { sink: number, kind: sink, queue }).is_err() {
+            return;
+        }
+        let tap = Sink { items, number, leg };
+        match (sink, self.agent) {
+            (SinkKind::Recorder, _) => self.plant.services.record(self.call.id(), tap),
+            (SinkKind::Agent, AgentKind::Collector) => {
+                self.recognition = Some(self.plant.services.recognise(self.call.id(), tap, self.mailbox.clone()));
+            }
+            (SinkKind::Agent, AgentKind::Stream) => {
+                if let Some(bot) = &mut self.bot {
+                    bot.attach(tap);
+                }
+            }
+        }
+    }
+
+    fn connect_bot(&mut self) {
+        let Some(leg) = self.leg.as_ref().map(|leg| leg.sender()) else { return };
+        let trunk = self.call.trunk();
+        self.bot = Some(self.plant.services.connect_bot(self.call.id(), trunk, leg, self.mailbox.clone()));
+    }
+
+    fn retarget(&mut self, negotiated: &media::Negotiated) {
+        self.command(LegCommand::Retarget(negotiated.remote_rtp));
+    }
+
+    /// Waits for the leg's last words, so that nothing of the call is left on its thread.
+    async fn leave(mut self, reason: EndReason) -> EndReason {
+        self.command(LegCommand::Close);
+        let deadline = tokio::time::Instant::now() + CLOSE_DEADLINE;
+        while let Ok(Some(output)) = tokio::time::timeout_at(deadline, receive(self.leg_outputs.as_mut())).await {
+            if matches!(output, LegOutput::Closed) {
+                break;
+            }
+        }
+        self.plant.registry.leave(self.call.id(), reason, self.call.timeline().entries());
+        reason
+    }
+
+    fn wall(&self) -> Timestamp {
+        let elapsed = jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
+        self.began_at.checked_add(elapsed).unwrap_or(self.began_at)
+    }
+}
+
+/// The next output of a leg; never, where there is none.
+async fn receive(outputs: Option<&mut mpsc::Receiver<LegOutput>>) -> Option<LegOutput> {
+    match outputs {
+        Some(outputs) => outputs.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn prepare(
+    plant: &Plant,
+    handle: CallHandle,
+    offer: Option<&media::Offer>,
+    agent: AgentKind,
+    attempt: book::ContactAttempt,
+    compliance: book::ComplianceRecord,
+) -> Result<Prepared, Failure> {
+    let OpenedLeg { handle: leg, outputs } = plant.shards.open_leg(leg_config(offer, agent)).map_err(|error| {
+        tracing::warn!(%error, "a call finds no media");
+        Failure::Full
+    })?;
+    let local = media::LocalMedia {
+        address: plant.media_address,
+        port: leg.local().port(),
+        session: rand::rng().random_range(1..=u64::from(u32::MAX)),
+    };
+    let answer = offer.map_or_else(|| media::offer(&local), |offer| offer.answer(&local));
+    let dialog = plant.signalling.prepare_answer(handle).await.map_err(|_| Failure::Unavailable)?;
+    if !plant.services.journal(attempt, compliance, dialog).await {
+        return Err(Failure::NotDurable);
+    }
+    Ok(Prepared { leg, outputs, answer })
+}
+
+fn leg_config(offer: Option<&media::Offer>, agent: AgentKind) -> LegConfig {
+    let negotiated = offer.map(media::Offer::negotiated);
+    let mut random = rand::rng();
+    LegConfig {
+        session: SessionConfig {
+            codec: match negotiated.map(|negotiated| negotiated.codec) {
+                Some(media::Codec::Pcma) => rtp::Codec::Pcma,
+                Some(media::Codec::Pcmu) | None => rtp::Codec::Pcmu,
+            },
+            payload_type: negotiated.map_or(0, |negotiated| negotiated.payload_type),
+            event_payload_type: negotiated.map_or(Some(101), |negotiated| negotiated.event_payload_type),
+            remote: negotiated.and_then(|negotiated| negotiated.remote_rtp),
+            remote_rtcp: negotiated.and_then(|negotiated| negotiated.remote_rtcp),
+            ssrc: random.random(),
+            first_sequence: random.random(),
+            first_timestamp: random.random(),
+            cname: format!("{:016x}", random.random::<u64>()),
+            learn_source: true,
+            media_timeout: Some(MEDIA_TIMEOUT),
+            seed: random.random(),
+        },
+        gate: GateConfig {
+            rate: SampleRate::Hz8000,
+            keys: match agent {
+                AgentKind::Collector => KeyPolicy::Declared,
+                AgentKind::Stream => KeyPolicy::Released { pause: KEY_PAUSE },
+            },
+        },
+        playout: PlayoutConfig::default(),
+        hush: HushPolicy::OnSpeech { guard: HUSH_GUARD },
+    }
+}
+
+fn cause(reason: EndReason) -> HangUp {
+    match reason {
+        EndReason::Drained => HangUp::Shutdown,
+        EndReason::MediaTimeout => HangUp::MediaLost,
+        EndReason::SetUpFailed | EndReason::NotDurable | EndReason::AgentFailed | EndReason::Interrupted => {
+            HangUp::Failure
+        }
+        EndReason::Completed
+        | EndReason::CallerHungUp
+        | EndReason::Cancelled
+        | EndReason::AckTimeout
+        | EndReason::LongestCall
+        | EndReason::Requested => HangUp::Normal,
+    }
+}

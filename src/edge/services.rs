@@ -1,0 +1,128 @@
+//! What calls need of the rest of the gateway. The root package implements it with the parts of `backends`.
+
+use std::{pin::Pin, time::Duration};
+
+use book::{ComplianceRecord, ContactAttempt};
+use call::{
+    BotEvent, CallId, EndReason, Entry,
+    media::TapItem,
+    port::{AuditEvent, Reply, Request, Ticket},
+};
+use dialogue::GrammarId;
+use gate::{MenuKey, MuteAck, SinkId};
+use jiff::Timestamp;
+use sip::DialogRecord;
+use tokio::sync::mpsc;
+
+use crate::shard::LegSender;
+
+/// Entries a call's mailbox may hold.
+pub const MAILBOX: usize = 512;
+
+/// Something for a call, from anywhere but its leg.
+pub enum Mail {
+    /// The signalling says something.
+    Signal(call::Signal),
+    /// A SIP INFO body that may carry a key.
+    Info(frame::RawInfo),
+    /// The session moved by a re-INVITE.
+    Retarget(sip::media::Negotiated),
+    /// The leg is open and the call is durable, or not.
+    Prepared(Ticket, Result<Box<crate::driver::Prepared>, call::port::Failure>),
+    /// A request was answered.
+    Reply(Ticket, Reply),
+    /// Something was recognised, or nothing.
+    Heard {
+        /// The words.
+        text: Option<String>,
+        /// From the end of the speech to the words.
+        took: Duration,
+    },
+    /// The bot's stream says something.
+    Bot(BotEvent),
+    /// Somebody ends the call.
+    End(EndReason),
+}
+
+/// A way to one call. Cheap to clone; a full mailbox is a counted drop.
+#[derive(Clone)]
+pub struct Mailbox(pub(crate) mpsc::Sender<Mail>);
+
+impl Mailbox {
+    /// Puts something into the mailbox. Returns whether there was room, and a call.
+    pub fn post(&self, mail: Mail) -> bool {
+        let posted = self.0.try_send(mail);
+        if let Err(error) = &posted {
+            let reason = match error {
+                mpsc::error::TrySendError::Full(_) => "full",
+                mpsc::error::TrySendError::Closed(_) => "closed",
+            };
+            metrics::counter!("tonegate_drops_total", "queue" => "mailbox", "reason" => reason).increment(1);
+        }
+        posted.is_ok()
+    }
+}
+
+/// Clean audio for one writer, and its way to prove that it is silent.
+pub struct Sink {
+    /// The audio.
+    pub items: mpsc::Receiver<TapItem>,
+    /// The writer's number in its leg.
+    pub number: SinkId,
+    /// The leg it belongs to.
+    pub leg: LegSender,
+}
+
+impl Sink {
+    /// A function that takes acknowledgements to the media thread. It does not block.
+    #[must_use]
+    pub fn acknowledge(&self) -> Box<dyn Fn(MuteAck) + Send + Sync> {
+        let leg = self.leg.clone();
+        Box::new(move |ack| leg.acknowledge(ack))
+    }
+}
+
+/// A recogniser at work in a call. Dropping it stops it.
+pub trait Recognition: Send {
+    /// Listens from now on. What comes of it is posted as [`Mail::Heard`].
+    fn listen(&mut self, grammar: GrammarId);
+    /// Forgets what was heard since.
+    fn stop(&mut self);
+}
+
+/// A bot at work in a call. Dropping it closes its stream.
+pub trait Bot: Send {
+    /// Gives the bot the caller's audio from now on.
+    fn attach(&mut self, sink: Sink);
+    /// Passes on a key.
+    fn key(&mut self, key: MenuKey);
+    /// Tells that a mark was reached or cleared.
+    fn mark(&mut self, name: String);
+    /// Tells that the caller spoke over the bot.
+    fn hushed(&mut self, generation: audio::Generation);
+    /// Says good-bye.
+    fn close(&mut self);
+}
+
+/// A pending answer of a service.
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Everything behind the calls. No method blocks.
+pub trait Services: Send + Sync + 'static {
+    /// Makes the call row and the dialog journal durable; whether they are.
+    fn journal(&self, attempt: ContactAttempt, compliance: ComplianceRecord, dialog: DialogRecord) -> Pending<bool>;
+    /// Carries out a request; its answer comes once, by its own deadline at the latest.
+    fn request(&self, call: CallId, request: Request) -> Pending<Reply>;
+    /// Appends to the audit chain. The order of calls is the order of the chain.
+    fn audit(&self, call: CallId, event: AuditEvent, at: Timestamp);
+    /// Keeps what would be told of the call if the gateway stopped now.
+    fn progress(&self, attempt: ContactAttempt, compliance: ComplianceRecord);
+    /// Shows an entry of a call's timeline.
+    fn show(&self, call: CallId, entry: &Entry);
+    /// Starts a recogniser.
+    fn recognise(&self, call: CallId, sink: Sink, mailbox: Mailbox) -> Box<dyn Recognition>;
+    /// Starts the recorder.
+    fn record(&self, call: CallId, sink: Sink);
+    /// Connects to the bot that serves a trunk.
+    fn connect_bot(&self, call: CallId, trunk: &str, leg: LegSender, mailbox: Mailbox) -> Box<dyn Bot>;
+}

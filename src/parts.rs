@@ -1,0 +1,334 @@
+//! Opens what is behind the calls: store, book, speech, recorder, vault, processor. Everything that fails here stops the
+//! start, with a reason.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use arc_swap::ArcSwap;
+use backends::{
+    book::{AccountBook, GuardOptions, GuardedBook, SqliteBook},
+    bot::BotServer,
+    child,
+    processor::{Processor, ProcessorOptions},
+    recorder::Recorder,
+    speech::{Flite, Grammar, Model, PocketSphinx, PromptBounds, PromptStore, RecogniserBounds, Recognisers},
+    store::{Recovery, Store, StoreOptions},
+    vault::{VaultLink, VaultOptions},
+};
+use book::import::{self, Report};
+use call::{AgentKind, Settings};
+use dialogue::{BusinessName, GrammarId, Phrase};
+use edge::Routing;
+use gate::wire::Brands;
+use jiff::{Timestamp, tz::TimeZone};
+use rules::calendar::Calendar;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::Bearers,
+    config::{self, Config},
+    sandbox::certificate::Files,
+    services::{Agents, Backends, CaptureTerms, Journal, Server},
+};
+
+/// The `child` label of the sandbox processor.
+const SANDBOX: &str = "sandbox_processor";
+/// How long children may take to be ready.
+const CHILDREN: Duration = Duration::from_secs(5);
+/// How soon a processor that does not answer yet is asked again.
+const AGAIN: Duration = Duration::from_millis(100);
+/// Where payments are at the processor.
+const PROCESSOR_PATH: &str = "/v1/payments";
+/// How long the processor may take to say what became of a payment.
+const PROCESSOR: Duration = Duration::from_secs(3);
+/// The sample strategies that belong to the sample accounts.
+const STRATEGIES: &str = "config/sample-strategies.csv";
+
+/// Everything behind the calls, and what an earlier run left.
+pub(crate) struct Parts {
+    pub(crate) backends: Arc<Backends>,
+    pub(crate) recovery: Recovery,
+    pub(crate) store: Store,
+    pub(crate) processor: Option<Arc<Processor>>,
+    pub(crate) tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// Opens everything. `stop` ends the children.
+pub(crate) async fn open(
+    config: &Config,
+    bearers: Arc<Bearers>,
+    interface: String,
+    stop: CancellationToken,
+) -> Result<Parts> {
+    let (store, recovery) = open_store(config)?;
+    let (journal, journalling) = Journal::new(store.clone());
+    let book = Arc::new(open_book(config)?);
+    let (prompts, recognisers) = open_speech(config).await?;
+    let mut tasks = vec![journalling];
+    let (vault, processor) = open_capture(config, &stop, &mut tasks)?;
+    let outbox = backends::outbox::Outbox::new(
+        store.clone(),
+        Arc::clone(&book) as Arc<dyn AccountBook>,
+        book::outbox::RetryPolicy::default(),
+    );
+    tasks.push(tokio::spawn(outbox.run(stop.clone())));
+    let backends = Backends {
+        store: store.clone(),
+        journal,
+        book,
+        prompts,
+        recognisers,
+        recorder: Recorder::new(config.recording.directory.clone(), config.recording.quota_megabytes.bytes())?,
+        vault,
+        processor: processor.clone(),
+        terms: CaptureTerms {
+            brands: brands(config),
+            postal: config.capture.postal,
+            time_zone: TimeZone::get(&config.business.time_zone)?,
+        },
+        agents: Agents { servers: ArcSwap::from_pointee(servers(config)?), bearers, interface },
+    };
+    Ok(Parts { backends: Arc::new(backends), recovery, store, processor, tasks })
+}
+
+fn open_store(config: &Config) -> Result<(Store, Recovery)> {
+    let path = &config.store.database;
+    make_room_for(path)?;
+    let options = StoreOptions {
+        commit_deadline: config.store.commit_deadline_milliseconds.duration(),
+        least_free: config.limits.disk_free_megabytes.bytes(),
+        ..StoreOptions::at(path)
+    };
+    Store::open(options, Timestamp::now()).with_context(|| format!("cannot open the store {}", path.display()))
+}
+
+fn open_book(config: &Config) -> Result<GuardedBook> {
+    let path = &config.book.database;
+    make_room_for(path)?;
+    let strategies = match (&config.book.strategies, &config.book.accounts) {
+        (Some(path), _) => read_strategies(path)?,
+        (None, Some(_)) => read_strategies(Path::new(STRATEGIES))?,
+        (None, None) => Vec::new(),
+    };
+    let accounts = match &config.book.accounts {
+        Some(path) => read_accounts(path, &strategies)?,
+        None => Vec::new(),
+    };
+    let (book, seeded) = SqliteBook::open(path, &strategies, &accounts)
+        .with_context(|| format!("cannot open the account book {}", path.display()))?;
+    tracing::info!(added = seeded.added, kept = seeded.kept, "the account book is open");
+    let options =
+        GuardOptions { look_up: config.book.lookup_deadline_milliseconds.duration(), ..GuardOptions::default() };
+    Ok(GuardedBook::new(Arc::new(book), options))
+}
+
+fn read_strategies(path: &Path) -> Result<Vec<book::Strategy>> {
+    let file = fs::read(path).with_context(|| format!("cannot read the strategies {}", path.display()))?;
+    let import = import::strategies(&file).with_context(|| format!("in {}", path.display()))?;
+    report(path, &import.report);
+    Ok(import.rows)
+}
+
+fn read_accounts(path: &Path, strategies: &[book::Strategy]) -> Result<Vec<book::Account>> {
+    let file = fs::read(path).with_context(|| format!("cannot read the accounts {}", path.display()))?;
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let import = import::accounts(&file, strategies, today).with_context(|| format!("in {}", path.display()))?;
+    report(path, &import.report);
+    Ok(import.rows)
+}
+
+/// Says what is wrong with a file, row by row. Rows are named by line, never by content.
+fn report(path: &Path, report: &Report) {
+    for problem in &report.problems {
+        tracing::error!(file = %path.display(), "left out: {problem}");
+    }
+    for warning in &report.warnings {
+        tracing::warn!(file = %path.display(), "odd: {warning}");
+    }
+}
+
+async fn open_speech(config: &Config) -> Result<(Arc<PromptStore>, Arc<Recognisers>)> {
+    let speech = &config.speech;
+    let Some(voice) = Flite::new("slt") else {
+        bail!("no voice: install the Debian package flite");
+    };
+    let deadline = speech.answer_deadline_milliseconds.duration();
+    let bounds = PromptBounds { at_a_time: usize::from(speech.synthesisers), deadline, ..PromptBounds::default() };
+    let prompts = Arc::new(PromptStore::open(speech.cache.clone(), Arc::new(voice), bounds)?);
+    let business = business_name(config)?;
+    let fixed: Vec<_> = Phrase::fixed()
+        .into_iter()
+        .chain(Phrase::notices(&business))
+        .map(|phrase| (phrase.name(), phrase.text()))
+        .collect();
+    prompts.warm(&fixed).await.context("cannot render the fixed prompts")?;
+    let grammars: Vec<_> = GrammarId::ALL.into_iter().map(Grammar::from).collect();
+    let engine = PocketSphinx::new(Model::default(), speech.cache.join("grammars"), &grammars)?;
+    let bounds =
+        RecogniserBounds { at_a_time: usize::from(speech.recognisers), deadline, ..RecogniserBounds::default() };
+    Ok((prompts, Recognisers::new(Arc::new(engine), bounds)))
+}
+
+type Capture = (Option<VaultLink>, Option<Arc<Processor>>);
+
+fn open_capture(
+    config: &Config,
+    stop: &CancellationToken,
+    tasks: &mut Vec<tokio::task::JoinHandle<()>>,
+) -> Result<Capture> {
+    let capture = &config.capture;
+    if !capture.enabled {
+        return Ok((None, None));
+    }
+    if capture.sandbox {
+        tasks.push(start_sandbox(config, stop.clone())?);
+    }
+    let processor = ProcessorOptions {
+        address: capture.processor_address,
+        name: capture.processor_name.clone(),
+        authority: capture.processor_ca.clone(),
+        token: capture.processor_ca.with_file_name("token"),
+        path: PROCESSOR_PATH.to_owned(),
+        answer_within: PROCESSOR,
+    };
+    let reader = Processor::new(&processor)?;
+    let options = VaultOptions { program: vault_program(config)?, processor, canary: capture.canary };
+    let (link, mut wiped, task) = VaultLink::start(options, stop.clone());
+    tasks.push(task);
+    tasks.push(tokio::spawn(async move {
+        while let Some(record) = wiped.recv().await {
+            tracing::info!(sequence = record.sequence, cause = ?record.cause, "the vault has wiped a card, and signed that");
+        }
+    }));
+    Ok((Some(link), Some(Arc::new(reader))))
+}
+
+/// Starts the sandbox processor as a child of its own, with a certificate and a token made at the first start.
+fn start_sandbox(config: &Config, stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>> {
+    let capture = &config.capture;
+    let directory = capture.processor_ca.parent().unwrap_or(Path::new(".")).to_owned();
+    let files = Files::ensure(&directory, &capture.processor_name)?;
+    let (program, listen) = (std::env::current_exe()?, capture.processor_address);
+    Ok(tokio::spawn(async move {
+        child::supervise(SANDBOX, stop.clone(), || {
+            let mut command = tokio::process::Command::new(&program);
+            command.arg("sandbox-processor").arg("--listen").arg(listen.to_string());
+            command.arg("--certificate").arg(&files.certificate).arg("--key").arg(&files.key);
+            command.arg("--token").arg(&files.token).arg("--state").arg(directory.join("payments"));
+            let stop = stop.clone();
+            async move { child::run(SANDBOX, &mut command, &stop).await }
+        })
+        .await;
+    }))
+}
+
+/// The vault's executable: the configured one, or the one beside this program.
+fn vault_program(config: &Config) -> Result<PathBuf> {
+    if let Some(program) = &config.capture.vault {
+        return Ok(program.clone());
+    }
+    let here = std::env::current_exe().context("cannot find this program's own path")?;
+    let program = here.with_file_name("tonegate-vault");
+    if !program.exists() {
+        bail!("{} is missing; build it, or name it in capture.vault", program.display());
+    }
+    Ok(program)
+}
+
+fn brands(config: &Config) -> Brands {
+    let named = config.capture.brands.iter().map(|brand| match brand {
+        config::Brand::Visa => gate::wire::Brand::Visa,
+        config::Brand::Mastercard => gate::wire::Brand::Mastercard,
+        config::Brand::AmericanExpress => gate::wire::Brand::Amex,
+        config::Brand::Discover => gate::wire::Brand::Discover,
+    });
+    let canary = config.capture.canary.then_some(gate::wire::Brand::Canary);
+    named.chain(canary).fold(Brands::none(), Brands::with)
+}
+
+fn make_room_for(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(directory) => {
+            fs::create_dir_all(directory).with_context(|| format!("cannot make the directory {}", directory.display()))
+        }
+        None => Ok(()),
+    }
+}
+
+fn business_name(config: &Config) -> Result<BusinessName> {
+    BusinessName::new(&config.business.name).context("business.name")
+}
+
+/// What all calls share, as configured.
+pub(crate) fn settings(config: &Config) -> Result<Settings> {
+    Ok(Settings {
+        business: business_name(config)?,
+        time_zone: TimeZone::get(&config.business.time_zone)?,
+        calendar: Calendar::united_states(),
+        recording: config.recording.enabled,
+        capture: config.capture.enabled,
+        longest: config.limits.call_seconds.duration(),
+    })
+}
+
+/// Who talks with the calls of each trunk.
+pub(crate) fn routing(config: &Config) -> Result<Routing> {
+    let agents = config.trunk.iter().map(|trunk| {
+        let kind = match config.agent_of(trunk).map(|agent| agent.kind) {
+            Some(config::AgentKind::TwilioStream) => AgentKind::Stream,
+            Some(config::AgentKind::Collector) | None => AgentKind::Collector,
+        };
+        (trunk.name.clone(), kind)
+    });
+    Ok(Routing { settings: Arc::new(settings(config)?), agents: agents.collect() })
+}
+
+/// The bot server of each trunk that has one.
+pub(crate) fn servers(config: &Config) -> Result<BTreeMap<String, Server>> {
+    let mut servers = BTreeMap::new();
+    for trunk in &config.trunk {
+        let Some(agent) = config.agent_of(trunk).filter(|agent| agent.kind == config::AgentKind::TwilioStream) else {
+            continue;
+        };
+        let deadline = agent.connect_deadline_milliseconds.duration();
+        let url = agent.url.as_deref().unwrap_or_default();
+        let server = BotServer::new(url, agent.ca.as_deref(), agent.allow_plain, deadline)
+            .with_context(|| format!("the agent of trunk {:?}", trunk.name))?;
+        servers.insert(trunk.name.clone(), Server { server, parameters: agent.parameters.clone() });
+    }
+    Ok(servers)
+}
+
+/// The trunks, as signalling knows them.
+pub(crate) fn trunks(config: &Config) -> Vec<sip::Trunk> {
+    let trunk = |trunk: &config::Trunk| sip::Trunk {
+        name: trunk.name.clone(),
+        peers: trunk.peers.iter().filter_map(|peer| peer.to_string().parse().ok()).collect(),
+        transports: vec![sip::Transport::Udp, sip::Transport::Tcp],
+        capacity: trunk.capacity as usize,
+    };
+    config.trunk.iter().map(trunk).collect()
+}
+
+/// Whether the vault is ready and the processor answers, within a few seconds.
+pub(crate) async fn reachable(parts: &Parts) -> Result<(), String> {
+    let Some(mut vault) = parts.backends.vault.clone() else { return Ok(()) };
+    tokio::time::timeout(CHILDREN, vault.ready()).await.map_err(|_| "the vault does not become ready".to_owned())?;
+    let Some(processor) = &parts.processor else { return Ok(()) };
+    let asked = async {
+        // The sandbox may still be starting.
+        loop {
+            match processor.read(uuid::Uuid::nil()).await {
+                Ok(_) => return,
+                Err(_) => tokio::time::sleep(AGAIN).await,
+            }
+        }
+    };
+    tokio::time::timeout(CHILDREN, asked).await.map_err(|_| "the processor does not answer".to_owned())
+}

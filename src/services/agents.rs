@@ -1,0 +1,137 @@
+//! Bots as agents: opens the stream that a trunk's configuration names, and keeps both sides in step.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use audio::Generation;
+use backends::bot::{BotCommand, BotEvent as Said, BotLink, BotServer, Closure, Identity};
+use call::{
+    BotEvent, CallId,
+    media::{AGENT_SINK, LegCommand, TapItem},
+};
+use edge::{Bot, LegSender, Mail, Mailbox, Sink};
+use gate::MenuKey;
+use secrecy::ExposeSecret;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::api::Bearers;
+
+/// Frames that wait between the leg's tap and the bot's: the tap is attached only once the stream is up.
+const FRAMES: usize = 100;
+
+/// The bot server behind each trunk that has one.
+pub(crate) struct Agents {
+    pub(crate) servers: arc_swap::ArcSwap<BTreeMap<String, Server>>,
+    pub(crate) bearers: Arc<Bearers>,
+    /// Where a bot reaches `/v1`.
+    pub(crate) interface: String,
+}
+
+/// One configured bot server.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) server: BotServer,
+    pub(crate) parameters: BTreeMap<String, String>,
+}
+
+impl Agents {
+    /// Opens the stream of a call. Events reach the call by its mailbox, audio its leg.
+    pub(super) fn connect(&self, call: CallId, trunk: &str, leg: LegSender, mailbox: Mailbox) -> Box<dyn Bot> {
+        let (frames, tapped) = mpsc::channel(FRAMES);
+        let Some(server) = self.servers.load().get(trunk).cloned() else {
+            mailbox.post(Mail::Bot(BotEvent::Failed));
+            return Box::new(Streamed { link: None, frames });
+        };
+        let mut parameters = server.parameters;
+        parameters.insert("tonegate_call".to_owned(), call.to_string());
+        parameters.insert("tonegate_interface".to_owned(), self.interface.clone());
+        let token = self.bearers.for_bot(call.uuid());
+        parameters.insert("tonegate_token".to_owned(), token.expose_secret().to_owned());
+        let identity = Identity::new(call.uuid(), Uuid::new_v4());
+        let acknowledging = leg.clone();
+        let acknowledge = Box::new(move |ack| acknowledging.acknowledge(ack));
+        let link = backends::bot::open(server.server, identity, parameters, tapped, AGENT_SINK, acknowledge);
+        let commands = link.commands.clone();
+        tokio::spawn(relay(link, leg, mailbox));
+        Box::new(Streamed { link: Some(commands), frames })
+    }
+}
+
+/// Takes what the bot says to the leg and to the call.
+async fn relay(mut link: BotLink, leg: LegSender, mailbox: Mailbox) {
+    while let Some(event) = link.events.recv().await {
+        match event {
+            Said::Connected => {
+                mailbox.post(Mail::Bot(BotEvent::Connected));
+            }
+            Said::Audio { generation, samples } => {
+                leg.send(LegCommand::AgentAudio { generation, samples }).ok();
+            }
+            Said::Mark(name) => {
+                leg.send(LegCommand::Mark(name)).ok();
+            }
+            Said::Clear(generation) => {
+                leg.send(LegCommand::Clear { generation }).ok();
+            }
+            Said::Closed(closure) => {
+                tracing::info!(reason = closure.label(), "the bot's stream is over");
+                let event = match closure {
+                    Closure::ByBot | Closure::ByCall => BotEvent::Closed,
+                    Closure::Abnormal(_) | Closure::Unreachable(_) => BotEvent::Failed,
+                };
+                mailbox.post(Mail::Bot(event));
+            }
+        }
+    }
+}
+
+/// A call's bot.
+struct Streamed {
+    link: Option<mpsc::Sender<BotCommand>>,
+    frames: mpsc::Sender<TapItem>,
+}
+
+impl Streamed {
+    fn command(&self, command: BotCommand) {
+        if let Some(link) = &self.link {
+            // A full queue means a driver that hangs, which it reports by itself.
+            link.try_send(command).ok();
+        }
+    }
+}
+
+impl Bot for Streamed {
+    fn attach(&mut self, mut sink: Sink) {
+        let frames = self.frames.clone();
+        tokio::spawn(async move {
+            while let Some(item) = sink.items.recv().await {
+                if frames.try_send(item).is_err() {
+                    metrics::counter!("tonegate_drops_total", "queue" => "bot", "reason" => "full").increment(1);
+                }
+            }
+        });
+    }
+
+    fn key(&mut self, key: MenuKey) {
+        self.command(BotCommand::Key(key));
+    }
+
+    fn mark(&mut self, name: String) {
+        self.command(BotCommand::MarkReached(name));
+    }
+
+    fn hushed(&mut self, generation: Generation) {
+        self.command(BotCommand::Hushed(generation));
+    }
+
+    fn close(&mut self) {
+        self.command(BotCommand::Stop);
+        self.link = None;
+    }
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

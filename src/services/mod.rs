@@ -1,0 +1,167 @@
+//! Everything behind the calls, put together from the parts of `backends`.
+
+mod access;
+mod agents;
+mod journal;
+mod payments;
+
+use std::{sync::Arc, time::Duration};
+
+use backends::{
+    book::{AccountBook, GuardedBook},
+    processor::Processor,
+    recorder::Recorder,
+    speech::{PromptStore, Recogniser, Recognisers},
+    store::Store,
+    vault::VaultLink,
+};
+use book::{ComplianceRecord, ContactAttempt};
+use call::{
+    CallId, Entry,
+    port::{AuditEvent, Failure, Reply, Request},
+};
+use dialogue::{GrammarId, Phrase};
+use edge::{Bot, LegSender, Mail, Mailbox, Pending, Recognition, Services, Sink};
+use jiff::Timestamp;
+use sip::DialogRecord;
+use tokio::sync::mpsc;
+
+pub(crate) use access::StoreTrail;
+pub(crate) use agents::{Agents, Server};
+pub(crate) use journal::Journal;
+pub(crate) use payments::{CaptureTerms, resolved};
+
+/// The rate of the caller's clean audio on a leg with G.711, in hertz.
+const LEG_HERTZ: u32 = 8_000;
+/// Longest that the prompts of one line may take.
+const PROMPT_DEADLINE: Duration = Duration::from_secs(4);
+
+/// The parts.
+pub(crate) struct Backends {
+    pub(crate) store: Store,
+    pub(crate) journal: Journal,
+    pub(crate) book: Arc<GuardedBook>,
+    pub(crate) prompts: Arc<PromptStore>,
+    pub(crate) recognisers: Arc<Recognisers>,
+    pub(crate) recorder: Recorder,
+    pub(crate) vault: Option<VaultLink>,
+    pub(crate) processor: Option<Arc<Processor>>,
+    pub(crate) terms: CaptureTerms,
+    pub(crate) agents: Agents,
+}
+
+/// [`Services`] over the parts.
+pub(crate) struct Behind(pub(crate) Arc<Backends>);
+
+impl Services for Behind {
+    fn journal(&self, attempt: ContactAttempt, compliance: ComplianceRecord, dialog: DialogRecord) -> Pending<bool> {
+        let backends = Arc::clone(&self.0);
+        Box::pin(async move { backends.journal.accept(&backends.store, attempt, compliance, &dialog).await })
+    }
+
+    fn request(&self, call: CallId, request: Request) -> Pending<Reply> {
+        let backends = Arc::clone(&self.0);
+        Box::pin(async move { backends.answer(call, request).await })
+    }
+
+    fn audit(&self, call: CallId, event: AuditEvent, at: Timestamp) {
+        self.0.journal.audit(call, &event, at);
+    }
+
+    fn progress(&self, attempt: ContactAttempt, compliance: ComplianceRecord) {
+        self.0.journal.progress(attempt, compliance);
+    }
+
+    fn show(&self, call: CallId, entry: &Entry) {
+        tracing::info!(call = %call, at_ms = entry.at_ms, kind = entry.kind, detail = entry.detail, "timeline");
+    }
+
+    fn recognise(&self, _call: CallId, sink: Sink, mailbox: Mailbox) -> Box<dyn Recognition> {
+        let acknowledge = sink.acknowledge();
+        let (recogniser, heard) =
+            Recogniser::start(Arc::clone(&self.0.recognisers), LEG_HERTZ, sink.items, sink.number, acknowledge);
+        tokio::spawn(post_heard(heard, mailbox));
+        Box::new(Ear(recogniser))
+    }
+
+    fn record(&self, call: CallId, sink: Sink) {
+        let acknowledge = sink.acknowledge();
+        match self.0.recorder.begin(&call.to_string(), sink.items, sink.number, acknowledge) {
+            Ok(recording) => {
+                tokio::spawn(async move {
+                    if let Some(cut) = recording.ended().await.and_then(|summary| summary.cut) {
+                        tracing::warn!(call = %call, ?cut, "the recording ends before the call does");
+                    }
+                });
+            }
+            Err(error) => tracing::error!(call = %call, %error, "the call is not recorded"),
+        }
+    }
+
+    fn connect_bot(&self, call: CallId, trunk: &str, leg: LegSender, mailbox: Mailbox) -> Box<dyn Bot> {
+        self.0.agents.connect(call, trunk, leg, mailbox)
+    }
+}
+
+impl Backends {
+    async fn answer(&self, call: CallId, request: Request) -> Reply {
+        match request {
+            Request::LookUp(key) => match self.book.look_up(key).await {
+                Ok(found) => Reply::Account(found),
+                Err(error) => {
+                    tracing::warn!(call = %call, error = error.name(), "the account look-up failed");
+                    Reply::Failed(Failure::Unavailable)
+                }
+            },
+            Request::Prompts(phrases) => self.render(&phrases).await,
+            Request::Record(record) => self.journal.record(*record).await,
+            Request::Conclude { attempt, compliance, reason, audit } => {
+                self.journal.conclude(call, *attempt, *compliance, reason, &audit).await
+            }
+            Request::NamePayment => Reply::PaymentNamed(uuid::Uuid::new_v4()),
+            Request::OpenPayment { payment, amount, account, arrangement } => {
+                self.open_payment(call, payment, amount, account, arrangement).await
+            }
+            Request::MarkPayment { payment, state } => self.mark_payment(payment, state).await,
+            Request::OpenCapture { capture, payment, amount } => self.open_capture(capture, payment, amount),
+            Request::ConnectProcessor { capture } => self.connect_processor(capture).await,
+            Request::ResolvePayment { payment } => self.resolve_payment(payment).await,
+            // The driver of a call prepares it by itself.
+            Request::Prepare { .. } => Reply::Failed(Failure::Unavailable),
+        }
+    }
+
+    async fn render(&self, phrases: &[Phrase]) -> Reply {
+        let texts: Vec<_> = phrases.iter().map(|phrase| (phrase.name(), phrase.text())).collect();
+        let rendering =
+            futures_util::future::try_join_all(texts.iter().map(|(name, text)| self.prompts.prompt(name, text)));
+        match tokio::time::timeout(PROMPT_DEADLINE, rendering).await {
+            Ok(Ok(prompts)) => Reply::Prompts(prompts),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a prompt cannot be had");
+                Reply::Failed(Failure::Unavailable)
+            }
+            Err(_) => Reply::Failed(Failure::Late),
+        }
+    }
+}
+
+async fn post_heard(mut heard: mpsc::Receiver<backends::speech::Recognised>, mailbox: Mailbox) {
+    while let Some(recognised) = heard.recv().await {
+        let result = recognised.words.as_ref().map_or_else(|reason| reason.label(), |_| "words");
+        metrics::histogram!("tonegate_recognition_seconds", "result" => result).record(recognised.took.as_secs_f64());
+        mailbox.post(Mail::Heard { text: recognised.words.ok(), took: recognised.took });
+    }
+}
+
+struct Ear(Recogniser);
+
+impl Recognition for Ear {
+    fn listen(&mut self, grammar: GrammarId) {
+        self.0.listen(grammar);
+    }
+
+    fn stop(&mut self) {
+        self.0.stop();
+    }
+}

@@ -1,0 +1,5 @@
+//! The real programs over real sockets: `tonegate serve` with its vault and sandbox processor, against independent peers.
+//!
+//! Every test starts what it needs on free ports in a directory of its own, waits with a bound, and stops only what it started.
+
+mod plant;
