@@ -147,7 +147,7 @@ impl Driver {
         let now = Instant::now();
         match mail {
             Mail::Signal(signal) => self.call.handle_signal(now, signal),
-            Mail::Info(info) => self.command(LegCommand::Info(info)),
+            Mail::Info(info) => self.command(LegCommand::Info(Box::new(info))),
             Mail::Retarget(negotiated) => self.retarget(&negotiated),
             Mail::Prepared(ticket, Ok(prepared)) => {
                 let Prepared { leg, outputs, answer } = *prepared;
