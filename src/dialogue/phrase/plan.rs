@@ -37,9 +37,22 @@ impl fmt::Debug for Plan {
     }
 }
 
-/// "six payments of fifty dollars, one each month, the first on December first"
-pub(super) fn terms(plan: &Plan) -> String {
-    format!("{}, {}", payments(plan), timing(plan))
+/// "six payments of about fifty dollars, one each month, the first on December first": an offer as it is first told. Before
+/// it is agreed to, [`read_back`] names every part to the cent.
+pub(super) fn outline(plan: &Plan) -> String {
+    let amount = match plan.offer.split() {
+        Some(Split { count, larger_count, smaller, .. }) if count > 1 && larger_count > 0 => {
+            format!("{} of about {}", self::count(plan), spoken::money(smaller))
+        }
+        Some(_) | None => payments(plan),
+    };
+    format!("{amount}, {}", timing(plan))
+}
+
+/// "six payments"
+pub(super) fn count(plan: &Plan) -> String {
+    let count = plan.offer.split().map_or(1, |split| split.count);
+    format!("{} {}", spoken::cardinal(u64::from(count)), if count == 1 { "payment" } else { "payments" })
 }
 
 /// The sentence that the caller agrees to or not.
@@ -107,7 +120,7 @@ mod tests {
     fn a_plan_names_amount_count_and_first_date() {
         let monthly = plan(30_000, 6, Some(Frequency::Monthly), date(2026, 12, 5));
         assert_eq!(
-            terms(&monthly),
+            outline(&monthly),
             "six payments of fifty dollars, one each month, the first on December seventh",
             "the fifth is a Saturday"
         );

@@ -45,8 +45,8 @@ pub(super) fn of(phrase: &Phrase) -> String {
         Phrase::Balance { creditor, balance } => {
             format!("You owe {} on your account with {creditor}.", spoken::money(*balance))
         }
-        Phrase::OfferAsAsked(offered) => format!("Yes, that is possible: {}.", plan::terms(offered)),
-        Phrase::OfferClosest(offered) => format!("The closest I can offer is {}.", plan::terms(offered)),
+        Phrase::OfferAsAsked(offered) => format!("Yes, that is possible: {}.", plan::outline(offered)),
+        Phrase::OfferClosest(offered) => format!("The closest I can offer is {}.", plan::outline(offered)),
         Phrase::ReadBackPlan(offered) => plan::read_back(offered),
         Phrase::SummaryPlan(saved) => summary(saved),
         Phrase::CardIntroduction { amount } => introduction(*amount),
@@ -85,14 +85,13 @@ pub(super) fn of(phrase: &Phrase) -> String {
 
 fn introduction(amount: Money) -> String {
     format!(
-        "I will now take a payment of {} by card. Please use the keys of your telephone. While you do, I cannot hear the \
-         keys, and the recording is silent.",
+        "I will now take {} by card. Please use your keypad: I cannot hear the keys, and the recording is silent.",
         spoken::money(amount)
     )
 }
 
 fn summary(saved: &Plan) -> String {
-    format!("To sum up: you agreed to {}. We will send you the plan in writing.", plan::terms(saved))
+    format!("To sum up: you agreed to {}. We will send you the plan in writing.", plan::count(saved))
 }
 
 const fn acknowledgement(wording: Wording) -> &'static str {
