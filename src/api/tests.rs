@@ -263,3 +263,18 @@ async fn a_call_that_is_silent_full_or_gone_is_told_apart() {
     let gone = House::over(questions).await;
     assert_eq!(problem(gone.bot(Method::GET, "/facts")).await.0, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn every_documented_route_exists() {
+    let house = House::with(|_| Some(ApiReply::Done)).await;
+    let documented =
+        include_str!("../../API.md").lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    let routes: Vec<(&str, &str)> = documented.filter_map(|(route, _)| route.split_once(' ')).collect();
+    assert_eq!(routes.len(), 12, "{routes:?}");
+    for (method, path) in routes {
+        let method: Method = method.parse().unwrap();
+        let path = path.replace("{id}", &house.call.to_string());
+        let status = house.request(method.clone(), &path).bearer_auth(OPERATOR).json(&json!({})).send().await.unwrap();
+        assert!(!matches!(status.status().as_u16(), 404 | 405), "{method} {path}");
+    }
+}

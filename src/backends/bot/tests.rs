@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod secure;
 mod wire;
 
 fn identity() -> Identity {
