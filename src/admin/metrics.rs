@@ -79,6 +79,15 @@ pub(crate) const METRICS: &[Metric] = &[
         &[],
         "From a call's INVITE to its 200 OK.",
     ),
+    metric("tonegate_sip_requests_total", Kind::Counter, None, &["method"], "SIP requests received from trunks."),
+    metric("tonegate_sip_responses_total", Kind::Counter, None, &["status"], "SIP responses sent."),
+    metric(
+        "tonegate_sip_retransmissions_total",
+        Kind::Counter,
+        None,
+        &[],
+        "SIP messages sent again because no answer came.",
+    ),
     metric(
         "tonegate_added_latency_seconds",
         Kind::Histogram(ADDED),
@@ -108,7 +117,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Gauge,
         None,
         &["queue"],
-        "Entries waiting in a bounded queue, or the most of its instances.",
+        "Entries waiting in a bounded queue; `media_commands` has a label `shard` as well.",
     ),
     metric(
         "tonegate_drops_total",
@@ -133,6 +142,13 @@ pub(crate) const METRICS: &[Metric] = &[
         "Times a protective control failed and its call or request was stopped.",
     ),
     metric("tonegate_captures_total", Kind::Counter, None, &["outcome"], "Card captures ended, by outcome."),
+    metric(
+        "tonegate_processor_read_seconds",
+        Kind::Histogram(SERVICE),
+        SECONDS,
+        &["result"],
+        "How long reading a payment at the processor took, retries included.",
+    ),
     metric(
         "tonegate_lookup_seconds",
         Kind::Histogram(SERVICE),
