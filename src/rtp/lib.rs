@@ -30,7 +30,7 @@ pub const FRAME_SAMPLES: usize = 160;
 
 /// A span in units of the RTP clock.
 fn clock_units(span: std::time::Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX) / 125
+    span.as_secs().saturating_mul(u64::from(CLOCK_HZ)) + u64::from(span.subsec_micros() / 125)
 }
 
 /// Samples as a span of time.

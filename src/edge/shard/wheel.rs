@@ -76,7 +76,8 @@ impl Wheel {
 
     /// The millisecond that [`Wheel::arm`] would return.
     pub(super) fn millisecond_of(&self, due: Instant) -> u64 {
-        due.saturating_duration_since(self.began).as_nanos().div_ceil(1_000_000) as u64
+        let span = due.saturating_duration_since(self.began);
+        span.as_secs() * 1_000 + u64::from(span.subsec_nanos().div_ceil(1_000_000))
     }
 
     /// The next timer that is due.
@@ -98,7 +99,8 @@ impl Wheel {
     }
 
     fn elapsed(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.began).as_millis() as u64
+        let span = now.saturating_duration_since(self.began);
+        span.as_secs() * 1_000 + u64::from(span.subsec_millis())
     }
 
     fn moment(&self, millisecond: u64) -> Instant {
