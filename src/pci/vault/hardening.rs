@@ -7,6 +7,10 @@
 //! | `PR_SET_NO_NEW_PRIVS` | gaining privilege through an executable |
 //! | `mlockall`, now and for the future | the card's memory, or any other, reaching swap |
 //! | system-call allow-list | opening files or sockets, connecting, starting programs, tracing: the process is killed |
+//!
+//! Below all this lies a net that whoever starts the vault provides (`backends::vault` does): the environment
+//! `GLIBC_TUNABLES=glibc.malloc.perturb=165:glibc.malloc.tcache_count=0` has the C library overwrite memory as it is freed,
+//! which covers what libraries copy (TLS buffers with an answer that echoes a card).
 
 use std::collections::BTreeMap;
 

@@ -9,6 +9,7 @@ use std::{
     io::Read,
     os::unix::process::ExitStatusExt,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use ::vault::hardening::harden;
@@ -62,6 +63,24 @@ fn an_approved_card_is_submitted_once_and_leaves_nothing_behind() {
     let record = vault.wiped();
     assert_eq!((record.capture, record.cause, record.sequence), (CAPTURE, WipeCause::Answered, 1));
     assert!(vault.find(NUMBER).unwrap_or(0) == 0 && vault.find(b"&code=123").unwrap_or(0) == 0);
+}
+
+#[test]
+fn the_card_is_gone_before_the_answer() {
+    let authority = Authority::new("before");
+    let vault = Vault::start(&authority, &[]);
+    let (address, processor) = authority.serve("localhost", None);
+    let capture = vault.open();
+    capture.key_card(NUMBER);
+    vault.connect(address);
+    let patience = Instant::now() + Duration::from_secs(10);
+    while vault.find(NUMBER).unwrap_or(0) > 0 || vault.find(b"&code=123").unwrap_or(0) > 0 {
+        assert!(Instant::now() < patience, "the card outlives its submission");
+    }
+    let is_searched = vault.find(NUMBER).is_some();
+    drop(capture);
+    assert_eq!(vault.wiped().cause, WipeCause::Closed);
+    assert!(processor.join().unwrap().is_some() || !is_searched);
 }
 
 #[test]
