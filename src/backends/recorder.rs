@@ -235,7 +235,7 @@ impl Writer {
 
     fn flush(&mut self) {
         self.unflushed = 0;
-        if self.cut.is_none()
+        if self.cut != Some(Cut::Failed)
             && let Err(error) = self.file.flush()
         {
             self.failed(&error);
@@ -262,3 +262,6 @@ impl Writer {
         Summary { path: self.path.clone(), samples: self.file.samples(), cut: self.cut }
     }
 }
+
+#[cfg(test)]
+mod tests;

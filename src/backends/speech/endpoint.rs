@@ -167,3 +167,6 @@ impl Endpointer {
 fn frames(span: Duration) -> usize {
     usize::try_from(span.as_millis() / FRAME.as_millis()).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests;

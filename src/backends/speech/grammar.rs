@@ -10,8 +10,11 @@ const SHORT_PAUSE: Duration = Duration::from_millis(500);
 const LONG_PAUSE: Duration = Duration::from_millis(700);
 /// The longest answer.
 const LONGEST: Duration = Duration::from_secs(12);
-/// Below this score a frame, words were forced onto something else. Short words score too unevenly to be judged so.
-const FLOOR: f64 = -58.0;
+/// Below these scores, words were forced onto something else: measured on synthetic telephone speech, where answers of
+/// the grammar score -25 to -50, and speech played backwards or for another grammar -55 to -80. Short words score too
+/// unevenly to be judged so.
+const FLOOR_DIGITS: f64 = -52.0;
+const FLOOR_AMOUNTS: f64 = -56.0;
 
 /// A grammar with its rules for the end of an utterance.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,11 +38,10 @@ impl From<GrammarId> for Grammar {
         let (pause, floor) = match id {
             GrammarId::YesNo | GrammarId::Name => (SHORT_PAUSE, None),
             GrammarId::PayInFull | GrammarId::AcceptPlan => (LONG_PAUSE, None),
-            GrammarId::DateOfBirth
-            | GrammarId::Reference
-            | GrammarId::PostalCode
-            | GrammarId::LastFour
-            | GrammarId::PlanTerms => (LONG_PAUSE, Some(FLOOR)),
+            GrammarId::PlanTerms => (LONG_PAUSE, Some(FLOOR_AMOUNTS)),
+            GrammarId::DateOfBirth | GrammarId::Reference | GrammarId::PostalCode | GrammarId::LastFour => {
+                (LONG_PAUSE, Some(FLOOR_DIGITS))
+            }
         };
         Self { name: id.name(), jsgf: id.jsgf(), words: id.words(), pause, longest: LONGEST, floor }
     }

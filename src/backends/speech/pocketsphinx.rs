@@ -214,3 +214,6 @@ fn cut(dictionary: &BTreeMap<String, Vec<String>>, grammar: &Grammar) -> Result<
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests;

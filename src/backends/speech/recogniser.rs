@@ -381,3 +381,6 @@ async fn words(working: &mut Option<Working>) -> Result<String, NothingReason> {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
