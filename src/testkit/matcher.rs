@@ -122,9 +122,9 @@ impl PromptMatcher {
         let Some(sound) = self.heard.slice(self.searched, HOP + HEAD) else { return };
         for (prompt, offset) in self.search.find(&sound, self.library.prompts()) {
             let begin = self.searched + offset as u64;
-            let is_known = self.hypotheses.iter().any(|known| known.is(prompt, begin));
-            // What begins inside a prompt that was told is a part of it: a sentence that two prompts share.
-            if !is_known && begin >= self.told {
+            // What begins inside a prompt that was told is a part of it: a sentence that two prompts share. Two hypotheses
+            // a sample or a pitch apart, on both sides of a hop's border, are two: only one of them fits to the end.
+            if begin >= self.told {
                 self.hypotheses.push(Hypothesis::new(prompt, begin, self.library.prompts()));
             }
         }
@@ -143,8 +143,8 @@ impl PromptMatcher {
 
     /// Tells what was heard, where it was more than a coincidence.
     fn settle(&mut self, best: &Hypothesis) {
-        let rivals_end = best.begin + HOP as u64;
         if best.fraction() < LEAST_FRACTION {
+            let rivals_end = self.hypotheses.first().map_or(0, |first| first.begin + HOP as u64);
             return self.hypotheses.retain(|other| other.begin >= rivals_end);
         }
         let prompt = &self.library.prompts()[best.prompt];

@@ -116,9 +116,8 @@ impl Softphone {
     /// # Errors
     /// Where the server does not answer in time.
     pub async fn call_and_cancel(request: &CallRequest) -> Result<u16, PhoneError> {
-        let (sender, _events) = mpsc::channel(ROOM);
         let media = Media::bind(request.local).await?;
-        Dialog::cancelled(request, media.port()?, sender).await
+        Dialog::cancelled(request, media.port()?).await
     }
 
     /// Says something after what is still to be said.

@@ -55,18 +55,13 @@ impl Hypothesis {
         }
     }
 
-    /// Whether this is the same prompt at the same place, to a few samples.
-    pub(super) fn is(&self, prompt: usize, begin: u64) -> bool {
-        self.prompt == prompt && self.begin.abs_diff(begin) < FRAME as u64
-    }
-
     pub(super) fn state(&self) -> State {
         self.state
     }
 
     /// The share of the prompt's audible frames that were heard.
     pub(super) fn fraction(&self) -> f64 {
-        self.matched as f64 / self.audible.max(1) as f64
+        (self.matched as f64 / self.audible.max(1) as f64).min(1.0)
     }
 
     /// How well it explains what was heard: the frames that it explains, less half of those that it does not.

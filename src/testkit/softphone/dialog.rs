@@ -52,6 +52,18 @@ struct Identity {
     branch: String,
 }
 
+/// What is a request's own.
+struct Request {
+    method: &'static str,
+    number: u32,
+    branch: String,
+    target: String,
+    /// With the far side's tag, once there is a dialog.
+    to: String,
+    /// Complete header lines.
+    routes: String,
+}
+
 impl Identity {
     async fn new(request: &CallRequest) -> Result<Self, PhoneError> {
         let socket = UdpSocket::bind((request.local, 0)).await?;
@@ -71,17 +83,14 @@ impl Identity {
         })
     }
 
-    /// A request. `to` carries the far side's tag once there is a dialog; `routes` are complete header lines.
-    fn request(
-        &self,
-        method: &str,
-        number: u32,
-        branch: &str,
-        target: &str,
-        to: &str,
-        routes: &str,
-        body: &str,
-    ) -> String {
+    /// A request before there is a dialog.
+    fn early(&self, method: &'static str, body: &str) -> String {
+        let (branch, target, to) = (self.branch.clone(), self.target.clone(), self.to.clone());
+        self.write(&Request { method, number: 1, branch, target, to, routes: String::new() }, body)
+    }
+
+    fn write(&self, request: &Request, body: &str) -> String {
+        let Request { method, number, branch, target, to, routes } = request;
         let user = self.from.trim_start_matches("<sip:").split('@').next().unwrap_or("debtor");
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         format!(
@@ -144,8 +153,10 @@ impl Identity {
 
     /// The ACK of a refusal, which belongs to the INVITE's transaction.
     async fn acknowledge_refusal(&self, message: &Message) -> Result<(), PhoneError> {
-        let to = message.header("to").unwrap_or(&self.to);
-        self.send(&self.request("ACK", 1, &self.branch, &self.target, to, "", "")).await
+        let to = message.header("to").unwrap_or(&self.to).to_owned();
+        let (branch, target) = (self.branch.clone(), self.target.clone());
+        let request = Request { method: "ACK", number: 1, branch, target, to, routes: String::new() };
+        self.send(&self.write(&request, "")).await
     }
 }
 
@@ -178,19 +189,14 @@ impl Dialog {
     }
 
     /// Places the call and cancels it as soon as the server has said something.
-    pub(super) async fn cancelled(
-        request: &CallRequest,
-        media_port: u16,
-        _events: mpsc::Sender<PhoneEvent>,
-    ) -> Result<u16, PhoneError> {
+    pub(super) async fn cancelled(request: &CallRequest, media_port: u16) -> Result<u16, PhoneError> {
         let identity = Identity::new(request).await?;
         let text = invite(&identity, request, media_port);
         let first = identity.invite(&text, request.patience, |_| true).await?;
         if let Some(status) = first.status().filter(|status| *status >= 200) {
             return Ok(status);
         }
-        let cancel = identity.request("CANCEL", 1, &identity.branch, &identity.target, &identity.to, "", "");
-        identity.send(&cancel).await?;
+        identity.send(&identity.early("CANCEL", "")).await?;
         let deadline = Instant::now() + request.patience;
         while Instant::now() < deadline {
             let Some(message) = identity.receive(deadline).await? else { continue };
@@ -216,7 +222,7 @@ impl Dialog {
 fn invite(identity: &Identity, request: &CallRequest, media_port: u16) -> String {
     let media = SocketAddr::new(request.local, media_port);
     let body = offer(media, &request.codecs, request.keying == Keying::TelephoneEvent);
-    identity.request("INVITE", 1, &identity.branch, &identity.target, &identity.to, "", &body)
+    identity.early("INVITE", &body)
 }
 
 /// The far side's part of the dialog.
@@ -240,8 +246,19 @@ impl Established {
     }
 
     fn acknowledgement(&self) -> String {
-        let branch = format!("{}ack", self.identity.branch);
-        self.identity.request("ACK", 1, &branch, &self.target, &self.to, &self.routes, "")
+        self.request("ACK", 1)
+    }
+
+    fn request(&self, method: &'static str, number: u32) -> String {
+        let request = Request {
+            method,
+            number,
+            branch: format!("{}{method}", self.identity.branch),
+            target: self.target.clone(),
+            to: self.to.clone(),
+            routes: self.routes.clone(),
+        };
+        self.identity.write(&request, "")
     }
 
     /// Answers what comes until either side hangs up.
@@ -294,8 +311,7 @@ impl Established {
     }
 
     async fn bye(&self) -> Result<(), PhoneError> {
-        let branch = format!("{}bye", self.identity.branch);
-        let bye = self.identity.request("BYE", 2, &branch, &self.target, &self.to, &self.routes, "");
+        let bye = self.request("BYE", 2);
         let deadline = Instant::now() + BYE_PATIENCE;
         let mut wait = FIRST_WAIT;
         while Instant::now() < deadline {

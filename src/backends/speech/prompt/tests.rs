@@ -133,3 +133,34 @@ async fn a_real_voice_speaks_within_the_band_of_a_telephone() {
     assert!(prompt.samples.len().is_multiple_of(160));
     assert!(prompt.samples.iter().any(|sample| sample.unsigned_abs() > 8_000));
 }
+
+#[tokio::test]
+async fn a_listener_tells_by_their_sound_which_lines_are_played() {
+    let directory = tempfile::tempdir().unwrap();
+    let voice = Arc::new(Flite::new("slt").expect("flite is installed"));
+    let bounds = PromptBounds { deadline: Duration::from_secs(20), ..PromptBounds::default() };
+    let store = PromptStore::open(directory.path().to_owned(), voice, bounds).unwrap();
+    // Their first sentences are the same.
+    let lines = [
+        ("acknowledge_plain", "Thank you."),
+        ("plan_saved", "Thank you. Your plan is saved."),
+        ("ask_postal_code_again", "Sorry, I did not get that. Please say the five digits of your zip code one by one."),
+        ("ask_is_that_right", "Is that right?"),
+        ("ask_date_of_birth_again", "Sorry, I did not get that. Please say the month, the day and the year."),
+    ];
+    let mut matcher = testkit::matcher::PromptMatcher::new(directory.path()).unwrap();
+    let mut index = 0;
+    for (name, text) in lines {
+        let prompt = store.prompt(name, text).await.unwrap();
+        for packet in prompt.samples.chunks(160) {
+            let heard = packet.iter().map(|sample| audio::g711::decode_ulaw(audio::g711::encode_ulaw(*sample)));
+            matcher.handle_audio(index, &heard.collect::<Vec<_>>()).unwrap();
+            index += 160;
+        }
+    }
+    matcher.handle_silence(index + 16_000).unwrap();
+    let heard: Vec<(String, f64)> =
+        std::iter::from_fn(|| matcher.poll_heard()).map(|heard| (heard.name, heard.complete)).collect();
+    assert_eq!(heard.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), lines.map(|(name, _)| name));
+    assert!(heard.iter().all(|(_, complete)| *complete > 0.98), "{heard:?}");
+}
