@@ -229,7 +229,7 @@ impl Script {
 
     /// Accepts what is offered; some people first ask for something else.
     fn accept(&mut self, attempt: Attempt) -> Reply {
-        if self.seed % 4 == 0 && !self.has_countered && attempt == Attempt::First {
+        if self.seed.is_multiple_of(4) && !self.has_countered && attempt == Attempt::First {
             self.has_countered = true;
             return Reply::Say(
                 self.one_of(&["can i pay fifty dollars a month", "how about forty dollars a month"]).to_owned(),
