@@ -193,7 +193,7 @@ fn open_capture(
         address: capture.processor_address,
         name: capture.processor_name.clone(),
         authority: capture.processor_ca.clone(),
-        token: capture.processor_ca.with_file_name("token"),
+        token: capture.token_file(),
         path: PROCESSOR_PATH.to_owned(),
         answer_within: PROCESSOR,
     };
@@ -309,7 +309,7 @@ pub(crate) fn servers(config: &Config) -> Result<BTreeMap<String, Server>> {
 pub(crate) fn trunks(config: &Config) -> Vec<sip::Trunk> {
     let trunk = |trunk: &config::Trunk| sip::Trunk {
         name: trunk.name.clone(),
-        peers: trunk.peers.iter().filter_map(|peer| peer.to_string().parse().ok()).collect(),
+        peers: trunk.peers.iter().map(|peer| peer.range()).collect(),
         transports: vec![sip::Transport::Udp, sip::Transport::Tcp],
         capacity: trunk.capacity as usize,
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use backends::{
-    processor::Processor,
+    processor::{Processor, Reading},
     store::{PaymentRow, PaymentState, Recovery, Store, Write},
 };
 use book::{
@@ -11,12 +11,14 @@ use book::{
     record::{Card, PaymentMethod, PaymentStatus},
 };
 use edge::SignallingHandle;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sip::DialogRecord;
 use tokio_util::sync::CancellationToken;
 
 use crate::services::resolved;
 
+/// Longest a submission takes once its outcome counts as unknown: the vault's handshake and answer deadlines, doubled.
+const SUBMISSION: SignedDuration = SignedDuration::from_secs(60);
 /// How often payments without a known outcome are asked for.
 const EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -56,16 +58,22 @@ pub(crate) async fn resolve_payments(store: Store, processor: Arc<Processor>, st
 
 /// Whether no call can still be waiting for it: a capture never takes so long.
 fn is_stale(row: &PaymentRow) -> bool {
-    row.state == PaymentState::Unknown || Timestamp::now().duration_since(row.opened_at) > gate_longest()
-}
-
-fn gate_longest() -> jiff::SignedDuration {
-    jiff::SignedDuration::try_from(gate::LONGEST_CAPTURE).unwrap_or_default()
+    let age = Timestamp::now().duration_since(row.opened_at);
+    match row.state {
+        PaymentState::Unknown => age > SUBMISSION,
+        PaymentState::Submitted | PaymentState::Approved | PaymentState::Declined => {
+            age > SignedDuration::try_from(gate::LONGEST_CAPTURE).unwrap_or_default()
+        }
+    }
 }
 
 async fn resolve(store: &Store, processor: &Processor, row: &PaymentRow) {
     let Ok(found) = processor.read(row.payment).await else { return };
-    let (state, card) = resolved(found);
+    // By now no submission can be on its way: what the processor does not know was never charged.
+    let (state, card) = match found {
+        Reading::Absent => (call::port::PaymentState::Abandoned, None),
+        Reading::Approved(_) | Reading::Declined(_) => resolved(&found),
+    };
     let (kept, status) = match state {
         call::port::PaymentState::Approved => (PaymentState::Approved, PaymentStatus::Succeeded),
         call::port::PaymentState::Declined | call::port::PaymentState::Abandoned => {

@@ -50,8 +50,8 @@ async fn run(path: &Path, config: Config) -> Result<()> {
     let routes = admin::routes(metrics, Arc::clone(&readiness));
     let mut tasks = vec![tokio::spawn(report(api::serve(operations, None, routes, sockets.clone())))];
 
-    let bearers = Arc::new(Bearers::read(&config.api.token).map_err(first_problem)?);
-    let public = config.api.public_url.clone().unwrap_or_else(|| format!("http://{interface_address}"));
+    let bearers = Arc::new(Bearers::read(&config.api.token).map_err(|problems| listed(&problems))?);
+    let public = api::base_url(&config.api, interface_address);
     let parts = parts::open(&config, Arc::clone(&bearers), public, children.clone()).await?;
     tasks.extend(parts.tasks);
     readiness.pass(Check::Prompts);
@@ -94,8 +94,8 @@ async fn run(path: &Path, config: Config) -> Result<()> {
     )));
     tokio::time::timeout(LEAVE, ready(&readiness)).await.ok();
     tracing::info!(
-        sip_udp = signalling.udp.first().map(|address| address.to_string()),
-        sip_tcp = signalling.tcp.first().map(|address| address.to_string()),
+        sip_udp = signalling.udp.first().map(ToString::to_string),
+        sip_tcp = signalling.tcp.first().map(ToString::to_string),
         operations = %operations_address,
         api = %interface_address,
         "ready"
@@ -104,11 +104,8 @@ async fn run(path: &Path, config: Config) -> Result<()> {
     let mut drain = config.limits.drain_seconds.duration();
     let retry_after = config.sip.retry_after_seconds.0;
     let mut reloader = Reloader::new(path, config, routing, Arc::clone(&parts.backends), signalling.handle.clone());
-    loop {
-        match signals.next().await {
-            Asked::ToReload => drain = reloader.reload().await,
-            Asked::ToLeave => break,
-        }
+    while let Asked::ToReload = signals.next().await {
+        drain = reloader.reload().await;
     }
     shutdown::drain(&readiness, &signalling.handle, &registry, drain, retry_after).await;
     sockets.cancel();
@@ -140,7 +137,7 @@ async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("{key}: cannot listen on {address}"))
 }
 
-fn first_problem(problems: Vec<crate::config::Problem>) -> anyhow::Error {
+fn listed(problems: &[crate::config::Problem]) -> anyhow::Error {
     let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     anyhow::anyhow!(lines.join("; "))
 }

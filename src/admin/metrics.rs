@@ -20,6 +20,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The word of the exposition format.
+    #[cfg(test)]
     #[must_use]
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -40,6 +41,7 @@ pub(crate) struct Metric {
     /// The base unit; `None` for plain counts and states.
     pub(crate) unit: Option<Unit>,
     /// The labels every series of it has.
+    #[cfg_attr(not(test), expect(dead_code, reason = "held against the documents by a test"))]
     pub(crate) labels: &'static [&'static str],
     /// What it says, in one sentence.
     pub(crate) help: &'static str,

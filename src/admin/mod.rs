@@ -3,7 +3,9 @@
 mod metrics;
 mod readiness;
 
-pub(crate) use metrics::{Kind, METRICS, Metric, MetricsError, install};
+pub(crate) use metrics::install;
+#[cfg(test)]
+use metrics::{Kind, METRICS, Metric};
 pub(crate) use readiness::{Check, Readiness};
 
 use std::sync::Arc;

@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use call::api::{ApiReply, ApiRequest};
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
 use uuid::Uuid;
 
 /// The calls that are up.
@@ -55,38 +53,4 @@ pub(crate) enum PortError {
     /// It took too long.
     #[error("the call did not answer in time")]
     Late,
-}
-
-/// One question and where its answer goes. A call that drops the sender has ended.
-pub(crate) type Question = (ApiRequest, oneshot::Sender<ApiReply>);
-
-/// A port over the bounded queue that a call's driver reads.
-#[derive(Clone, Debug)]
-pub(crate) struct QueuePort {
-    questions: mpsc::Sender<Question>,
-}
-
-impl QueuePort {
-    /// A port that writes to the queue.
-    #[must_use]
-    pub(crate) fn new(questions: mpsc::Sender<Question>) -> Self {
-        Self { questions }
-    }
-}
-
-impl CallPort for QueuePort {
-    fn request(&self, request: ApiRequest, deadline: Duration) -> Answering<'_> {
-        Box::pin(async move {
-            let (answer, answered) = oneshot::channel();
-            self.questions.try_send((request, answer)).map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => PortError::Full,
-                mpsc::error::TrySendError::Closed(_) => PortError::Ended,
-            })?;
-            match timeout(deadline, answered).await {
-                Ok(Ok(reply)) => Ok(reply),
-                Ok(Err(_)) => Err(PortError::Ended),
-                Err(_) => Err(PortError::Late),
-            }
-        })
-    }
 }

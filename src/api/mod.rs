@@ -16,11 +16,11 @@ mod tls;
 
 pub(crate) use audit::{Access, AuditTrail, LogTrail};
 pub(crate) use bearer::{Bearer, Bearers};
-pub(crate) use directory::{Answering, CallDirectory, CallPort, CallSummary, PortError, Question, QueuePort};
+pub(crate) use directory::{Answering, CallDirectory, CallPort, CallSummary, PortError};
 pub(crate) use invitation::{base_url, invitation};
 pub(crate) use listener::serve;
 pub(crate) use problem::Problem;
-pub(crate) use tls::{TlsError, acceptor};
+pub(crate) use tls::acceptor;
 
 use std::sync::Arc;
 use std::time::Duration;

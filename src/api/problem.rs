@@ -120,11 +120,6 @@ impl Problem {
         Self::new("late", StatusCode::GATEWAY_TIMEOUT, "Deadline passed", detail)
     }
 
-    /// A reply that does not belong to its request: a bug in the gateway.
-    pub(crate) fn internal() -> Self {
-        Self::new("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "this is a bug in the gateway")
-    }
-
     /// Its status.
     #[must_use]
     pub(crate) fn status(&self) -> StatusCode {

@@ -7,7 +7,8 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -17,6 +18,40 @@ mod tls;
 
 const OPERATOR: &str = "operator-token-0123456789";
 const AUDITOR: &str = "auditor-token-0123456789";
+
+/// One question and where its answer goes. A call that drops the sender has ended.
+type Question = (ApiRequest, oneshot::Sender<ApiReply>);
+
+/// A port over the bounded queue that a call's driver reads.
+#[derive(Clone, Debug)]
+struct QueuePort {
+    questions: mpsc::Sender<Question>,
+}
+
+impl QueuePort {
+    /// A port that writes to the queue.
+    #[must_use]
+    fn new(questions: mpsc::Sender<Question>) -> Self {
+        Self { questions }
+    }
+}
+
+impl CallPort for QueuePort {
+    fn request(&self, request: ApiRequest, deadline: Duration) -> Answering<'_> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            self.questions.try_send((request, answer)).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => PortError::Full,
+                mpsc::error::TrySendError::Closed(_) => PortError::Ended,
+            })?;
+            match timeout(deadline, answered).await {
+                Ok(Ok(reply)) => Ok(reply),
+                Ok(Err(_)) => Err(PortError::Ended),
+                Err(_) => Err(PortError::Late),
+            }
+        })
+    }
+}
 
 struct Calls(HashMap<Uuid, QueuePort>);
 

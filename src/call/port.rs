@@ -200,7 +200,7 @@ pub enum PaymentState {
 }
 
 /// What may be known of a card that paid.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaidCard {
     /// The processor's token.
     pub token: Token,

@@ -11,8 +11,10 @@ pub(crate) struct Key {
     /// Sections and name; `[]` stands for any element of a list of tables, `*` for any name.
     pub(crate) path: &'static str,
     /// The default as TOML, or `required` or `none`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "held against the reference by a test"))]
     pub(crate) default: &'static str,
     /// What it does, in one sentence.
+    #[cfg_attr(not(test), expect(dead_code, reason = "held against the reference by a test"))]
     pub(crate) meaning: &'static str,
 }
 

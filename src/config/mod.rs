@@ -13,15 +13,15 @@ mod secret;
 mod section;
 mod unit;
 
-pub(crate) use keys::{KEYS, Key};
-pub(crate) use network::Network;
+#[cfg(test)]
+use keys::KEYS;
 pub(crate) use problem::{ConfigError, Problem};
-pub(crate) use secret::{SecretError, SecretSource};
+#[cfg(test)]
+pub(crate) use secret::SecretSource;
 pub(crate) use section::{
     Agent, AgentKind, Api, ApiToken, Book, Brand, Business, Capture, Limits, Log, LogFormat, Media, Operations,
     Recording, Role, Sip, Speech, Store, Trunk,
 };
-pub(crate) use unit::{Megabytes, Milliseconds, Seconds};
 
 use std::collections::BTreeMap;
 use std::path::Path;

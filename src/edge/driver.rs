@@ -279,7 +279,7 @@ impl Driver {
     }
 
     fn attach(&mut self, sink: SinkKind) {
-        let Some(leg) = self.leg.as_ref().map(|leg| leg.sender()) else { return };
+        let Some(leg) = self.leg.as_ref().map(LegHandle::sender) else { return };
         let number = match sink {
             SinkKind::Agent => AGENT_SINK,
             SinkKind::Recorder => RECORDER_SINK,
@@ -303,7 +303,7 @@ impl Driver {
     }
 
     fn connect_bot(&mut self) {
-        let Some(leg) = self.leg.as_ref().map(|leg| leg.sender()) else { return };
+        let Some(leg) = self.leg.as_ref().map(LegHandle::sender) else { return };
         let trunk = self.call.trunk();
         self.bot = Some(self.plant.services.connect_bot(self.call.id(), trunk, leg, self.mailbox.clone()));
     }

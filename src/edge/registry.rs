@@ -115,6 +115,7 @@ impl Registry {
     /// [`AskError`] where it does not answer.
     pub async fn ask(&self, id: CallId, request: ApiRequest, deadline: Duration) -> Result<ApiReply, AskError> {
         let (answer, answered) = oneshot::channel();
+        let is_timeline = matches!(request, ApiRequest::Timeline);
         {
             let book = self.book();
             let Some(live) = book.live.get(&id) else {
@@ -127,6 +128,8 @@ impl Registry {
         }
         match tokio::time::timeout(deadline, answered).await {
             Ok(Ok(reply)) => Ok(reply),
+            // It ended while it was asked.
+            Ok(Err(_)) if is_timeline => archived(&self.book(), id, &ApiRequest::Timeline).ok_or(AskError::Ended),
             Ok(Err(_)) => Err(AskError::Ended),
             Err(_) => Err(AskError::Late),
         }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::shard::LegSender;
 
 /// Entries a call's mailbox may hold.
-pub const MAILBOX: usize = 512;
+pub(crate) const MAILBOX: usize = 512;
 
 /// Something for a call, from anywhere but its leg.
 pub enum Mail {

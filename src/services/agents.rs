@@ -10,11 +10,10 @@ use call::{
 };
 use edge::{Bot, LegSender, Mail, Mailbox, Sink};
 use gate::MenuKey;
-use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::api::Bearers;
+use crate::api::{Bearers, invitation};
 
 /// Frames that wait between the leg's tap and the bot's: the tap is attached only once the stream is up.
 const FRAMES: usize = 100;
@@ -42,11 +41,7 @@ impl Agents {
             mailbox.post(Mail::Bot(BotEvent::Failed));
             return Box::new(Streamed { link: None, frames });
         };
-        let mut parameters = server.parameters;
-        parameters.insert("tonegate_call".to_owned(), call.to_string());
-        parameters.insert("tonegate_interface".to_owned(), self.interface.clone());
-        let token = self.bearers.for_bot(call.uuid());
-        parameters.insert("tonegate_token".to_owned(), token.expose_secret().to_owned());
+        let parameters = invitation(&self.bearers, &self.interface, call.uuid(), &server.parameters);
         let identity = Identity::new(call.uuid(), Uuid::new_v4());
         let acknowledging = leg.clone();
         let acknowledge = Box::new(move |ack| acknowledging.acknowledge(ack));

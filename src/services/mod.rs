@@ -34,7 +34,7 @@ pub(crate) use payments::{CaptureTerms, resolved};
 /// The rate of the caller's clean audio on a leg with G.711, in hertz.
 const LEG_HERTZ: u32 = 8_000;
 /// Longest that the prompts of one line may take.
-const PROMPT_DEADLINE: Duration = Duration::from_secs(4);
+const PROMPT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The parts.
 pub(crate) struct Backends {

@@ -45,7 +45,7 @@ impl Backends {
             state: Kept::Submitted,
             opened_at: Timestamp::now(),
         };
-        stored(self.store.write(Write::PaymentOpened(Box::new(row))).await.map(drop))
+        stored(self.store.write(Write::PaymentOpened(Box::new(row))).await)
     }
 
     pub(super) async fn mark_payment(&self, payment: Uuid, state: PaymentState) -> Reply {
@@ -55,7 +55,7 @@ impl Backends {
             PaymentState::Declined | PaymentState::Abandoned => Kept::Declined,
             PaymentState::Unknown => Kept::Unknown,
         };
-        stored(self.store.write(Write::PaymentState { payment, state, at: Timestamp::now() }).await.map(drop))
+        stored(self.store.write(Write::PaymentState { payment, state, at: Timestamp::now() }).await)
     }
 
     pub(super) fn open_capture(&self, capture: Uuid, payment: Uuid, amount: Money) -> Reply {
@@ -100,7 +100,7 @@ impl Backends {
         let Some(processor) = &self.processor else { return Reply::Failed(Failure::Unavailable) };
         match processor.read(payment).await {
             Ok(reading) => {
-                let (state, card) = resolved(reading);
+                let (state, card) = resolved(&reading);
                 Reply::Resolved(state, card)
             }
             Err(error) => {
@@ -112,8 +112,8 @@ impl Backends {
 }
 
 /// What the processor's word means here.
-pub(crate) fn resolved(reading: Reading) -> (PaymentState, Option<PaidCard>) {
-    match reading {
+pub(crate) fn resolved(reading: &Reading) -> (PaymentState, Option<PaidCard>) {
+    match *reading {
         Reading::Approved(Approval { token, brand, last_four, authorisation: _ }) => {
             (PaymentState::Approved, Some(PaidCard { token, brand, last_four }))
         }
@@ -123,9 +123,9 @@ pub(crate) fn resolved(reading: Reading) -> (PaymentState, Option<PaidCard>) {
     }
 }
 
-fn stored(result: Result<(), backends::store::StoreError>) -> Reply {
+fn stored(result: Result<backends::store::Receipt, backends::store::StoreError>) -> Reply {
     match result {
-        Ok(()) => Reply::Stored,
+        Ok(_) => Reply::Stored,
         Err(error) => {
             tracing::error!(%error, "a payment's row could not be made durable");
             Reply::Failed(Failure::NotDurable)

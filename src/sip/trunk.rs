@@ -1,5 +1,6 @@
 //! Trunks: the peers that may send calls here.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -73,6 +74,12 @@ impl Network {
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.address, self.prefix)
     }
 }
 

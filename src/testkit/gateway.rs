@@ -260,6 +260,7 @@ quarantine_seconds = 2
 
 [speech]
 cache = "{prompts}"
+answer_deadline_milliseconds = 8000
 
 [recording]
 directory = "{directory}/recordings"

@@ -58,7 +58,7 @@ impl Interface {
     /// Where the interface does not answer.
     pub fn timeline(&self, id: &str) -> Result<Vec<Value>, InterfaceError> {
         let timeline = self.get(&format!("/calls/{id}/timeline"))?;
-        Ok(timeline.as_array().cloned().unwrap_or_default())
+        Ok(timeline["entries"].as_array().cloned().unwrap_or_default())
     }
 
     /// Reads a path below `/v1`.

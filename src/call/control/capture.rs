@@ -47,9 +47,9 @@ pub(super) struct Payment {
 }
 
 /// How a payment ended, as an agent may know it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Settled {
-    Approved(Box<PaidCard>),
+    Approved(PaidCard),
     Declined,
     Failed(&'static str),
     Cancelled,
@@ -127,7 +127,7 @@ impl Call {
                 self.note("capture.progress", format!("{step:?} {count}"));
             }
             CaptureEvent::ConnectionWanted => self.connection_wanted(),
-            CaptureEvent::Outcome(outcome) => self.outcome(outcome),
+            CaptureEvent::Outcome(outcome) => self.outcome(&outcome),
             CaptureEvent::WipeRecord(record) => {
                 self.note("capture.wiped", "signed by the vault");
                 let capture = Uuid::from_bytes(record.capture);
@@ -208,10 +208,10 @@ impl Call {
         }
     }
 
-    fn outcome(&mut self, outcome: CaptureOutcome) {
-        match outcome {
+    fn outcome(&mut self, outcome: &CaptureOutcome) {
+        match *outcome {
             CaptureOutcome::Approved(Approval { token, brand, last_four, authorisation: _ }) => {
-                self.settle(Settled::Approved(Box::new(PaidCard { token, brand, last_four })));
+                self.settle(Settled::Approved(PaidCard { token, brand, last_four }));
             }
             CaptureOutcome::Declined(_) => self.settle(Settled::Declined),
             CaptureOutcome::Failed(CaptureFailure::Vault(FailReason::CancelledByCaller)) => {
@@ -234,7 +234,7 @@ impl Call {
 
     pub(super) fn resolved(&mut self, state: PaymentState, card: Option<PaidCard>) {
         match (state, card) {
-            (PaymentState::Approved, Some(card)) => self.settle(Settled::Approved(Box::new(card))),
+            (PaymentState::Approved, Some(card)) => self.settle(Settled::Approved(card)),
             (PaymentState::Declined, _) => self.settle(Settled::Declined),
             (PaymentState::Abandoned, _) => self.settle(Settled::Failed("not_submitted")),
             (PaymentState::Approved, None) | (PaymentState::Submitted | PaymentState::Unknown, _) => {
@@ -245,7 +245,7 @@ impl Call {
 
     fn settle(&mut self, settled: Settled) {
         let Some(payment) = self.payment.as_mut().filter(|payment| payment.outcome.is_none()) else { return };
-        payment.outcome = Some(settled.clone());
+        payment.outcome = Some(settled);
         let (id, amount, released) = (payment.id, payment.amount, payment.released);
         let submitted = matches!(payment.stage, Stage::Submitting | Stage::Resolving);
         self.note("capture.settled", settled.label());
@@ -268,7 +268,7 @@ impl Call {
     fn released(&mut self) {
         let Some(payment) = self.payment.as_mut() else { return };
         payment.released = true;
-        let settled = payment.outcome.clone();
+        let settled = payment.outcome;
         self.note("capture.released", "caller audio flows again");
         if let Some(settled) = settled {
             self.captured(&settled);

@@ -258,8 +258,30 @@ impl Call {
             Disposition::Barred => Outcome::BlockedByCompliance,
             Disposition::HungUp => Outcome::Abandoned,
             Disposition::Failure => Outcome::Failed,
-            _ if self.ending == Some(EndReason::MediaTimeout) => Outcome::Failed,
-            _ => Outcome::Unverified,
+            Disposition::PaidInFull
+            | Disposition::ArrangedAndPaid
+            | Disposition::Arranged
+            | Disposition::PaymentUnknown
+            | Disposition::NoAgreement
+            | Disposition::Refused
+            | Disposition::Referred
+            | Disposition::Cease
+            | Disposition::Attorney
+            | Disposition::Bankruptcy
+            | Disposition::Dispute
+            | Disposition::AlreadyPaid
+            | Disposition::IdentityTheft
+            | Disposition::Deceased
+            | Disposition::Hardship
+            | Disposition::Crisis
+            | Disposition::Language
+            | Disposition::BadTime
+            | Disposition::PersonRequested
+            | Disposition::RecordingRefused
+            | Disposition::NotVerified
+            | Disposition::NoResponse
+            | Disposition::NotUnderstood
+            | Disposition::ShutDown => Outcome::Unverified,
         }
     }
 }
