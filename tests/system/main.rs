@@ -2,4 +2,8 @@
 //!
 //! Every test starts what it needs on free ports in a directory of its own, waits with a bound, and stops only what it started.
 
+mod caller;
+mod calls;
+mod crash;
+mod leaks;
 mod plant;

@@ -1,0 +1,29 @@
+//! Whole calls: what `make demo` shows, with other people, voices and words.
+
+use std::{fs, process::Command, time::Duration};
+
+use crate::plant::{alone, directory, example, run};
+
+/// Longest one call may take, start and end of the gateway included.
+const LIMIT: Duration = Duration::from_secs(330);
+
+#[test]
+fn the_whole_call_is_held_with_seed_2() {
+    hold(2);
+}
+
+#[test]
+fn the_whole_call_is_held_with_seed_3() {
+    hold(3);
+}
+
+fn hold(seed: u64) {
+    let _alone = alone();
+    let output = directory(&format!("calls-{seed}")).join("output.txt");
+    let place = format!("target/system/demo-{seed}");
+    let mut demo = Command::new(example("demo"));
+    demo.args(["--seed", &seed.to_string(), "--directory", &place]);
+    let status = run(&mut demo, &output, LIMIT);
+    let text = fs::read_to_string(&output).unwrap_or_default();
+    assert!(status.is_some_and(|status| status.success()), "seed {seed} ended with {status:?}:\n{text}");
+}
