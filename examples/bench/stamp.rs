@@ -1,0 +1,104 @@
+//! Marks every packet, so that it can be found again wherever it comes out.
+//!
+//! A stamp is twelve µ-law codes that survive decoding and encoding: four fixed, three for the call, five for the packet.
+//! The rest of the packet is quiet noise (about −42 dBFS): no speech, no tone, and every detector has to look at it.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
+
+/// Bytes of one packet's payload: 20 ms of µ-law.
+pub(crate) const PAYLOAD: usize = 160;
+/// Bytes of a stamp.
+pub(crate) const STAMP: usize = 12;
+/// Codes of the stamp stand for four bits each: this, or that lowered by them.
+const FIRST_CODE: u8 = 0xE0;
+const MAGIC: [u8; 4] = [0xE0, 0xEF, 0xE0, 0xEF];
+/// Packets of a call that may be under way.
+const RING: usize = 1_024;
+/// Calls a stamp can tell apart.
+pub(crate) const MOST_CALLS: usize = 1 << 12;
+
+/// Which packet of which call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) call: usize,
+    pub(crate) packet: u32,
+}
+
+impl Stamp {
+    /// Reads the stamp at the beginning of a payload.
+    pub(crate) fn read(payload: &[u8]) -> Option<Self> {
+        let codes = payload.get(MAGIC.len()..STAMP)?;
+        if payload[..MAGIC.len()] != MAGIC {
+            return None;
+        }
+        let number = codes.iter().try_fold(0_u32, |number, code| {
+            (code & 0xF0 == FIRST_CODE).then_some(number << 4 | u32::from(code & 0x0F))
+        })?;
+        Some(Self { call: (number >> 20) as usize, packet: number & 0xF_FFFF })
+    }
+
+    /// Writes the stamp over the beginning of a payload.
+    pub(crate) fn write(self, payload: &mut [u8]) {
+        let number = (self.call as u32) << 20 | self.packet & 0xF_FFFF;
+        payload[..MAGIC.len()].copy_from_slice(&MAGIC);
+        for (place, code) in payload[MAGIC.len()..STAMP].iter_mut().enumerate() {
+            *code = FIRST_CODE | (number >> (28 - 4 * place)) as u8 & 0x0F;
+        }
+    }
+}
+
+/// When each packet passed each point, in nanoseconds since the board was made.
+pub(crate) struct Board {
+    began: Instant,
+    calls: Vec<Track>,
+}
+
+struct Track {
+    sent: Vec<AtomicU64>,
+    said: Vec<AtomicU64>,
+}
+
+impl Board {
+    pub(crate) fn new(calls: usize) -> Self {
+        let ring = || (0..RING).map(|_| AtomicU64::new(0)).collect();
+        Self { began: Instant::now(), calls: (0..calls).map(|_| Track { sent: ring(), said: ring() }).collect() }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// The caller is about to send it.
+    pub(crate) fn sent(&self, stamp: Stamp) {
+        self.calls[stamp.call].sent[stamp.packet as usize % RING].store(self.now(), Ordering::Relaxed);
+    }
+
+    /// The bot is about to say it.
+    pub(crate) fn said(&self, stamp: Stamp) {
+        if let Some(track) = self.calls.get(stamp.call) {
+            track.said[stamp.packet as usize % RING].store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Nanoseconds since the caller sent it.
+    pub(crate) fn since_sent(&self, stamp: Stamp) -> Option<u64> {
+        let track = self.calls.get(stamp.call)?;
+        self.since(&track.sent[stamp.packet as usize % RING])
+    }
+
+    /// Nanoseconds since the bot said it.
+    pub(crate) fn since_said(&self, stamp: Stamp) -> Option<u64> {
+        let track = self.calls.get(stamp.call)?;
+        self.since(&track.said[stamp.packet as usize % RING])
+    }
+
+    fn since(&self, moment: &AtomicU64) -> Option<u64> {
+        match moment.load(Ordering::Relaxed) {
+            0 => None,
+            moment => self.now().checked_sub(moment),
+        }
+    }
+}
