@@ -27,8 +27,8 @@ check: ## the quick loop: format, lints, unit tests of the pure zones
 	$(CARGO) test --locked -q -p tonegate-frame -p tonegate-sip -p tonegate-audio -p tonegate-rtp -p tonegate-gate \
 	    -p tonegate-rules -p tonegate-dialogue -p tonegate-book -p tonegate-call
 
-bench: setup ## measure, and write the table of benches/RESULTS.md
-	$(CARGO) build --release --locked --workspace --bins --examples
+bench: setup ## measure under load; the figures so far: benches/RESULTS.md
+	$(CARGO) build --release --locked -p tonegate -p tonegate-vault --bins --example bench
 	@target/release/examples/bench
 
 voices: setup ## add the better local voices and recogniser, pinned by hash

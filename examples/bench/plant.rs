@@ -48,7 +48,7 @@ fn configuration(arguments: &Arguments, url: &str) -> Result<String> {
         r#"# Made for one measurement on this machine.
 [sip]
 udp = ["127.0.0.1:0"]
-tcp = []
+tcp = ["127.0.0.1:0"]
 
 [[trunk]]
 name = "local"

@@ -41,7 +41,7 @@ pub(crate) fn print(
     for (place, name) in ["to_agent", "to_caller"].into_iter().enumerate() {
         let of = |share: usize| number(median(bridged.rounds.iter().map(|round| round.own[place][share])));
         let name = format!("the gateway's own `{name}` (bucket's end)");
-        writeln!(out, "| {name} | ≤ {} | ≤ {} | ≤ {} | |", of(0), of(1), of(2))?;
+        writeln!(out, "| {name} | {} | {} | {} | |", of(0), of(1), of(2))?;
     }
     Ok(())
 }
@@ -62,7 +62,7 @@ fn figures(bridged: &Bridged, set_up: &[SetUpRound]) -> Vec<(String, Vec<f64>)> 
     vec![
         figure("CPU per bridged call-second, ms", of(|round| round.cpu)),
         figure("… of it media threads, ms", of(|round| round.media_cpu)),
-        figure("… of it control threads, ms", of(|round| round.control_cpu)),
+        figure("… of it the gateway's other threads, ms", of(|round| round.control_cpu)),
         figure("Packets not heard again, %", of(|round| round.missing)),
         figure("Slots over their budget", of(|round| round.overruns)),
         figure("Calls still up at the end", vec![bridged.kept as f64]),
@@ -92,7 +92,8 @@ fn latencies(rounds: &[BridgeRound]) -> Vec<(&'static str, Percentiles)> {
 
 fn number(value: f64) -> String {
     match value {
-        value if !value.is_finite() => "beyond".to_owned(),
+        value if value.is_nan() => "none".to_owned(),
+        value if value.is_infinite() => "beyond".to_owned(),
         value if value.abs() >= 100.0 => format!("{value:.0}"),
         value => format!("{value:.2}"),
     }

@@ -31,7 +31,7 @@ const REST: Duration = Duration::from_secs(3);
 
 /// What one window of bridged calls cost and took.
 pub(crate) struct BridgeRound {
-    /// CPU milliseconds of the tree, of the media threads and of the control threads, per call and second.
+    /// CPU milliseconds of the tree, of the media threads and of the gateway's other threads, per call and second.
     pub(crate) cpu: f64,
     pub(crate) media_cpu: f64,
     pub(crate) control_cpu: f64,
@@ -112,7 +112,9 @@ fn window(
     Ok(BridgeRound {
         cpu: per_call_second(used.seconds_since(&usage)),
         media_cpu: per_call_second(used.thread_seconds_since(&usage, "media")),
-        control_cpu: per_call_second(used.thread_seconds_since(&usage, "tokio")),
+        control_cpu: per_call_second(
+            used.thread_seconds_since(&usage, "") - used.thread_seconds_since(&usage, "media"),
+        ),
         to_bot,
         to_caller,
         round_trip,

@@ -56,9 +56,9 @@ impl Percentiles {
     }
 }
 
-/// The middle one of what is finite; not a number where nothing is.
+/// The middle one of what was measured; not a number where nothing was.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.filter(|value| value.is_finite()).collect();
+    let mut values: Vec<_> = values.filter(|value| !value.is_nan()).collect();
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
