@@ -17,8 +17,7 @@ impl Usage {
     /// The usage of a process and all that it started.
     pub(crate) fn of(process: u32) -> Self {
         let threads = threads(process);
-        let children: u64 =
-            descendants(process).into_iter().flat_map(|child| threads_of(child)).map(|(_, cpu)| cpu).sum();
+        let children: u64 = descendants(process).into_iter().flat_map(threads_of).map(|(_, cpu)| cpu).sum();
         Self { cpu: threads.values().sum::<u64>() + children, threads, resident: resident(process) }
     }
 

@@ -14,7 +14,7 @@ use crate::{
     bot::EchoBot,
     media::Callers,
     process::Usage,
-    samples::Percentiles,
+    samples::{Percentiles, Samples},
     scrape::Metrics,
     signalling::{Phase, Signaller},
     stamp::Board,
@@ -100,9 +100,9 @@ fn window(
     let counts = || [&hearing.sent, &hearing.received].map(|count| count.load(Ordering::Relaxed));
     let all = [&*bot.heard, &hearing.said, &hearing.round_trip, &hearing.pacing, &hearing.lateness];
     let (usage, packets, began) = (Usage::of(gateway.id()), counts(), Instant::now());
-    all.into_iter().for_each(|samples| samples.open());
+    all.into_iter().for_each(Samples::open);
     signaller.attend(began + Duration::from_secs(arguments.seconds))?;
-    let [to_bot, to_caller, round_trip, pacing, lateness] = all.map(|samples| samples.close());
+    let [to_bot, to_caller, round_trip, pacing, lateness] = all.map(Samples::close);
     let (used, passed, elapsed) = (Usage::of(gateway.id()), counts(), began.elapsed().as_secs_f64());
     let later = scrape()?;
     let per_call_second = |seconds: f64| seconds * 1e3 / elapsed / arguments.calls as f64;
