@@ -61,7 +61,7 @@ fn is_stale(row: &PaymentRow) -> bool {
     let age = Timestamp::now().duration_since(row.opened_at);
     match row.state {
         PaymentState::Unknown => age > SUBMISSION,
-        PaymentState::Submitted | PaymentState::Approved | PaymentState::Declined => {
+        PaymentState::Submitted | PaymentState::Approved | PaymentState::Declined | PaymentState::Abandoned => {
             age > SignedDuration::try_from(gate::LONGEST_CAPTURE).unwrap_or_default()
         }
     }
@@ -76,9 +76,8 @@ async fn resolve(store: &Store, processor: &Processor, row: &PaymentRow) {
     };
     let (kept, status) = match state {
         call::port::PaymentState::Approved => (PaymentState::Approved, PaymentStatus::Succeeded),
-        call::port::PaymentState::Declined | call::port::PaymentState::Abandoned => {
-            (PaymentState::Declined, PaymentStatus::Failed)
-        }
+        call::port::PaymentState::Declined => (PaymentState::Declined, PaymentStatus::Failed),
+        call::port::PaymentState::Abandoned => (PaymentState::Abandoned, PaymentStatus::Failed),
         call::port::PaymentState::Submitted | call::port::PaymentState::Unknown => return,
     };
     let at = Timestamp::now();

@@ -52,7 +52,8 @@ impl Backends {
         let state = match state {
             PaymentState::Submitted => Kept::Submitted,
             PaymentState::Approved => Kept::Approved,
-            PaymentState::Declined | PaymentState::Abandoned => Kept::Declined,
+            PaymentState::Declined => Kept::Declined,
+            PaymentState::Abandoned => Kept::Abandoned,
             PaymentState::Unknown => Kept::Unknown,
         };
         stored(self.store.write(Write::PaymentState { payment, state, at: Timestamp::now() }).await)
