@@ -11,7 +11,7 @@ use call::{
     AgentKind, Call, CallId, EndReason, Invitation, Output, Settings, SinkKind,
     leg::{HushPolicy, LegConfig},
     media::{AGENT_SINK, LegCommand, LegOutput, RECORDER_SINK},
-    port::{Failure, Reply, Request, Ticket},
+    port::{AuditEvent, Failure, Reply, Request, Ticket},
 };
 use frame::SampleRate;
 use gate::{GateConfig, KeyPolicy};
@@ -207,7 +207,12 @@ impl Driver {
                     bot.mark(name);
                 }
             }
-            Output::Audit(event) => self.plant.services.audit(id, event, self.wall()),
+            Output::Audit(event) => {
+                if let AuditEvent::CaptureEnded { outcome, .. } = &event {
+                    metrics::counter!("tonegate_captures_total", "outcome" => *outcome).increment(1);
+                }
+                self.plant.services.audit(id, event, self.wall());
+            }
             Output::Progress(attempt, compliance) => self.plant.services.progress(*attempt, *compliance),
             Output::Timeline(entry) => self.plant.services.show(id, &entry),
             Output::Api(Ticket(ticket), reply) => {

@@ -22,7 +22,7 @@ const FRAMES: usize = 100;
 pub(crate) struct Agents {
     pub(crate) servers: arc_swap::ArcSwap<BTreeMap<String, Server>>,
     pub(crate) bearers: Arc<Bearers>,
-    /// Where a bot reaches `/v1`.
+    /// The address below which a bot finds `/v1`.
     pub(crate) interface: String,
 }
 

@@ -40,6 +40,8 @@ pub struct GatewayOptions {
     pub peers: String,
     /// Rendered prompts; shared between gateways, because they are named by their content.
     pub prompts: PathBuf,
+    /// How long live calls may go on after SIGTERM.
+    pub drain_seconds: u32,
     /// More lines for the end of the configuration.
     pub more: String,
     /// The log filter.
@@ -56,6 +58,7 @@ impl GatewayOptions {
             capacity: 50,
             peers: "127.0.0.0/8".to_owned(),
             prompts: "target/prompts".into(),
+            drain_seconds: 5,
             more: String::new(),
             log: "info".to_owned(),
         }
@@ -288,7 +291,7 @@ role = "operator"
 secret = {{ env = "TONEGATE_OPERATOR_TOKEN" }}
 
 [limits]
-drain_seconds = 5
+drain_seconds = {drain_seconds}
 
 [log]
 format = "json"
@@ -300,6 +303,7 @@ level = "{log}"
         first_port = free_range(),
         last_port = u32::from(free_range()) + 999,
         processor_port = free_port(),
+        drain_seconds = options.drain_seconds,
         log = options.log,
         more = options.more,
     )

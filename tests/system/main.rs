@@ -2,8 +2,13 @@
 //!
 //! Every test starts what it needs on free ports in a directory of its own, waits with a bound, and stops only what it started.
 
+mod bot;
 mod caller;
 mod calls;
+mod client;
 mod crash;
 mod leaks;
+mod operations;
 mod plant;
+mod signalling;
+mod softphone;

@@ -1,0 +1,215 @@
+//! What those who run the gateway see and do: metrics, health, readiness, signals, `tonegate check`, and children that die.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    process::{Command, Output},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use testkit::{
+    gateway::{Gateway, GatewayOptions, OPERATOR_TOKEN},
+    softphone::{CallRequest, Softphone},
+};
+
+use crate::{
+    client::{Client, eventually, interface, metrics, noted, operations, sum},
+    plant,
+};
+
+/// How long the gateway may take to follow a signal or to start a child again.
+const SETTLE: Duration = Duration::from_secs(20);
+/// The documentation of the metrics.
+const DOCUMENTED: &str = "deploy/prometheus/README.md";
+/// What one call must have left behind. The others count what must not happen, or what no call needs.
+const EXPECTED: &[&str] = &[
+    "tonegate_build_info",
+    "tonegate_ready",
+    "tonegate_calls_active",
+    "tonegate_calls_limit",
+    "tonegate_calls_ended_total",
+    "tonegate_call_setup_seconds",
+    "tonegate_added_latency_seconds",
+    "tonegate_tick_lag_seconds",
+    "tonegate_queue_depth",
+    "tonegate_child_up",
+    "tonegate_lookup_seconds",
+    "tonegate_outbox_oldest_seconds",
+    "tonegate_store_commit_seconds",
+    "tonegate_disk_free_bytes",
+    "tonegate_clock_offset_seconds",
+];
+/// The secret of the auditor in these tests.
+const AUDITOR_TOKEN: &str = "auditor-token-of-this-machine-only";
+
+/// Every documented metric with its kind.
+fn documented() -> BTreeMap<String, String> {
+    let text = fs::read_to_string(DOCUMENTED).expect("the documentation");
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix("| `tonegate_")?.split(" | ");
+        let name = cells.next()?.trim_end_matches('`');
+        Some((format!("tonegate_{name}"), cells.next()?.trim().to_owned()))
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// Every exposed metric of the gateway's own with its kind.
+fn exposed(text: &str) -> BTreeMap<String, String> {
+    let declared = |line: &str| {
+        let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;
+        name.starts_with("tonegate_").then(|| (name.to_owned(), kind.to_owned()))
+    };
+    text.lines().filter_map(declared).collect()
+}
+
+/// Runs `tonegate check` on a configuration.
+fn check(config: &Path) -> Output {
+    Command::new(plant::tonegate())
+        .args(["check", "--config"])
+        .arg(config)
+        .env("TONEGATE_OPERATOR_TOKEN", OPERATOR_TOKEN)
+        .output()
+        .expect("tonegate runs")
+}
+
+/// Rewrites a gateway's configuration.
+fn rewrite(gateway: &Gateway, from: &str, to: &str) {
+    let path = gateway.directory().join("tonegate.toml");
+    let text = fs::read_to_string(&path).expect("a configuration");
+    assert!(text.contains(from), "{from} is not in the configuration");
+    fs::write(&path, text.replace(from, to)).expect("a configuration");
+}
+
+/// Waits until the log has said something as often.
+async fn logged(gateway: &Gateway, words: &str, times: usize) {
+    eventually(SETTLE, words, async || (gateway.log().ok()?.matches(words).count() >= times).then_some(())).await;
+}
+
+/// The vault's process, a child of the gateway's.
+fn vault_of(gateway: &Gateway) -> Option<Pid> {
+    let children = format!("/proc/{0}/task", gateway.id());
+    let tasks = fs::read_dir(children).ok()?.flatten();
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    let ids: Vec<i32> =
+        lists.flat_map(|list| list.split_whitespace().flat_map(str::parse).collect::<Vec<_>>()).collect();
+    let is_vault = |id: &i32| {
+        fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| {
+            let program = line.split(|byte| *byte == 0).next().unwrap_or_default();
+            String::from_utf8_lossy(program).ends_with("tonegate-vault")
+        })
+    };
+    ids.into_iter().find(is_vault).and_then(Pid::from_raw)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_measured_is_what_is_documented() {
+    let gateway = plant::start(&plant::options("operations-metrics"));
+    let request = CallRequest::new(gateway.addresses().sip_udp, "+12025550143", "collections");
+    let phone = Softphone::call(&request).await.expect("an answer");
+    noted(&gateway, SETTLE, "media.source_locked", "").await;
+    noted(&gateway, SETTLE, "prompt.finished", "").await;
+    phone.hang_up().await.expect("a BYE that is answered");
+    noted(&gateway, SETTLE, "ended", "caller_hung_up").await;
+
+    let documented = documented();
+    assert!(documented.len() > 20, "the table is read");
+    let exposed = eventually(SETTLE, "every expected metric", async || {
+        let exposed = exposed(&metrics(&gateway).await);
+        let missing: Vec<_> = EXPECTED.iter().filter(|name| !exposed.contains_key(**name)).collect();
+        if !missing.is_empty() {
+            println!("not exposed yet: {missing:?}");
+        }
+        missing.is_empty().then_some(exposed)
+    })
+    .await;
+    for (name, kind) in &exposed {
+        assert_eq!(documented.get(name), Some(kind), "{name} as documented in {DOCUMENTED}");
+    }
+    let text = metrics(&gateway).await;
+    assert!(!text.contains("2025550143"), "no number in a metric");
+    assert_eq!(sum(&text, "tonegate_call_setup_seconds_count", &[]), 1.0);
+    assert_eq!(sum(&text, "tonegate_calls_limit", &["trunk=\"local\""]), 50.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_listeners_say_how_it_is_and_to_whom() {
+    let secret = plant::directory("operations-secret").join("auditor");
+    fs::write(&secret, AUDITOR_TOKEN).expect("a secret");
+    let auditor = format!(
+        "\n[[api.token]]\nname = \"auditor\"\nrole = \"auditor\"\nsecret = {{ file = \"{}\" }}\n",
+        secret.display()
+    );
+    let gateway = plant::start(&GatewayOptions { more: auditor, ..plant::options("operations-listeners") });
+    let nobody = Client::anonymous();
+    assert_eq!(nobody.get(&operations(&gateway, "/healthz")).await.status, 200);
+    let ready = nobody.get(&operations(&gateway, "/readyz")).await;
+    assert_eq!(ready.status, 200, "{}", ready.text);
+    assert!(ready.text.lines().all(|line| line.starts_with("ok ")), "{}", ready.text);
+
+    let calls = interface(&gateway, "/calls");
+    for client in [nobody, Client::bearing("a-token-that-nobody-was-given")] {
+        let refused = client.get(&calls).await;
+        assert_eq!((refused.status, refused.kind.as_str()), (401, "application/problem+json"));
+        assert_eq!(refused.json()["status"], 401);
+    }
+    assert_eq!(Client::bearing(OPERATOR_TOKEN).get(&calls).await.status, 200);
+    let auditor = Client::bearing(AUDITOR_TOKEN);
+    assert_eq!(auditor.get(&calls).await.status, 200);
+    let call = interface(&gateway, "/calls/00000000-0000-7000-8000-000000000000");
+    for refused in [auditor.delete(&call).await, auditor.get(&format!("{call}/facts")).await] {
+        assert_eq!((refused.status, refused.kind.as_str()), (403, "application/problem+json"), "{}", refused.text);
+    }
+    assert_eq!(Client::bearing(OPERATOR_TOKEN).delete(&call).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_configuration_changes_nothing_and_a_good_one_does() {
+    let gateway = plant::start(&plant::options("operations-reload"));
+    rewrite(&gateway, "capacity = 50", "capacity = 51\ncapacitie = 52");
+    gateway.signal(Signal::HUP).expect("a signal");
+    logged(&gateway, "the configuration is not reloaded", 1).await;
+    assert!(gateway.log().expect("a log").contains("capacitie"), "the log names the key");
+    assert_eq!(sum(&metrics(&gateway).await, "tonegate_calls_limit", &[]), 50.0);
+
+    rewrite(&gateway, "capacity = 51\ncapacitie = 52", "capacity = 7");
+    gateway.signal(Signal::HUP).expect("a signal");
+    logged(&gateway, "the configuration is reloaded", 1).await;
+    assert_eq!(sum(&metrics(&gateway).await, "tonegate_calls_limit", &[]), 7.0);
+
+    let config = gateway.directory().join("tonegate.toml");
+    let status = gateway.stop().expect("an end after SIGTERM");
+    assert_eq!(status.code(), Some(0));
+    let passed = check(&config);
+    assert!(passed.status.success(), "{}", String::from_utf8_lossy(&passed.stdout));
+}
+
+#[test]
+fn a_key_that_nobody_knows_is_named_with_its_line_and_the_nearest_real_one() {
+    let config = plant::directory("operations-check").join("tonegate.toml");
+    fs::write(&config, "[sip]\nudp = [\"127.0.0.1:0\"]\nadvertized_address = \"203.0.113.10\"\n").expect("a file");
+    let refused = check(&config);
+    assert!(!refused.status.success());
+    let words = String::from_utf8_lossy(&refused.stderr) + String::from_utf8_lossy(&refused.stdout);
+    for word in ["line 3", "sip.advertized_address", "sip.advertised_address"] {
+        assert!(words.contains(word), "{word} is missing: {words}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vault_that_dies_is_started_again() {
+    let gateway = plant::start(&plant::options("operations-vault"));
+    let is_up = async |restarts: f64| {
+        let text = metrics(&gateway).await;
+        let restarted = sum(&text, "tonegate_child_restarts_total", &["child=\"vault\""]);
+        (sum(&text, "tonegate_child_up", &["child=\"vault\""]) == 1.0 && restarted >= restarts).then_some(())
+    };
+    eventually(SETTLE, "the vault", async || is_up(0.0).await).await;
+    let killed = vault_of(&gateway).expect("a vault");
+    kill_process(killed, Signal::KILL).expect("a signal");
+    eventually(SETTLE, "the vault again", async || is_up(1.0).await).await;
+    let again = vault_of(&gateway).expect("a vault");
+    assert_ne!(again, killed);
+    assert_eq!(Client::anonymous().get(&operations(&gateway, "/readyz")).await.status, 200);
+}

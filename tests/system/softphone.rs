@@ -1,0 +1,72 @@
+//! A telephone of others: `baresip` (Debian package baresip-core) calls the gateway.
+
+use std::{fs, net::UdpSocket, path::Path, process::Stdio, time::Duration};
+
+use tokio::{process::Command, time::timeout};
+
+use crate::{
+    client::{metrics, noted, sum, when},
+    plant,
+};
+
+/// How long baresip stays in the call: longer than the opening.
+const CALL: Duration = Duration::from_secs(30);
+/// How long anything about the call may take.
+const PATIENCE: Duration = Duration::from_secs(50);
+
+/// Modules without a sound card and without a terminal.
+const MODULES: &[&str] = &["g711", "ausine", "aubridge"];
+
+/// Writes a configuration that binds loopback alone, speaks a tone and hears into a bridge.
+fn configure(directory: &Path) {
+    let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+    let mut config = format!(
+        "poll_method epoll\nsip_listen 127.0.0.1:{port}\nnet_interface 127.0.0.1\nmodule_path {}\n\
+         audio_source ausine,440\naudio_player aubridge,ear\naudio_alert aubridge,bell\n",
+        modules().display()
+    );
+    for module in MODULES {
+        config.push_str(&format!("module {module}.so\n"));
+    }
+    config.push_str("module_app account.so\nmodule_app menu.so\n");
+    fs::create_dir_all(directory).expect("a directory");
+    fs::write(directory.join("config"), config).expect("a configuration");
+    let account = format!("<sip:+15555550123@127.0.0.1:{port}>;regint=0;audio_codecs=PCMU\n");
+    fs::write(directory.join("accounts"), account).expect("an account");
+    fs::write(directory.join("contacts"), "").expect("contacts");
+}
+
+/// Where the distribution keeps baresip's modules.
+fn modules() -> &'static Path {
+    let places = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"].map(Path::new);
+    places.into_iter().find(|place| place.exists()).expect("baresip's modules (Debian package baresip-core)")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn baresip_calls_hears_the_opening_and_hangs_up() {
+    let options = plant::options("softphone");
+    let gateway = plant::start(&options);
+    let directory = options.directory.join("baresip");
+    configure(&directory);
+    let call = Command::new("baresip")
+        .args(["-4", "-f"])
+        .arg(&directory)
+        .args(["-t", &CALL.as_secs().to_string()])
+        .args(["-e", &format!("/dial sip:collections@{}", gateway.addresses().sip_udp)])
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let call = tokio::spawn(timeout(PATIENCE, call));
+
+    let timeline = noted(&gateway, PATIENCE, "opened", "").await;
+    for kind in ["invited", "answered", "acknowledged", "media.source_locked"] {
+        assert!(when(&timeline, kind, "").is_some(), "{kind} is missing: {timeline:#?}");
+    }
+    assert!(sum(&metrics(&gateway).await, "tonegate_rtp_packets_total", &["direction=\"received\""]) > 50.0);
+
+    let output = call.await.expect("a task").expect("baresip ends in time").expect("baresip runs");
+    let words = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(words.to_lowercase().contains("established"), "{words}");
+    let timeline = noted(&gateway, PATIENCE, "ended", "caller_hung_up").await;
+    assert!(when(&timeline, "record.written", "contact_attempt").is_some(), "{timeline:#?}");
+}
