@@ -280,6 +280,8 @@ impl Call {
             LegOutput::Capture(event) => self.capture_event(event),
             LegOutput::Control(failure) => self.control_failed(failure),
             LegOutput::Suppressed(suppressed) => self.suppressed(suppressed),
+            // Without an ACK the dialog has a deadline of its own, which tells more.
+            LegOutput::MediaTimeout if self.phase == Phase::Answered => {}
             LegOutput::MediaTimeout => self.close(EndReason::MediaTimeout, Vec::new()),
             LegOutput::SourceLocked { as_described } => {
                 self.note("media.source_locked", if as_described { "as described" } else { "by its packets" });
