@@ -1,6 +1,6 @@
 //! A telephone of others: `baresip` (Debian package baresip-core) calls the gateway.
 
-use std::{fs, net::UdpSocket, path::Path, process::Stdio, time::Duration};
+use std::{f32::consts::TAU, fs, net::UdpSocket, path::Path, process::Stdio, time::Duration};
 
 use tokio::{process::Command, time::timeout};
 
@@ -15,25 +15,46 @@ const CALL: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Modules without a sound card and without a terminal.
-const MODULES: &[&str] = &["g711", "ausine", "aubridge"];
+const MODULES: &[&str] = &["g711", "aufile", "aubridge"];
+/// The rate of what it says.
+const HERTZ: u32 = 8_000;
 
-/// Writes a configuration that binds loopback alone, speaks a tone and hears into a bridge.
+/// Writes a configuration that binds loopback alone, speaks from a file and hears into a bridge.
 fn configure(directory: &Path) {
+    fs::create_dir_all(directory).expect("a directory");
+    let voice = directory.join("voice.wav");
+    speak(&voice);
     let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
     let mut config = format!(
         "poll_method epoll\nsip_listen 127.0.0.1:{port}\nnet_interface 127.0.0.1\nmodule_path {}\n\
-         audio_source ausine,440\naudio_player aubridge,ear\naudio_alert aubridge,bell\n",
-        modules().display()
+         audio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,bell\n",
+        modules().display(),
+        voice.display(),
     );
     for module in MODULES {
         config.push_str(&format!("module {module}.so\n"));
     }
     config.push_str("module_app account.so\nmodule_app menu.so\n");
-    fs::create_dir_all(directory).expect("a directory");
     fs::write(directory.join("config"), config).expect("a configuration");
     let account = format!("<sip:+15555550123@127.0.0.1:{port}>;regint=0;audio_codecs=PCMU\n");
     fs::write(directory.join("accounts"), account).expect("an account");
     fs::write(directory.join("contacts"), "").expect("contacts");
+}
+
+/// Writes a tone that lasts as long as the call.
+fn speak(path: &Path) {
+    let format = hound::WavSpec {
+        channels: 1,
+        sample_rate: HERTZ,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, format).expect("a file");
+    for n in 0..HERTZ * CALL.as_secs() as u32 {
+        let sample = (n as f32 * TAU * 440.0 / HERTZ as f32).sin() * 3_000.0;
+        file.write_sample(sample as i16).expect("room");
+    }
+    file.finalize().expect("a whole file");
 }
 
 /// Where the distribution keeps baresip's modules.
