@@ -1,6 +1,9 @@
 //! Checks what a call left behind.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use rusqlite::Connection;
@@ -83,6 +86,18 @@ fn longest_silence(samples: &[i16]) -> usize {
 fn at(timeline: &[Value], kind: &str) -> Result<f64> {
     let entry = timeline.iter().find(|entry| entry["kind"] == kind);
     entry.and_then(|entry| entry["at_ms"].as_f64()).with_context(|| format!("the timeline has no {kind}"))
+}
+
+/// Waits until the outbox has brought every record to the account book.
+pub(crate) fn await_records(directory: &Path, deadline: Duration) -> Result<()> {
+    let until = Instant::now() + deadline;
+    loop {
+        match records(directory) {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > until => return Err(error),
+            Err(_) => std::thread::park_timeout(Duration::from_millis(50)),
+        }
+    }
 }
 
 fn records(directory: &Path) -> Result<Vec<String>> {

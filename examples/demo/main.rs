@@ -25,6 +25,9 @@ use narrator::Narrator;
 /// Longest the call may take.
 const CALL_DEADLINE: Duration = Duration::from_secs(240);
 
+/// Longest from the call's end until its records are in the account book.
+const RECORDS_DEADLINE: Duration = Duration::from_secs(10);
+
 /// One whole call, shown step by step.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -65,6 +68,7 @@ fn hold(arguments: &Arguments) -> Result<()> {
 
     fs::write(directory.join("timeline.json"), serde_json::to_vec_pretty(&call.timeline)?)?;
     let config = directory.join("tonegate.toml");
+    evidence::await_records(directory, RECORDS_DEADLINE)?;
     let left = gateway.stop()?;
     ensure!(left.success(), "the gateway did not leave cleanly: {left}");
     let audit = Command::new(sibling("tonegate")?).args(["audit", "verify", "--config"]).arg(&config).output()?;

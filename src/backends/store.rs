@@ -184,7 +184,7 @@ impl Store {
     /// [`StoreError`]; after [`StoreError::Stalled`] the changes may or may not be there.
     pub async fn write(&self, writes: impl Into<Batch>) -> Result<Receipt, StoreError> {
         let Batch(writes) = writes.into();
-        let has_records = writes.iter().any(|write| matches!(write, Write::Record(_)));
+        let has_records = writes.iter().any(|write| matches!(write, Write::Record(_) | Write::CallConcluded { .. }));
         let reply = self.inner.writer.submit(writes)?;
         let receipt = match tokio::time::timeout(self.inner.commit_deadline, reply).await {
             Ok(Ok(result)) => result?,
