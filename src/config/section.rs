@@ -1,4 +1,4 @@
-//! The sections of the file and their defaults. What each key means is said once, in [`super::KEYS`].
+//! The sections of the file and their defaults. What each key means is said once, in `super::keys::KEYS`.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
