@@ -50,6 +50,7 @@ impl Reloader {
         self.signalling.set_trunks(parts::trunks(&next)).await?;
         self.routing.store(Arc::new(routing));
         self.backends.agents.servers.store(Arc::new(servers));
+        crate::admin::observe_certificates(&next);
         for trunk in &next.trunk {
             metrics::gauge!("tonegate_calls_limit", "trunk" => trunk.name.clone()).set(f64::from(trunk.capacity));
         }

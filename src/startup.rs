@@ -54,6 +54,7 @@ async fn run(path: &Path, config: Config) -> Result<()> {
     let public = api::base_url(&config.api, interface_address);
     let parts = parts::open(&config, Arc::clone(&bearers), public, children.clone()).await?;
     tasks.extend(parts.tasks);
+    admin::observe_certificates(&config);
     readiness.pass(Check::Prompts);
 
     let shards = ShardPool::start(shard_config(&config)).context("the media threads cannot start")?;

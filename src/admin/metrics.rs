@@ -143,7 +143,13 @@ pub(crate) const METRICS: &[Metric] = &[
         &["control"],
         "Times a protective control failed and its call or request was stopped.",
     ),
-    metric("tonegate_captures_total", Kind::Counter, None, &["outcome"], "Card captures ended, by outcome."),
+    metric(
+        "tonegate_captures_total",
+        Kind::Counter,
+        None,
+        &["outcome"],
+        "Card captures ended: `approved`, `declined`, `cancelled`, `unknown`, or why they failed.",
+    ),
     metric(
         "tonegate_processor_read_seconds",
         Kind::Histogram(SERVICE),

@@ -1,8 +1,10 @@
 //! The operations listener: `/metrics`, `/healthz` and `/readyz`. Unauthenticated, on loopback by default.
 
+mod certificate;
 mod metrics;
 mod readiness;
 
+pub(crate) use certificate::observe_certificates;
 pub(crate) use metrics::install;
 #[cfg(test)]
 use metrics::{Kind, METRICS, Metric};

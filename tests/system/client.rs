@@ -110,13 +110,18 @@ pub(crate) fn sum(exposed: &str, name: &str, labels: &[&str]) -> f64 {
 }
 
 /// Looks again and again until something is there; panics with what was waited for.
-pub(crate) async fn eventually<T>(within: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + within;
+pub(crate) async fn eventually<T>(limit: Duration, what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    within(limit, look).await.unwrap_or_else(|| panic!("{what}: not within {limit:?}"))
+}
+
+/// Looks again and again until something is there, or the limit is over.
+pub(crate) async fn within<T>(limit: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + limit;
     loop {
-        if let Some(found) = look().await {
+        let found = look().await;
+        if found.is_some() || Instant::now() >= deadline {
             return found;
         }
-        assert!(Instant::now() < deadline, "{what}: not within {within:?}");
         sleep(LOOK).await;
     }
 }
