@@ -148,8 +148,6 @@ impl Backends {
 
 async fn post_heard(mut heard: mpsc::Receiver<backends::speech::Recognised>, mailbox: Mailbox) {
     while let Some(recognised) = heard.recv().await {
-        let result = recognised.words.as_ref().map_or_else(|reason| reason.label(), |_| "words");
-        metrics::histogram!("tonegate_recognition_seconds", "result" => result).record(recognised.took.as_secs_f64());
         mailbox.post(Mail::Heard { text: recognised.words.ok(), took: recognised.took });
     }
 }
