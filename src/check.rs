@@ -50,10 +50,7 @@ async fn look(config: &Config) -> Vec<Finding> {
         finding("clock", clock),
         finding("time-zone data", zone),
         finding("tokens of the interface", secrets),
-        finding(
-            "certificate of the interface",
-            api::acceptor(&config.api).map(drop).map_err(|error| error.to_string()),
-        ),
+        finding("certificate of the interface", api::Tls::of(&config.api).map(drop).map_err(|error| error.to_string())),
         finding("agents", parts::servers(config).map(drop).map_err(|error| format!("{error:#}"))),
         finding("SIP addresses", sockets(config)),
         finding("account book, store, speech, vault", opened(config).await),

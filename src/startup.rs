@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     directory::Directory,
     health, parts, recovery,
-    reload::Reloader,
+    reload::{Reloaded, Reloader},
     services::{Behind, StoreTrail},
     shutdown::{self, Asked, Signals},
     telemetry,
@@ -83,8 +83,8 @@ async fn run(path: &Path, config: Config) -> Result<()> {
         audit: Arc::new(StoreTrail(Arc::clone(&parts.backends))),
         deadline: config.api.request_deadline_milliseconds.duration(),
     });
-    let tls = api::acceptor(&config.api)?;
-    tasks.push(tokio::spawn(report(api::serve(interface, tls, routes, sockets.clone()))));
+    let tls = api::Tls::of(&config.api)?;
+    tasks.push(tokio::spawn(report(api::serve(interface, tls.clone(), routes, sockets.clone()))));
     tasks.push(tokio::spawn(health::watch(
         Arc::clone(&readiness),
         parts.store.clone(),
@@ -104,7 +104,9 @@ async fn run(path: &Path, config: Config) -> Result<()> {
 
     let mut drain = config.limits.drain_seconds.duration();
     let retry_after = config.sip.retry_after_seconds.0;
-    let mut reloader = Reloader::new(path, config, routing, Arc::clone(&parts.backends), signalling.handle.clone());
+    let reloaded =
+        Reloaded { routing, backends: Arc::clone(&parts.backends), signalling: signalling.handle.clone(), tls };
+    let mut reloader = Reloader::new(path, config, reloaded);
     while let Asked::ToReload = signals.next().await {
         drain = reloader.reload().await;
     }

@@ -14,8 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+
+use super::Tls;
 
 /// Most connections of one listener at once; further ones wait in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 256;
@@ -28,13 +29,13 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// How long answers under way may take once the listener stops.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Serves routes on a bound socket until `stop`, over TLS where an acceptor is given.
+/// Serves routes on a bound socket until `stop`, over TLS where there is one.
 ///
 /// # Errors
 /// Where the socket's own address cannot be had.
 pub(crate) async fn serve(
     socket: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     routes: Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
@@ -55,7 +56,7 @@ pub(crate) async fn serve(
     served
 }
 
-async fn accept(socket: TcpListener, tls: Option<TlsAcceptor>, ready: mpsc::Sender<Accepted>, stop: CancellationToken) {
+async fn accept(socket: TcpListener, tls: Option<Tls>, ready: mpsc::Sender<Accepted>, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -76,13 +77,13 @@ async fn accept(socket: TcpListener, tls: Option<TlsAcceptor>, ready: mpsc::Send
 async fn admit(
     stream: TcpStream,
     peer: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     place: OwnedSemaphorePermit,
     ready: mpsc::Sender<Accepted>,
 ) {
     let stream: Box<dyn Stream> = match tls {
         None => Box::new(stream),
-        Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
+        Some(tls) => match timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => Box::new(stream),
             Ok(Err(_)) | Err(_) => {
                 metrics::counter!("tonegate_control_failures_total", "control" => "api_tls").increment(1);

@@ -20,7 +20,7 @@ pub(crate) use directory::{Answering, CallDirectory, CallPort, CallSummary, Port
 pub(crate) use invitation::{base_url, invitation};
 pub(crate) use listener::serve;
 pub(crate) use problem::Problem;
-pub(crate) use tls::acceptor;
+pub(crate) use tls::{Renewal, Tls};
 
 use std::sync::Arc;
 use std::time::Duration;

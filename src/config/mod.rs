@@ -128,7 +128,7 @@ impl Config {
             ("store", self.store != next.store),
             ("capture", self.capture != next.capture),
             ("operations", self.operations != next.operations),
-            ("api", self.api != next.api),
+            ("api", self.api.with_files_of(&next.api) != next.api),
             ("log", self.log != next.log),
         ];
         fixed.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()

@@ -211,6 +211,18 @@ section! {
     }
 }
 
+impl Api {
+    /// This section with the certificate files of `next`. Whether there is TLS at all changes only at the next start.
+    #[must_use]
+    pub(crate) fn with_files_of(&self, next: &Self) -> Self {
+        if self.certificate.is_some() != next.certificate.is_some() {
+            return self.clone();
+        }
+        let Self { certificate, key, client_ca, .. } = next.clone();
+        Self { certificate, key, client_ca, ..self.clone() }
+    }
+}
+
 section! {
     /// Bounds of the whole process.
     Limits {

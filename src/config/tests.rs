@@ -220,4 +220,10 @@ fn only_what_can_be_reloaded_is_reloaded() {
     next.capture.postal = false;
     next.media.threads = 4;
     assert_eq!(Config::default().needs_restart(&next), ["media", "capture"]);
+    let mut secure = Config::default();
+    secure.api.certificate = Some("old.pem".into());
+    let mut renewed = secure.clone();
+    renewed.api.certificate = Some("new.pem".into());
+    assert!(secure.needs_restart(&renewed).is_empty());
+    assert_eq!(Config::default().needs_restart(&secure), ["api"]);
 }

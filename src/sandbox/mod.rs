@@ -22,10 +22,10 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use self::{ledger::Ledger, payments::Payments};
+use crate::api::Tls;
 
 /// How to serve.
 #[derive(Clone, Debug, clap::Args)]
@@ -69,7 +69,7 @@ pub(crate) async fn serve(options: Options) -> anyhow::Result<()> {
 /// # Errors
 /// A file that cannot be used.
 pub(crate) async fn serve_on(listener: TcpListener, options: &Options, stop: CancellationToken) -> anyhow::Result<()> {
-    let tls = acceptor(options)?;
+    let tls = tls(options)?;
     let token = std::fs::read_to_string(&options.token)
         .with_context(|| format!("cannot read the token in {}", options.token.display()))?;
     let ledger = match &options.state {
@@ -81,7 +81,7 @@ pub(crate) async fn serve_on(listener: TcpListener, options: &Options, stop: Can
     Ok(crate::api::serve(listener, Some(tls), routes, stop).await?)
 }
 
-fn acceptor(options: &Options) -> anyhow::Result<TlsAcceptor> {
+fn tls(options: &Options) -> anyhow::Result<Tls> {
     let chain = CertificateDer::pem_file_iter(&options.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("cannot read the certificate {}", options.certificate.display()))?;
@@ -92,5 +92,5 @@ fn acceptor(options: &Options) -> anyhow::Result<TlsAcceptor> {
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(Tls::from(config))
 }

@@ -42,6 +42,8 @@ pub struct GatewayOptions {
     pub prompts: PathBuf,
     /// How long live calls may go on after SIGTERM.
     pub drain_seconds: u32,
+    /// More lines for the section `[api]`.
+    pub api: String,
     /// More lines for the end of the configuration.
     pub more: String,
     /// The log filter.
@@ -59,6 +61,7 @@ impl GatewayOptions {
             peers: "127.0.0.0/8".to_owned(),
             prompts: "target/prompts".into(),
             drain_seconds: 5,
+            api: String::new(),
             more: String::new(),
             log: "info".to_owned(),
         }
@@ -284,7 +287,7 @@ listen = "127.0.0.1:0"
 
 [api]
 listen = "127.0.0.1:0"
-
+{api}
 [[api.token]]
 name = "operator"
 role = "operator"
@@ -305,6 +308,7 @@ level = "{log}"
         processor_port = free_port(),
         drain_seconds = options.drain_seconds,
         log = options.log,
+        api = options.api,
         more = options.more,
     )
 }

@@ -5,6 +5,7 @@
 mod bot;
 mod caller;
 mod calls;
+mod certificate;
 mod client;
 mod crash;
 mod leaks;

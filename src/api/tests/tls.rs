@@ -65,8 +65,8 @@ async fn mutual_tls_hears_only_clients_of_the_right_authority() {
     let client_ca = directory.path().join("clients.pem");
     std::fs::write(&client_ca, ours.pem()).unwrap();
     let api = Api { certificate: Some(certificate), key: Some(key), client_ca: Some(client_ca), ..Api::default() };
-    let acceptor = acceptor(&api).unwrap();
-    assert!(acceptor.is_some());
+    let tls = Tls::of(&api).unwrap();
+    assert!(tls.is_some());
 
     let interface = Interface {
         calls: Arc::new(Calls(HashMap::new())),
@@ -76,7 +76,7 @@ async fn mutual_tls_hears_only_clients_of_the_right_authority() {
     };
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
-    tokio::spawn(serve(socket, acceptor, routes(interface), CancellationToken::new()));
+    tokio::spawn(serve(socket, tls, routes(interface), CancellationToken::new()));
 
     let known = leaf(directory.path(), "known", &ours);
     let unknown = leaf(directory.path(), "unknown", &strangers);
@@ -88,7 +88,7 @@ async fn mutual_tls_hears_only_clients_of_the_right_authority() {
 #[test]
 fn a_file_that_is_not_there_is_named_with_its_key() {
     let api = Api { certificate: Some("no.pem".into()), key: Some("no.key".into()), ..Api::default() };
-    let error = acceptor(&api).err().unwrap().to_string();
+    let error = Tls::of(&api).err().unwrap().to_string();
     assert!(error.contains("api.certificate") && error.contains("no.pem"), "{error}");
-    assert!(acceptor(&Api::default()).unwrap().is_none());
+    assert!(Tls::of(&Api::default()).unwrap().is_none());
 }
