@@ -5,10 +5,7 @@ use std::{io::Write, path::Path};
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
 
-use crate::{api, config::Config, parts, startup};
-
-/// The oldest date at which this program can run: an earlier clock is wrong.
-const BUILT_AFTER: &str = "2026-01-01T00:00:00Z";
+use crate::{api, config::Config, health, parts, startup};
 
 /// One thing that was looked at.
 struct Finding {
@@ -41,10 +38,8 @@ async fn look(config: &Config) -> Vec<Finding> {
         .map(drop)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
     let zone = jiff::tz::TimeZone::get(&config.business.time_zone).map(drop).map_err(|error| error.to_string());
-    let clock = match BUILT_AFTER.parse::<jiff::Timestamp>() {
-        Ok(built) if jiff::Timestamp::now() < built => Err("the clock is before this program was made".to_owned()),
-        Ok(_) | Err(_) => Ok(()),
-    };
+    let is_early = jiff::Timestamp::now() < health::MADE_AFTER;
+    let clock = if is_early { Err("the clock is before this program was made".to_owned()) } else { Ok(()) };
     vec![
         finding("configuration", Ok(())),
         finding("clock", clock),

@@ -1,19 +1,21 @@
 //! Watches what every call needs, and shuts the door while something of it is missing.
 
+mod clock;
+
 use std::{sync::Arc, time::Duration};
 
 use backends::store::{Health, HealthProblem, Store};
 use edge::{Availability, SignallingHandle};
 use jiff::Timestamp;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{Check, Readiness};
+use clock::{Clock, Look};
+
+pub(crate) use clock::MADE_AFTER;
 
 /// How often the clock is looked at, and the door.
 const EVERY: Duration = Duration::from_millis(500);
-/// How long after a step of the wall clock calls are refused: until it has stood still for so long.
-const CLOCK_REST: Duration = Duration::from_secs(30);
 
 /// Watches until `stop`.
 pub(crate) async fn watch(
@@ -24,7 +26,7 @@ pub(crate) async fn watch(
     retry_after_seconds: u32,
     stop: CancellationToken,
 ) {
-    let mut clock = Clock::new();
+    let mut clock = Clock::default();
     let mut health = store.health();
     let mut open = None;
     let mut beat = tokio::time::interval(EVERY);
@@ -35,7 +37,7 @@ pub(crate) async fn watch(
             Ok(()) = health.changed() => {}
         }
         report_store(&readiness, *health.borrow_and_update());
-        report_clock(&readiness, clock.look(bound));
+        report_clock(&readiness, clock.look(Timestamp::now(), running(), bound));
         match signalling.count_calls().await {
             Ok(_) => readiness.pass(Check::Sip),
             Err(_) => readiness.fail(Check::Sip, "signalling does not answer"),
@@ -67,39 +69,16 @@ fn report_store(readiness: &Readiness, health: Health) {
     }
 }
 
-fn report_clock(readiness: &Readiness, good: bool) {
-    if good {
-        readiness.pass(Check::Clock);
-    } else {
-        readiness.fail(Check::Clock, "the wall clock was set while running");
+fn report_clock(readiness: &Readiness, look: Look) {
+    metrics::gauge!("tonegate_clock_offset_seconds").set(look.offset.as_secs_f64());
+    match look.problem {
+        None => readiness.pass(Check::Clock),
+        Some(problem) => readiness.fail(Check::Clock, problem),
     }
 }
 
-/// The wall clock against the monotonic one: a step between two looks means that the time of day was wrong before it, or
-/// is wrong after it.
-struct Clock {
-    wall: Timestamp,
-    monotonic: Instant,
-    stepped: Option<Instant>,
-}
-
-impl Clock {
-    fn new() -> Self {
-        Self { wall: Timestamp::now(), monotonic: Instant::now(), stepped: None }
-    }
-
-    /// Whether the clock has kept its pace, within `bound`, for long enough.
-    fn look(&mut self, bound: Duration) -> bool {
-        let (wall, monotonic) = (Timestamp::now(), Instant::now());
-        let passed = monotonic.duration_since(self.monotonic).as_secs_f64();
-        let offset = wall.duration_since(self.wall).as_secs_f64() - passed;
-        metrics::gauge!("tonegate_clock_offset_seconds").set(offset);
-        (self.wall, self.monotonic) = (wall, monotonic);
-        if offset.abs() > bound.as_secs_f64() {
-            tracing::error!(offset_seconds = offset, "the wall clock was set");
-            self.stepped = Some(monotonic);
-        }
-        self.stepped = self.stepped.filter(|stepped| monotonic.duration_since(*stepped) < CLOCK_REST);
-        self.stepped.is_none()
-    }
+/// For how long the machine has been running, sleep included: the wall clock moves against it only where it is set.
+fn running() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }

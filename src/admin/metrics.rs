@@ -185,7 +185,13 @@ pub(crate) const METRICS: &[Metric] = &[
         &["volume"],
         "Free space of a volume the gateway writes to.",
     ),
-    metric("tonegate_clock_offset_seconds", Kind::Gauge, SECONDS, &[], "Estimated error of the system clock."),
+    metric(
+        "tonegate_clock_offset_seconds",
+        Kind::Gauge,
+        SECONDS,
+        &[],
+        "By how much the wall clock was set since the start, in sum.",
+    ),
     metric(
         "tonegate_certificate_expiry_timestamp_seconds",
         Kind::Gauge,

@@ -154,7 +154,11 @@ pub(crate) const KEYS: &[Key] = &[
     key("limits.call_seconds", "3600", "Longest call; then it is ended with words."),
     key("limits.drain_seconds", "300", "After SIGTERM, how long calls may take to end by themselves."),
     key("limits.disk_free_megabytes", "512", "Free space below which new calls are refused and captures stop."),
-    key("limits.clock_offset_milliseconds", "1000", "Clock error above which new calls are refused and captures stop."),
+    key(
+        "limits.clock_offset_milliseconds",
+        "1000",
+        "By how much the wall clock may be set while running, in sum; beyond it new calls are refused until it is set back or the gateway is started again.",
+    ),
     key("log.format", r#""json""#, "`json` or `text`."),
     key("log.level", r#""info""#, "Filter as of `tracing`: a level, or `target=level` pairs."),
 ];
