@@ -119,7 +119,9 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Gauge,
         None,
         &["queue"],
-        "Entries waiting in a bounded queue; `media_commands` has a label `shard` as well.",
+        "Entries waiting in a queue that all calls share: `sip_commands`, `sip_events`, `sip_messages`, `sip_connections`, \
+         `media_commands` (with a label `shard`), `journal`, `store`, `outbox`, `outbox_parked`. The queues of one call show \
+         only in drops.",
     ),
     metric(
         "tonegate_drops_total",

@@ -12,7 +12,7 @@ use call::{
     port::{AuditEvent, Failure, Reply},
 };
 use jiff::Timestamp;
-use metrics::counter;
+use metrics::{counter, gauge};
 use sip::DialogRecord;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -126,7 +126,9 @@ impl Journal {
 
 async fn write_in_order(store: Store, mut waiting: mpsc::Receiver<Told>) {
     let mut told = Vec::new();
+    let depth = gauge!("tonegate_queue_depth", "queue" => "journal");
     while waiting.recv_many(&mut told, BATCH).await > 0 {
+        depth.set((told.len() + waiting.len()) as f64);
         let (mut writes, mut replies) = (Vec::new(), Vec::new());
         for Told { write, reply } in told.drain(..) {
             writes.push(write);
@@ -141,5 +143,6 @@ async fn write_in_order(store: Store, mut waiting: mpsc::Receiver<Told>) {
             let durable = if result.is_ok() { Reply::Stored } else { Reply::Failed(Failure::NotDurable) };
             reply.send(durable).ok();
         }
+        depth.set(waiting.len() as f64);
     }
 }

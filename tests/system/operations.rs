@@ -51,6 +51,16 @@ fn documented() -> BTreeMap<String, String> {
     text.lines().filter_map(row).collect()
 }
 
+/// Every queue that the documentation names.
+fn documented_queues() -> Vec<String> {
+    let text = fs::read_to_string(DOCUMENTED).expect("the documentation");
+    let row = text.lines().find(|line| line.starts_with("| `tonegate_queue_depth`")).expect("a row");
+    let meaning = row.split(" | ").last().expect("a meaning");
+    let names: Vec<String> = meaning.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    assert!(names.len() > 5, "the row is read: {names:?}");
+    names.into_iter().filter(|name| name != "shard").collect()
+}
+
 /// Every exposed metric of the gateway's own with its kind.
 fn exposed(text: &str) -> BTreeMap<String, String> {
     let declared = |line: &str| {
@@ -134,6 +144,10 @@ async fn what_is_measured_is_what_is_documented() {
     assert!(!text.contains("2025550143"), "no number in a metric");
     assert_eq!(sum(&text, "tonegate_call_setup_seconds_count", &[]), 1.0);
     assert_eq!(sum(&text, "tonegate_calls_limit", &["trunk=\"local\""]), 50.0);
+    for queue in documented_queues() {
+        let series = format!("tonegate_queue_depth{{queue=\"{queue}\"");
+        assert!(text.contains(&series), "{queue} is a documented queue and not scraped");
+    }
     let expiry = sum(&text, "tonegate_certificate_expiry_timestamp_seconds", &["name=\"capture.processor_ca\""]);
     assert!(expiry > jiff::Timestamp::now().as_second() as f64, "{expiry}");
 }

@@ -43,7 +43,7 @@ impl Meters {
             to_agent: histogram!("tonegate_added_latency_seconds", "direction" => "to_agent"),
             to_caller: histogram!("tonegate_added_latency_seconds", "direction" => "to_caller"),
             legs: gauge!("tonegate_media_legs", "shard" => shard.clone()),
-            waiting: gauge!("tonegate_queue_depth", "queue" => format!("media_{shard}")),
+            waiting: gauge!("tonegate_queue_depth", "queue" => "media_commands", "shard" => shard),
         }
     }
 

@@ -24,7 +24,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use command::{CallCount, CommandError, SignallingHandle};
-pub use telemetry::describe_metrics;
 
 /// Events that may wait for the application.
 const EVENT_QUEUE: usize = 1_024;

@@ -3,16 +3,42 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use metrics::{Unit, counter, describe_counter, describe_gauge};
+use metrics::{Gauge, counter, gauge};
 use sip::Count;
 
-/// Describes the metrics of signalling to the recorder.
-pub fn describe_metrics() {
-    describe_counter!("tonegate_sip_requests_total", Unit::Count, "SIP requests received from trunks, by method");
-    describe_counter!("tonegate_sip_responses_total", Unit::Count, "SIP responses sent, by status");
-    describe_counter!("tonegate_sip_retransmissions_total", Unit::Count, "SIP messages sent again");
-    describe_counter!("tonegate_drops_total", Unit::Count, "Things dropped, by queue and reason");
-    describe_gauge!("tonegate_queue_depth", Unit::Count, "Things waiting in a queue");
+/// Entries that wait in the queues of signalling.
+pub(super) struct Waiting {
+    pub(super) commands: usize,
+    pub(super) events: usize,
+    pub(super) messages: usize,
+    pub(super) connections: usize,
+}
+
+/// Shows how many entries wait.
+pub(super) struct Depths {
+    commands: Gauge,
+    events: Gauge,
+    messages: Gauge,
+    connections: Gauge,
+}
+
+impl Depths {
+    pub(super) fn new() -> Self {
+        let depth = |queue: &'static str| gauge!("tonegate_queue_depth", "queue" => queue);
+        Self {
+            commands: depth("sip_commands"),
+            events: depth("sip_events"),
+            messages: depth("sip_messages"),
+            connections: depth("sip_connections"),
+        }
+    }
+
+    pub(super) fn show(&self, waiting: &Waiting) {
+        self.commands.set(waiting.commands as f64);
+        self.events.set(waiting.events as f64);
+        self.messages.set(waiting.messages as f64);
+        self.connections.set(waiting.connections as f64);
+    }
 }
 
 /// Counts what the endpoint wants counted.

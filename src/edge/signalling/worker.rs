@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::command::{CallCount, Command};
 use super::connection::StreamMessage;
-use super::telemetry::{self, DropLog};
+use super::telemetry::{self, Depths, DropLog, Waiting};
 use super::transmit::Transmitter;
 
 /// Longest datagram.
@@ -37,6 +37,7 @@ pub(super) struct Worker {
     /// The socket to look at first, so that none waits for ever behind a busy one.
     first_socket: usize,
     drop_log: DropLog,
+    depths: Depths,
     /// Who sent what the endpoint works on.
     sender: Option<SocketAddr>,
 }
@@ -71,6 +72,7 @@ impl Worker {
             datagram,
             first_socket: 0,
             drop_log: DropLog::default(),
+            depths: Depths::new(),
             sender: None,
         }
     }
@@ -83,6 +85,12 @@ impl Worker {
         cancel: CancellationToken,
     ) {
         loop {
+            self.depths.show(&Waiting {
+                commands: commands.len(),
+                events: self.events.max_capacity() - self.events.capacity() + self.backlog.len(),
+                messages: self.transmitter.incoming.len(),
+                connections: accepted.len(),
+            });
             let wake = tokio::select! {
                 () = cancel.cancelled() => Wake::Stop,
                 wake = self.wait(&mut commands, &mut accepted) => wake,
