@@ -298,8 +298,10 @@ pub(crate) fn servers(config: &Config) -> Result<BTreeMap<String, Server>> {
         };
         let deadline = agent.connect_deadline_milliseconds.duration();
         let url = agent.url.as_deref().unwrap_or_default();
-        let server = BotServer::new(url, agent.ca.as_deref(), agent.allow_plain, deadline)
-            .with_context(|| format!("the agent of trunk {:?}", trunk.name))?;
+        let whose = || format!("the agent of trunk {:?}", trunk.name);
+        let server = BotServer::new(url, agent.ca.as_deref(), agent.allow_plain, deadline).with_context(whose)?;
+        let token = agent.auth_token().context("auth_token_file").with_context(whose)?;
+        let server = token.iter().fold(server, BotServer::signed_with);
         servers.insert(trunk.name.clone(), Server { server, parameters: agent.parameters.clone() });
     }
     Ok(servers)

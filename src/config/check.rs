@@ -118,6 +118,12 @@ fn agent(name: &str, agent: &Agent, found: &mut Vec<Problem>) {
                     "the embedded collector has no address; remove it or set kind = \"twilio-stream\"",
                 ));
             }
+            if agent.auth_token_file.is_some() {
+                found.push(Problem::of(
+                    format!("agent.{name}.auth_token_file"),
+                    "the embedded collector signs nothing; remove it or set kind = \"twilio-stream\"",
+                ));
+            }
         }
         AgentKind::TwilioStream => bot(name, agent, found),
     }

@@ -61,6 +61,11 @@ pub(crate) const KEYS: &[Key] = &[
         "PEM file of the authority that signed the bot's certificate; the system's authorities where it is not set.",
     ),
     key(
+        "agent.*.auth_token_file",
+        "none",
+        "File with the auth token of the account whose `X-Twilio-Signature` the bot expects: each handshake is signed over `url`, exactly as it is written here. Not signed where it is not set.",
+    ),
+    key(
         "agent.*.allow_plain",
         "false",
         "Whether `ws://` may leave this machine; the caller's voice would travel in clear.",

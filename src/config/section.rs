@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::DEFAULT_AGENT;
 use super::network::Network;
-use super::secret::SecretSource;
+use super::secret::{SecretError, SecretSource};
 use super::unit::{Megabytes, Milliseconds, Seconds};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -77,9 +78,21 @@ section! {
         kind: AgentKind = AgentKind::Collector,
         url: Option<String> = None,
         ca: Option<PathBuf> = None,
+        auth_token_file: Option<PathBuf> = None,
         allow_plain: bool = false,
         connect_deadline_milliseconds: Milliseconds = Milliseconds(2_000),
         parameters: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+impl Agent {
+    /// Reads the token that handshakes are signed with, where there is one.
+    ///
+    /// # Errors
+    /// Where the file holds nothing usable.
+    pub(crate) fn auth_token(&self) -> Result<Option<SecretString>, SecretError> {
+        let source = |file: &PathBuf| SecretSource { env: None, file: Some(file.clone()) };
+        self.auth_token_file.as_ref().map(|file| source(file).read()).transpose()
     }
 }
 

@@ -161,6 +161,7 @@ fn values_that_cannot_work_are_named_with_what_to_do() {
         ("[media]\nlast_port = 20009", "holds 5 calls but `limits.calls` is 100"),
         ("[media]\nlast_port = 1", "must be above"),
         ("[agent.collector]\nurl = \"wss://bot.example.com\"", "has no address"),
+        ("[agent.collector]\nauth_token_file = \"token\"", "signs nothing"),
         ("[agent.bot]\nkind = \"twilio-stream\"", "agent.bot.url: needed"),
         ("[agent.bot]\nkind = \"twilio-stream\"\nurl = \"ws://bot.example.com/s\"", "in clear"),
         ("[agent.bot]\nkind = \"twilio-stream\"\nurl = \"https://bot.example.com/s\"", "must begin with wss://"),

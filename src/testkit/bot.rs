@@ -7,11 +7,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
+use ring::hmac;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 /// How long a test waits for anything.
@@ -25,6 +27,7 @@ pub struct BotServer {
 /// One stream, with what its `start` said.
 pub struct BotSession {
     socket: WebSocketStream<TcpStream>,
+    signature: Option<String>,
     /// `streamSid`
     pub stream_sid: String,
     /// The whole `start` message.
@@ -86,8 +89,10 @@ impl BotServer {
         let accepted = timeout(PATIENCE, self.listener.accept()).await;
         let (tcp, _) = accepted.map_err(|_| BotError::Silence("a connection"))??;
         tcp.set_nodelay(true)?;
-        let socket = tokio_tungstenite::accept_async(tcp).await.map_err(Box::new)?;
-        let mut session = BotSession { socket, stream_sid: String::new(), start: Value::Null, connected: Value::Null };
+        let mut signature = None;
+        let socket = tokio_tungstenite::accept_hdr_async(tcp, Signature(&mut signature)).await.map_err(Box::new)?;
+        let (stream_sid, start, connected) = (String::new(), Value::Null, Value::Null);
+        let mut session = BotSession { socket, signature, stream_sid, start, connected };
         session.connected = session.next("connected").await?;
         session.start = session.next("start").await?;
         session.stream_sid = session.start["streamSid"].as_str().unwrap_or_default().to_owned();
@@ -95,7 +100,33 @@ impl BotServer {
     }
 }
 
+/// Keeps a handshake's `X-Twilio-Signature`.
+struct Signature<'a>(&'a mut Option<String>);
+
+impl Callback for Signature<'_> {
+    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        let header = request.headers().get("x-twilio-signature");
+        *self.0 = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(response)
+    }
+}
+
 impl BotSession {
+    /// Whether the handshake was signed with an account's auth token for the address of this bot, as Twilio's own
+    /// libraries check it.
+    #[must_use]
+    pub fn is_signed(&self, url: &str, token: &str) -> bool {
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes());
+        let signature = self.signature.as_deref().and_then(|signature| STANDARD.decode(signature).ok());
+        signature.is_some_and(|signature| hmac::verify(&key, url.as_bytes(), &signature).is_ok())
+    }
+
+    /// Whether the handshake carried a signature at all.
+    #[must_use]
+    pub fn has_signature(&self) -> bool {
+        self.signature.is_some()
+    }
+
     /// A value of `customParameters`.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {

@@ -25,6 +25,13 @@ pub enum Agent {
     Collector,
     /// A bot at this WebSocket address.
     Bot(String),
+    /// A bot at this address that expects handshakes to be signed with a token.
+    SignedBot {
+        /// The WebSocket address.
+        url: String,
+        /// The file with the token.
+        auth_token_file: PathBuf,
+    },
 }
 
 /// How the gateway is set up.
@@ -245,6 +252,12 @@ fn configuration(options: &GatewayOptions) -> String {
     let (agent, table) = match &options.agent {
         Agent::Collector => ("collector", String::new()),
         Agent::Bot(url) => ("bot", format!("[agent.bot]\nkind = \"twilio-stream\"\nurl = \"{url}\"\n\n")),
+        Agent::SignedBot { url, auth_token_file } => {
+            let file = auth_token_file.display();
+            let table =
+                format!("[agent.bot]\nkind = \"twilio-stream\"\nurl = \"{url}\"\nauth_token_file = \"{file}\"\n\n");
+            ("bot", table)
+        }
     };
     format!(
         r#"# Made for one run on this machine.

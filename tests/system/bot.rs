@@ -19,6 +19,8 @@ use crate::{
     plant,
 };
 
+/// The auth token that handshakes are signed with.
+const AUTH_TOKEN: &str = "12345678901234567890123456789012";
 /// The telephone number of the account `CA-1001` in `config/sample-accounts.csv`.
 const CALLER: &str = "+12025550143";
 /// How long an opening may take, and anything else that is heard to its end.
@@ -36,11 +38,16 @@ struct Scene {
 impl Scene {
     async fn set(name: &str) -> Self {
         let server = BotServer::bind().await.expect("a port");
-        let agent = Agent::Bot(server.url().expect("an address"));
-        let gateway = plant::start(&GatewayOptions { agent, ..plant::options(name) });
+        let url = server.url().expect("an address");
+        let options = plant::options(name);
+        let auth_token_file = options.directory.join("auth-token");
+        std::fs::write(&auth_token_file, AUTH_TOKEN).expect("a file");
+        let agent = Agent::SignedBot { url: url.clone(), auth_token_file };
+        let gateway = plant::start(&GatewayOptions { agent, ..options });
         let request = CallRequest::new(gateway.addresses().sip_udp, CALLER, "collections");
         let line = Line::of(Softphone::call(&request).await.expect("an answer"));
         let bot = accept(&server).await;
+        assert!(bot.is_signed(&url, AUTH_TOKEN), "the handshake is signed");
         Self { gateway, line, bot }
     }
 }

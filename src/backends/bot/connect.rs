@@ -5,13 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
@@ -19,6 +25,9 @@ use super::Unreachable;
 
 /// Most bytes of one message from the bot: a minute of audio with room to spare.
 const MAX_MESSAGE: usize = 1 << 20;
+
+/// The header by which a bot knows who connects.
+const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 
 /// The socket to a bot.
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -32,6 +41,7 @@ pub struct BotServer {
     tls: Option<Arc<ClientConfig>>,
     allow_plain: bool,
     deadline: Duration,
+    signature: Option<HeaderValue>,
 }
 
 /// Why a bot server cannot be used at all.
@@ -71,7 +81,17 @@ impl BotServer {
         let host = request.uri().host().ok_or_else(refused)?.trim_matches(['[', ']']).to_owned();
         let port = request.uri().port_u16().unwrap_or(if secure { 443 } else { 80 });
         let tls = authority.map(trust).transpose()?;
-        Ok(Self { url: url.to_owned(), host, port, tls, allow_plain, deadline })
+        Ok(Self { url: url.to_owned(), host, port, tls, allow_plain, deadline, signature: None })
+    }
+
+    /// Signs each handshake with an account's auth token, as Twilio does, so that the bot knows who connects.
+    #[must_use]
+    pub fn signed_with(self, token: &SecretString) -> Self {
+        let mut signature = HeaderValue::from_str(&signature(&self.url, token)).ok();
+        if let Some(signature) = &mut signature {
+            signature.set_sensitive(true);
+        }
+        Self { signature, ..self }
     }
 
     /// Connects.
@@ -90,11 +110,26 @@ impl BotServer {
         tcp.set_nodelay(true).map_err(|_| Unreachable::Refused)?;
         let connector = self.tls.clone().map(Connector::Rustls);
         let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
-        client_async_tls_with_config(self.url.as_str(), tcp, Some(config), connector)
+        client_async_tls_with_config(self.request()?, tcp, Some(config), connector)
             .await
             .map(|(socket, _)| socket)
             .map_err(|error| refusal(&error))
     }
+
+    /// The handshake's request.
+    fn request(&self) -> Result<Request, Unreachable> {
+        let mut request = self.url.as_str().into_client_request().map_err(|_| Unreachable::Handshake)?;
+        if let Some(signature) = &self.signature {
+            request.headers_mut().insert(SIGNATURE, signature.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// The signature of a request without POST parameters: HMAC-SHA1 over the URL exactly as it is configured, in base64.
+fn signature(url: &str, token: &SecretString) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.expose_secret().as_bytes());
+    STANDARD.encode(hmac::sign(&key, url.as_bytes()))
 }
 
 fn refusal(error: &Error) -> Unreachable {
@@ -117,4 +152,16 @@ fn trust(path: &Path) -> Result<Arc<ClientConfig>, BotServerError> {
         .with_safe_default_protocol_versions()
         .map_err(|error| refused(error.to_string()))?;
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_that_of_an_independent_implementation() {
+        // openssl dgst -sha1 -hmac 12345678901234567890123456789012 -binary | base64
+        let token = SecretString::from("12345678901234567890123456789012".to_owned());
+        assert_eq!(signature("wss://bot.example.com/media?tenant=7", &token), "O3i1mFc8T0r2blqQc21eOy919ag=");
+    }
 }

@@ -219,3 +219,20 @@ fn an_address_that_is_none_is_refused() {
     }
     assert!(BotServer::new("wss://[::1]:9000/stream?x=1", None, false, PATIENCE).is_ok());
 }
+
+#[tokio::test]
+async fn a_handshake_is_signed_where_there_is_a_token_and_only_there() {
+    const TOKEN: &str = "12345678901234567890123456789012";
+    let bot = TestServer::bind().await.unwrap();
+    let url = bot.url().unwrap();
+    let plain = BotServer::new(&url, None, false, PATIENCE).unwrap();
+    let signed = plain.clone().signed_with(&secrecy::SecretString::from(TOKEN.to_owned()));
+    for (server, is_signed) in [(signed, true), (plain, false)] {
+        let (_tap, frames) = mpsc::channel::<TapItem>(1);
+        let _link = open(server, identity(), BTreeMap::new(), frames, SINK, Box::new(|_| {}));
+        let session = bot.accept().await.unwrap();
+        assert_eq!((session.has_signature(), session.is_signed(&url, TOKEN)), (is_signed, is_signed));
+        assert!(!session.is_signed(&url, "another-token-of-another-account"));
+        assert!(!session.is_signed("wss://elsewhere.example.com/stream", TOKEN));
+    }
+}
