@@ -4,12 +4,16 @@ mod clock;
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use backends::store::{Health, HealthProblem, Store};
 use edge::{Availability, SignallingHandle};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{Check, Readiness};
+use crate::{
+    admin::{Check, Readiness},
+    config::Limits,
+};
 use clock::{Clock, Look};
 
 pub(crate) use clock::MADE_AFTER;
@@ -22,7 +26,7 @@ pub(crate) async fn watch(
     readiness: Arc<Readiness>,
     store: Store,
     signalling: SignallingHandle,
-    bound: Duration,
+    limits: Arc<ArcSwap<Limits>>,
     retry_after_seconds: u32,
     stop: CancellationToken,
 ) {
@@ -37,6 +41,7 @@ pub(crate) async fn watch(
             Ok(()) = health.changed() => {}
         }
         report_store(&readiness, *health.borrow_and_update());
+        let bound = limits.load().clock_offset_milliseconds.duration();
         report_clock(&readiness, clock.look(Timestamp::now(), running(), bound));
         match signalling.count_calls().await {
             Ok(_) => readiness.pass(Check::Sip),

@@ -87,11 +87,8 @@ pub(crate) async fn open(
         recorder: Recorder::new(config.recording.directory.clone(), config.recording.quota_megabytes.bytes())?,
         vault,
         processor: processor.clone(),
-        terms: CaptureTerms {
-            brands: brands(config),
-            postal: config.capture.postal,
-            time_zone: TimeZone::get(&config.business.time_zone)?,
-        },
+        terms: CaptureTerms { brands: brands(config), postal: config.capture.postal },
+        time_zone: ArcSwap::from_pointee(time_zone(config)?),
         agents: Agents { servers: ArcSwap::from_pointee(servers(config)?), bearers, interface },
     };
     Ok(Parts { backends: Arc::new(backends), recovery, store, processor, tasks })
@@ -161,18 +158,20 @@ async fn open_speech(config: &Config) -> Result<(Arc<PromptStore>, Arc<Recognise
     let deadline = speech.answer_deadline_milliseconds.duration();
     let bounds = PromptBounds { at_a_time: usize::from(speech.synthesisers), deadline, ..PromptBounds::default() };
     let prompts = Arc::new(PromptStore::open(speech.cache.clone(), Arc::new(voice), bounds)?);
-    let business = business_name(config)?;
-    let fixed: Vec<_> = Phrase::fixed()
-        .into_iter()
-        .chain(Phrase::notices(&business))
-        .map(|phrase| (phrase.name(), phrase.text()))
-        .collect();
-    prompts.warm(&fixed).await.context("cannot render the fixed prompts")?;
+    warm(config, &prompts).await?;
     let grammars: Vec<_> = GrammarId::ALL.into_iter().map(Grammar::from).collect();
     let engine = PocketSphinx::new(Model::default(), speech.cache.join("grammars"), &grammars)?;
     let bounds =
         RecogniserBounds { at_a_time: usize::from(speech.recognisers), deadline, ..RecogniserBounds::default() };
     Ok((prompts, Recognisers::new(Arc::new(engine), bounds)))
+}
+
+/// Renders the lines that are the same in every call of this business.
+pub(crate) async fn warm(config: &Config, prompts: &PromptStore) -> Result<()> {
+    let business = business_name(config)?;
+    let phrases = Phrase::fixed().into_iter().chain(Phrase::notices(&business));
+    let lines: Vec<_> = phrases.map(|phrase| (phrase.name(), phrase.text())).collect();
+    prompts.warm(&lines).await.context("cannot render the fixed prompts")
 }
 
 type Capture = (Option<VaultLink>, Option<Arc<Processor>>);
@@ -265,11 +264,16 @@ fn business_name(config: &Config) -> Result<BusinessName> {
     BusinessName::new(&config.business.name).context("business.name")
 }
 
+/// The zone of today's date.
+pub(crate) fn time_zone(config: &Config) -> Result<TimeZone> {
+    TimeZone::get(&config.business.time_zone).context("business.time_zone")
+}
+
 /// What all calls share, as configured.
 pub(crate) fn settings(config: &Config) -> Result<Settings> {
     Ok(Settings {
         business: business_name(config)?,
-        time_zone: TimeZone::get(&config.business.time_zone)?,
+        time_zone: time_zone(config)?,
         calendar: Calendar::united_states(),
         recording: config.recording.enabled,
         capture: config.capture.enabled,

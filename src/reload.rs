@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use arc_swap::ArcSwap;
 use edge::{Routing, SignallingHandle};
 
 use crate::{
     admin,
     api::{Renewal, Tls},
-    config::Config,
+    config::{Config, Limits},
     parts,
     services::Backends,
 };
@@ -26,6 +26,8 @@ pub(crate) struct Reloaded {
     pub(crate) signalling: SignallingHandle,
     /// The TLS of the authenticated listener, where it has one.
     pub(crate) tls: Option<Tls>,
+    /// What health is held against.
+    pub(crate) limits: Arc<ArcSwap<Limits>>,
 }
 
 /// Reads the configuration again.
@@ -54,31 +56,37 @@ impl Reloader {
 
     async fn apply(&mut self) -> Result<()> {
         let next = Config::load(&self.path)?;
+        let waiting = self.current.needs_restart(&next);
+        // What needs a restart stays as it was, so that the next reload names it again.
+        let next = self.current.reloaded(next);
+        if let Some(problem) = next.problems().first() {
+            bail!("{problem}; what it contradicts waits for a restart");
+        }
         let (routing, servers) = (parts::routing(&next)?, parts::servers(&next)?);
-        let api = self.current.api.with_files_of(&next.api);
-        let renewal = Renewal::of(&api)?;
-        for section in self.current.needs_restart(&next) {
+        let (renewal, time_zone) = (Renewal::of(&next.api)?, parts::time_zone(&next)?);
+        parts::warm(&next, &self.reloaded.backends.prompts).await?;
+        for section in waiting {
             tracing::warn!(section, "this section changes only at the next start");
         }
-        self.reloaded.signalling.set_trunks(parts::trunks(&next)).await?;
+        self.tell_signalling(&next).await?;
         self.reloaded.routing.store(Arc::new(routing));
         self.reloaded.backends.agents.servers.store(Arc::new(servers));
+        self.reloaded.backends.time_zone.store(Arc::new(time_zone));
+        self.reloaded.backends.store.set_least_free(next.limits.disk_free_megabytes.bytes());
+        self.reloaded.limits.store(Arc::new(next.limits.clone()));
         if let (Some(tls), Some(renewal)) = (&self.reloaded.tls, renewal) {
             tls.renew(renewal);
         }
         for trunk in &next.trunk {
             metrics::gauge!("tonegate_calls_limit", "trunk" => trunk.name.clone()).set(f64::from(trunk.capacity));
         }
-        // What needs a restart stays as it was, so that the next reload names it again.
-        self.current = Config {
-            trunk: next.trunk,
-            agent: next.agent,
-            business: next.business,
-            limits: next.limits,
-            api,
-            ..self.current.clone()
-        };
+        self.current = next;
         admin::observe_certificates(&self.current);
         Ok(())
+    }
+
+    async fn tell_signalling(&self, next: &Config) -> Result<()> {
+        self.reloaded.signalling.set_trunks(parts::trunks(next)).await?;
+        Ok(self.reloaded.signalling.set_most_calls(next.limits.calls as usize).await?)
     }
 }

@@ -65,7 +65,8 @@ async fn run(path: &Path, config: Config) -> Result<()> {
         let resolving = recovery::resolve_payments(parts.store.clone(), processor, children.clone());
         tasks.push(tokio::spawn(resolving));
     }
-    limits(&config);
+    show_limits(&config);
+    let limits = Arc::new(ArcSwap::from_pointee(config.limits.clone()));
 
     let routing = Arc::new(ArcSwap::from_pointee(parts::routing(&config)?));
     let (switchboard, registry) = Switchboard::new(
@@ -89,7 +90,7 @@ async fn run(path: &Path, config: Config) -> Result<()> {
         Arc::clone(&readiness),
         parts.store.clone(),
         signalling.handle.clone(),
-        config.limits.clock_offset_milliseconds.duration(),
+        Arc::clone(&limits),
         config.sip.retry_after_seconds.0,
         sockets.clone(),
     )));
@@ -105,7 +106,7 @@ async fn run(path: &Path, config: Config) -> Result<()> {
     let mut drain = config.limits.drain_seconds.duration();
     let retry_after = config.sip.retry_after_seconds.0;
     let reloaded =
-        Reloaded { routing, backends: Arc::clone(&parts.backends), signalling: signalling.handle.clone(), tls };
+        Reloaded { routing, backends: Arc::clone(&parts.backends), signalling: signalling.handle.clone(), tls, limits };
     let mut reloader = Reloader::new(path, config, reloaded);
     while let Asked::ToReload = signals.next().await {
         drain = reloader.reload().await;
@@ -145,7 +146,7 @@ fn listed(problems: &[crate::config::Problem]) -> anyhow::Error {
     anyhow::anyhow!(lines.join("; "))
 }
 
-fn limits(config: &Config) {
+fn show_limits(config: &Config) {
     for trunk in &config.trunk {
         gauge!("tonegate_calls_limit", "trunk" => trunk.name.clone()).set(f64::from(trunk.capacity));
         gauge!("tonegate_calls_active", "trunk" => trunk.name.clone()).set(0.0);

@@ -25,6 +25,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -139,6 +140,7 @@ pub struct Store {
 struct Inner {
     /// First, because it holds a way to the writer, which ends when the last such way is gone.
     monitor: monitor::Monitor,
+    least_free: Arc<AtomicU64>,
     writer: writer::Writer,
     reader: Worker,
     outbox: Arc<Notify>,
@@ -169,12 +171,13 @@ impl Store {
         let reader = Worker::start("store-reader", connect_for_reading(&options.path)?, READ_QUEUE)?;
         let writer = writer::Writer::start(connection, signer, WRITE_QUEUE)?;
         let volume = options.path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        let least_free = Arc::new(AtomicU64::new(options.least_free));
         let limits =
-            monitor::Limits { commit_deadline: options.commit_deadline, least_free: options.least_free, volume };
+            monitor::Limits { commit_deadline: options.commit_deadline, least_free: Arc::clone(&least_free), volume };
         let monitor = monitor::Monitor::start(limits, writer.pulse(), writer.prober())?;
         let outbox = Arc::new(Notify::new());
         let commit_deadline = options.commit_deadline;
-        let inner = Inner { monitor, writer, reader, outbox, commit_deadline, _lock: lock };
+        let inner = Inner { monitor, least_free, writer, reader, outbox, commit_deadline, _lock: lock };
         Ok((Self { inner: Arc::new(inner) }, recovery))
     }
 
@@ -222,6 +225,11 @@ impl Store {
                 result => return result,
             }
         }
+    }
+
+    /// Sets the free space, in bytes, below which the store counts as bad.
+    pub fn set_least_free(&self, bytes: u64) {
+        self.inner.least_free.store(bytes, Ordering::Relaxed);
     }
 
     /// Whether calls can be kept. New calls are refused while it is bad.

@@ -177,18 +177,11 @@ fn business(business: &Business, found: &mut Vec<Problem>) {
     if let Err(error) = BusinessName::new(&business.name) {
         found.push(Problem::of("business.name", format!("{error}; use a name that whoever answers may hear")));
     }
-    let digits = business.callback_number.strip_prefix('+').unwrap_or_default();
-    if !(8..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        found.push(Problem::of("business.callback_number", "must be E.164: `+`, then 8 to 15 digits"));
-    }
     if jiff::tz::TimeZone::get(&business.time_zone).is_err() {
         found.push(Problem::of(
             "business.time_zone",
             format!("{:?} is no IANA time zone; write one like \"America/Chicago\"", business.time_zone),
         ));
-    }
-    if business.currency.len() != 3 || !business.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        found.push(Problem::of("business.currency", "must be three capital letters, like \"USD\""));
     }
 }
 

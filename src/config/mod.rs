@@ -115,6 +115,19 @@ impl Config {
         self.agent.get(&trunk.agent)
     }
 
+    /// This configuration with what a reload may change taken from `next`; the rest waits for a restart.
+    #[must_use]
+    pub(crate) fn reloaded(&self, next: Self) -> Self {
+        Self {
+            api: self.api.with_files_of(&next.api),
+            trunk: next.trunk,
+            agent: next.agent,
+            business: next.business,
+            limits: next.limits,
+            ..self.clone()
+        }
+    }
+
     /// The sections in which `next` differs from `self` and which take effect only after a restart. Trunks,
     /// agents, the business, limits and the files that other sections name are reloaded by SIGHUP.
     #[must_use]

@@ -100,9 +100,7 @@ section! {
     /// Whom callers hear they have reached.
     Business {
         name: String = "Northgate Services".to_owned(),
-        callback_number: String = "+15035550100".to_owned(),
         time_zone: String = "America/New_York".to_owned(),
-        currency: String = "USD".to_owned(),
     }
 }
 

@@ -47,6 +47,8 @@ pub(crate) struct Backends {
     pub(crate) vault: Option<VaultLink>,
     pub(crate) processor: Option<Arc<Processor>>,
     pub(crate) terms: CaptureTerms,
+    /// The zone of today's date, for expiry.
+    pub(crate) time_zone: arc_swap::ArcSwap<jiff::tz::TimeZone>,
     pub(crate) agents: Agents,
 }
 

@@ -23,8 +23,6 @@ pub(crate) struct CaptureTerms {
     pub(crate) brands: Brands,
     /// Whether the postal code is asked for.
     pub(crate) postal: bool,
-    /// The zone of today's date, for expiry.
-    pub(crate) time_zone: jiff::tz::TimeZone,
 }
 
 impl Backends {
@@ -61,7 +59,7 @@ impl Backends {
 
     pub(super) fn open_capture(&self, capture: Uuid, payment: Uuid, amount: Money) -> Reply {
         let Some(vault) = &self.vault else { return Reply::Failed(Failure::Unavailable) };
-        let today = Timestamp::now().to_zoned(self.terms.time_zone.clone()).date();
+        let today = Timestamp::now().to_zoned(self.time_zone.load().as_ref().clone()).date();
         let amount_minor = u64::try_from(amount.minor());
         let currency = gate::wire::Currency::parse(amount.currency().code());
         let (Ok(amount_minor), Ok(currency)) = (amount_minor, currency) else {

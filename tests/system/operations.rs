@@ -88,6 +88,22 @@ fn rewrite(gateway: &Gateway, from: &str, to: &str) {
     fs::write(&path, text.replace(from, to)).expect("a configuration");
 }
 
+/// The hash of the text of a rendered prompt that says something.
+fn hash_of_a_prompt(gateway: &Gateway, words: &str) -> String {
+    let list = fs::read_to_string(gateway.directory().join("prompts/manifest.jsonl")).expect("a list of prompts");
+    let entries = list.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut said = entries.filter(|entry| entry["text"].as_str().is_some_and(|text| text.contains(words)));
+    let entry = said.next().expect("a prompt that says it");
+    entry["text_hash"].as_str().expect("a hash").to_owned()
+}
+
+/// Whether a record of the audit chain holds some words.
+fn audit_holds(gateway: &Gateway, words: &str) -> bool {
+    let store = rusqlite::Connection::open(gateway.directory().join("store.db")).expect("a store");
+    let count = "SELECT count(*) FROM audit WHERE instr(record, ?1) > 0";
+    store.query_row(count, [words], |row| row.get::<_, i64>(0)).expect("a count") > 0
+}
+
 /// Waits until the log has said something as often.
 pub(crate) async fn logged(gateway: &Gateway, words: &str, times: usize) {
     eventually(SETTLE, words, async || (gateway.log().ok()?.matches(words).count() >= times).then_some(())).await;
@@ -193,9 +209,16 @@ async fn a_broken_configuration_changes_nothing_and_a_good_one_does() {
     assert_eq!(sum(&metrics(&gateway).await, "tonegate_calls_limit", &[]), 50.0);
 
     rewrite(&gateway, "capacity = 51\ncapacitie = 52", "capacity = 7");
+    rewrite(&gateway, "[media]", "[business]\nname = \"Eastgate Services\"\n\n[media]");
     gateway.signal(Signal::HUP).expect("a signal");
     logged(&gateway, "the configuration is reloaded", 1).await;
     assert_eq!(sum(&metrics(&gateway).await, "tonegate_calls_limit", &[]), 7.0);
+    let request = CallRequest::new(gateway.addresses().sip_udp, "+12025550143", "collections");
+    let phone = Softphone::call(&request).await.expect("an answer");
+    noted(&gateway, SETTLE, "prompt.finished", "").await;
+    phone.hang_up().await.expect("a BYE that is answered");
+    noted(&gateway, SETTLE, "ended", "caller_hung_up").await;
+    assert!(audit_holds(&gateway, &hash_of_a_prompt(&gateway, "Eastgate Services")), "the call heard the new name");
 
     let config = gateway.directory().join("tonegate.toml");
     let status = gateway.stop().expect("an end after SIGTERM");

@@ -1,6 +1,7 @@
 //! The thread that watches the writer and the volume.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -18,7 +19,8 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Where health ends.
 pub(super) struct Limits {
     pub(super) commit_deadline: Duration,
-    pub(super) least_free: u64,
+    /// In bytes; it may be changed while the store is open.
+    pub(super) least_free: Arc<AtomicU64>,
     pub(super) volume: PathBuf,
 }
 
@@ -86,7 +88,7 @@ impl Watched {
             return Health::Bad(problem);
         }
         match free_bytes(&self.limits.volume) {
-            Some(free) if free < self.limits.least_free => Health::Bad(HealthProblem::LowSpace),
+            Some(free) if free < self.limits.least_free.load(Ordering::Relaxed) => Health::Bad(HealthProblem::LowSpace),
             Some(_) | None => Health::Good,
         }
     }

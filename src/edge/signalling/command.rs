@@ -20,6 +20,7 @@ pub(super) enum Command {
     Restore(Box<DialogRecord>, oneshot::Sender<Result<CallHandle, RestoreError>>),
     SetAvailability(Availability),
     SetTrunks(Vec<Trunk>),
+    SetMostCalls(usize),
     CountCalls(oneshot::Sender<CallCount>),
 }
 
@@ -98,6 +99,11 @@ impl SignallingHandle {
     /// Replaces the trunks; calls under way stay.
     pub async fn set_trunks(&self, trunks: Vec<Trunk>) -> Result<(), CommandError> {
         self.send(Command::SetTrunks(trunks)).await
+    }
+
+    /// Sets the most calls of all trunks; calls under way stay.
+    pub async fn set_most_calls(&self, calls: usize) -> Result<(), CommandError> {
+        self.send(Command::SetMostCalls(calls)).await
     }
 
     /// How many calls there are: to know when draining is done, and whether the task is alive.

@@ -145,6 +145,7 @@ impl Worker {
             Command::Restore(record, reply) => drop(reply.send(self.endpoint.restore_and_hang_up(now, &record))),
             Command::SetAvailability(availability) => self.endpoint.set_availability(availability),
             Command::SetTrunks(trunks) => self.endpoint.set_trunks(trunks),
+            Command::SetMostCalls(calls) => self.endpoint.set_most_calls(calls),
             Command::CountCalls(reply) => {
                 let count = CallCount { active: self.endpoint.active_calls(), is_idle: self.endpoint.is_idle() };
                 let _ = reply.send(count);

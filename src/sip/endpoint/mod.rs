@@ -88,6 +88,11 @@ impl Endpoint {
         self.config.trunks = trunks;
     }
 
+    /// Sets the most calls of all trunks; calls under way stay.
+    pub fn set_most_calls(&mut self, calls: usize) {
+        self.config.limits.calls = calls;
+    }
+
     /// Whether an address is a trunk's over this transport.
     #[must_use]
     pub fn is_trunk_peer(&self, address: SocketAddr, transport: Transport) -> bool {

@@ -45,6 +45,9 @@ fn the_bounds_on_calls_and_transactions_hold() {
     let mut bench = Bench::with(EndpointConfig { limits, ..config() });
     bench.feed(&invite(1));
     assert_eq!(starts(&bench.feed(&invite(2))), ["SIP/2.0 503 Service Unavailable"]);
+    bench.endpoint.set_most_calls(2);
+    assert_eq!(starts(&bench.feed(&invite(3))), ["SIP/2.0 100 Trying"]);
+    assert_eq!(starts(&bench.feed(&invite(4))), ["SIP/2.0 503 Service Unavailable"]);
     let limits = Limits { transactions: 1, ..Limits::default() };
     let mut bench = Bench::with(EndpointConfig { limits, ..config() });
     let tag = bench.established();
