@@ -11,6 +11,8 @@ use std::{
 
 use serde::Deserialize;
 
+use crate::ports::PortRange;
+
 /// Longest the gateway may take until it is ready: the first start renders every fixed prompt.
 const START_DEADLINE: Duration = Duration::from_secs(90);
 /// Longest it may take to leave once told to.
@@ -94,6 +96,8 @@ pub struct Gateway {
     child: Child,
     directory: PathBuf,
     addresses: Addresses,
+    /// Held for as long as the gateway runs.
+    _ports: Option<PortRange>,
 }
 
 impl Gateway {
@@ -104,8 +108,9 @@ impl Gateway {
     pub fn start(binary: &Path, options: &GatewayOptions) -> io::Result<Self> {
         fs::create_dir_all(&options.directory)?;
         let config = options.directory.join("tonegate.toml");
-        fs::write(&config, configuration(options))?;
-        Self::resume(binary, &options.directory)
+        let ports = PortRange::claim()?;
+        fs::write(&config, configuration(options, &ports))?;
+        Self::run(binary, &options.directory, Some(ports))
     }
 
     /// Starts `binary` again with what an earlier one left in `directory`.
@@ -113,6 +118,14 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::start`].
     pub fn resume(binary: &Path, directory: &Path) -> io::Result<Self> {
+        let text = fs::read_to_string(directory.join("tonegate.toml"))?;
+        let first = text.lines().find_map(|line| line.strip_prefix("first_port = ")?.parse().ok());
+        // A configuration that was not made here may name any ports.
+        let ports = first.and_then(|first| PortRange::hold(first).ok());
+        Self::run(binary, directory, ports)
+    }
+
+    fn run(binary: &Path, directory: &Path, ports: Option<PortRange>) -> io::Result<Self> {
         let log_path = directory.join("gateway.log");
         let began = fs::metadata(&log_path).map_or(0, |metadata| metadata.len());
         let output = fs::OpenOptions::new().create(true).append(true).open(&log_path)?;
@@ -125,7 +138,7 @@ impl Gateway {
             .stderr(Stdio::from(output))
             .spawn()?;
         match wait_until_ready(&mut child, &log_path, began) {
-            Ok(addresses) => Ok(Self { child, directory: directory.to_owned(), addresses }),
+            Ok(addresses) => Ok(Self { child, directory: directory.to_owned(), addresses, _ports: ports }),
             Err(error) => {
                 child.kill().ok();
                 child.wait().ok();
@@ -247,7 +260,7 @@ fn pause() {
     std::thread::park_timeout(Duration::from_millis(20));
 }
 
-fn configuration(options: &GatewayOptions) -> String {
+fn configuration(options: &GatewayOptions, ports: &PortRange) -> String {
     let directory = options.directory.display();
     let (agent, table) = match &options.agent {
         Agent::Collector => ("collector", String::new()),
@@ -316,8 +329,8 @@ level = "{log}"
         peers = options.peers,
         capacity = options.capacity,
         prompts = options.prompts.display(),
-        first_port = free_range(),
-        last_port = u32::from(free_range()) + 999,
+        first_port = ports.first(),
+        last_port = ports.last(),
         processor_port = free_port(),
         drain_seconds = options.drain_seconds,
         log = options.log,
@@ -331,9 +344,4 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .map_or(9_443, |address| address.port())
-}
-
-/// The beginning of this process's own range of media ports, so that several gateways do not meet.
-fn free_range() -> u16 {
-    20_000 + u16::try_from(std::process::id() % 10).unwrap_or(0) * 1_000
 }

@@ -5,4 +5,5 @@ pub mod debtor;
 pub mod gateway;
 pub mod interface;
 pub mod matcher;
+mod ports;
 pub mod softphone;
