@@ -1,12 +1,16 @@
 //! Watches what every call needs, and shuts the door while something of it is missing.
 
 mod clock;
+mod pace;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwap;
 use backends::store::{Health, HealthProblem, Store};
-use edge::{Availability, SignallingHandle};
+use edge::{Availability, SignallingHandle, TickReader};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +19,7 @@ use crate::{
     config::Limits,
 };
 use clock::{Clock, Look};
+use pace::Pace;
 
 pub(crate) use clock::MADE_AFTER;
 
@@ -26,13 +31,14 @@ pub(crate) async fn watch(
     readiness: Arc<Readiness>,
     store: Store,
     signalling: SignallingHandle,
+    ticks: TickReader,
     limits: Arc<ArcSwap<Limits>>,
     retry_after_seconds: u32,
     stop: CancellationToken,
 ) {
-    let mut clock = Clock::default();
+    let (mut clock, mut pace) = (Clock::default(), Pace::default());
     let mut health = store.health();
-    let mut open = None;
+    let mut told = None;
     let mut beat = tokio::time::interval(EVERY);
     loop {
         tokio::select! {
@@ -41,20 +47,38 @@ pub(crate) async fn watch(
             Ok(()) = health.changed() => {}
         }
         report_store(&readiness, *health.borrow_and_update());
-        let bound = limits.load().clock_offset_milliseconds.duration();
-        report_clock(&readiness, clock.look(Timestamp::now(), running(), bound));
+        let (clock_bound, lag_bound) = bounds(&limits.load());
+        report_clock(&readiness, clock.look(Timestamp::now(), running(), clock_bound));
+        report_media(&readiness, pace.is_late(Instant::now(), ticks.total(), lag_bound));
         match signalling.count_calls().await {
             Ok(_) => readiness.pass(Check::Sip),
             Err(_) => readiness.fail(Check::Sip, "signalling does not answer"),
         }
-        let ready = readiness.is_ready();
-        if open != Some(ready) {
-            let availability =
-                if ready { Availability::Available } else { Availability::Unavailable { retry_after_seconds } };
-            if signalling.set_availability(availability).await.is_ok() {
-                open = Some(ready);
-            }
+        let wanted = door(readiness.first_failing(), retry_after_seconds);
+        if told != Some(wanted) && signalling.set_availability(wanted).await.is_ok() {
+            told = Some(wanted);
         }
+    }
+}
+
+/// How far the clock may be set, and how late ticks may be.
+fn bounds(limits: &Limits) -> (Duration, Duration) {
+    (limits.clock_offset_milliseconds.duration(), limits.tick_lag_milliseconds.duration())
+}
+
+/// What new calls meet: the first check that fails is the reason of their refusal.
+fn door(failing: Option<Check>, retry_after_seconds: u32) -> Availability {
+    failing.map_or(Availability::Available, |check| Availability::Unavailable {
+        reason: check.name(),
+        retry_after_seconds,
+    })
+}
+
+fn report_media(readiness: &Readiness, is_late: bool) {
+    if is_late {
+        readiness.fail(Check::Media, "the media threads do not keep up with the calls that are up");
+    } else {
+        readiness.pass(Check::Media);
     }
 }
 
@@ -86,4 +110,22 @@ fn report_clock(readiness: &Readiness, look: Look) {
 fn running() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_failing_check_is_why_calls_are_refused() {
+        let readiness = Readiness::new();
+        Check::ALL.into_iter().for_each(|check| readiness.pass(check));
+        assert_eq!(door(readiness.first_failing(), 9), Availability::Available);
+        report_media(&readiness, true);
+        let refused = |reason| Availability::Unavailable { reason, retry_after_seconds: 9 };
+        assert_eq!(door(readiness.first_failing(), 9), refused("media"));
+        readiness.fail(Check::Drain, "leaving");
+        report_media(&readiness, false);
+        assert_eq!(door(readiness.first_failing(), 9), refused("drain"));
+    }
 }

@@ -60,7 +60,8 @@ pub(crate) async fn drain(
     retry_after_seconds: u32,
 ) {
     readiness.fail(Check::Drain, "the gateway is shutting down");
-    signalling.set_availability(Availability::Unavailable { retry_after_seconds }).await.ok();
+    let reason = Check::Drain.name();
+    signalling.set_availability(Availability::Unavailable { reason, retry_after_seconds }).await.ok();
     tracing::info!(calls = registry.active(), deadline_seconds = deadline.as_secs(), "draining");
     if !idle_within(registry, deadline).await {
         tracing::warn!(calls = registry.active(), "the drain deadline is over; ending the calls that are left");

@@ -58,6 +58,7 @@ async fn run(path: &Path, config: Config) -> Result<()> {
     readiness.pass(Check::Prompts);
 
     let shards = ShardPool::start(shard_config(&config)).context("the media threads cannot start")?;
+    let ticks = shards.ticks();
     readiness.pass(Check::Media);
     let signalling = edge::signalling::start(signalling_config(&config)?, sockets.clone())?;
     recovery::hang_up(&parts.recovery, &signalling.handle, &parts.store).await;
@@ -90,6 +91,7 @@ async fn run(path: &Path, config: Config) -> Result<()> {
         Arc::clone(&readiness),
         parts.store.clone(),
         signalling.handle.clone(),
+        ticks,
         Arc::clone(&limits),
         config.sip.retry_after_seconds.0,
         sockets.clone(),

@@ -75,6 +75,13 @@ pub(crate) const METRICS: &[Metric] = &[
     metric("tonegate_calls_limit", Kind::Gauge, None, &["trunk"], "Most calls the trunk may have at once."),
     metric("tonegate_calls_ended_total", Kind::Counter, None, &["trunk", "reason"], "Calls ended or refused, by why."),
     metric(
+        "tonegate_calls_refused_total",
+        Kind::Counter,
+        None,
+        &["reason"],
+        "INVITEs answered 503 at once: `full`, or the name of the check that fails.",
+    ),
+    metric(
         "tonegate_call_setup_seconds",
         Kind::Histogram(SERVICE),
         SECONDS,

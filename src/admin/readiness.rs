@@ -84,6 +84,13 @@ impl Readiness {
         self.states().iter().all(Option::is_none)
     }
 
+    /// The first check that fails, in the order of the report.
+    #[must_use]
+    pub(crate) fn first_failing(&self) -> Option<Check> {
+        let states = self.states();
+        Check::ALL.into_iter().find(|check| states[*check as usize].is_some())
+    }
+
     /// One line per check: `ok NAME` or `failing NAME: reason`.
     #[must_use]
     pub(crate) fn report(&self) -> String {

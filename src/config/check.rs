@@ -241,6 +241,9 @@ fn limits(limits: &Limits, found: &mut Vec<Problem>) {
     if limits.call_seconds.0 < 60 {
         found.push(Problem::of("limits.call_seconds", "no call could be finished; write at least 60"));
     }
+    if limits.tick_lag_milliseconds.0 < 10 {
+        found.push(Problem::of("limits.tick_lag_milliseconds", "no machine is so punctual; write at least 10"));
+    }
 }
 
 fn deadlines(config: &Config, found: &mut Vec<Problem>) {

@@ -162,6 +162,11 @@ pub(crate) const KEYS: &[Key] = &[
         "1000",
         "By how much the wall clock may be set while running, in sum; beyond it new calls are refused until it is set back or the gateway is started again.",
     ),
+    key(
+        "limits.tick_lag_milliseconds",
+        "50",
+        "By how much the ticks of the media threads may be late on average over five seconds; beyond it new calls are refused until they are punctual again.",
+    ),
     key("log.format", r#""json""#, "`json` or `text`."),
     key("log.level", r#""info""#, "Filter as of `tracing`: a level, or `target=level` pairs."),
 ];

@@ -242,6 +242,7 @@ section! {
         drain_seconds: Seconds = Seconds(300),
         disk_free_megabytes: Megabytes = Megabytes(512),
         clock_offset_milliseconds: Milliseconds = Milliseconds(1_000),
+        tick_lag_milliseconds: Milliseconds = Milliseconds(50),
     }
 }
 

@@ -176,6 +176,7 @@ fn values_that_cannot_work_are_named_with_what_to_do() {
         ("[api]\ncertificate = \"a.pem\"", "go together"),
         ("[api]\nlisten = \"127.0.0.1:9464\"", "already taken by `operations.listen`"),
         ("[limits]\ncalls = 0", "no call could be taken"),
+        ("[limits]\ntick_lag_milliseconds = 1", "no machine is so punctual"),
         ("[store]\ncommit_deadline_milliseconds = 0", "is no workable deadline"),
         (
             "[[api.token]]\nname = \"a\"\nrole = \"operator\"\nsecret = { env = \"HOME\" }",

@@ -15,6 +15,7 @@ mod meters;
 mod sockets;
 mod tap;
 mod thread;
+mod ticks;
 mod vault;
 mod wheel;
 
@@ -38,6 +39,7 @@ use crate::ports::PortPool;
 
 pub use mailbox::{LegHandle, LegSender, Refused};
 pub use tap::Tap;
+pub use ticks::{TickReader, Ticks};
 
 use line::LegId;
 use mailbox::{Mailbox, Message, Shared};
@@ -146,6 +148,12 @@ impl ShardPool {
     pub fn ports_available(&self) -> usize {
         self.collect_ports();
         self.lock_ports().available(Instant::now())
+    }
+
+    /// Tells how punctual the threads are, also once the pool is given away.
+    #[must_use]
+    pub fn ticks(&self) -> TickReader {
+        TickReader(self.workers.iter().map(|worker| worker.mailbox.ticks()).collect())
     }
 
     fn least_loaded(&self) -> Option<&Worker> {

@@ -26,6 +26,7 @@ const DOCUMENTED: &str = "deploy/prometheus/README.md";
 /// Documented metrics that one short call need not leave behind, with the event that each waits for. Every other
 /// documented metric must be scraped.
 const ONLY_ON_EVENT: &[(&str, &str)] = &[
+    ("tonegate_calls_refused_total", "a call was refused"),
     ("tonegate_sip_retransmissions_total", "no answer to a SIP message came in time"),
     ("tonegate_child_restarts_total", "a child process died"),
     ("tonegate_control_failures_total", "a protective control failed"),

@@ -13,6 +13,7 @@ use gate::{MuteAck, SinkId};
 use super::line::{LegId, Opening};
 use super::meters;
 use super::tap::Tap;
+use super::ticks::Counted;
 
 /// Messages that may wait for one thread.
 pub(super) const MAILBOX: usize = 16_384;
@@ -70,6 +71,8 @@ pub(super) struct State {
     stopping: AtomicBool,
     waiting: AtomicUsize,
     legs: AtomicUsize,
+    /// The thread's ticks.
+    pub(super) ticks: Arc<Counted>,
 }
 
 impl State {
@@ -112,6 +115,7 @@ impl Mailbox {
             stopping: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             legs: AtomicUsize::new(0),
+            ticks: Arc::default(),
         });
         (Self { queue, state: Arc::clone(&state) }, state)
     }
@@ -128,6 +132,10 @@ impl Mailbox {
         }
         self.state.ring();
         result
+    }
+
+    pub(super) fn ticks(&self) -> Arc<Counted> {
+        Arc::clone(&self.state.ticks)
     }
 
     pub(super) fn leg_comes(&self) {

@@ -284,3 +284,16 @@ fn without_a_port_there_is_no_leg() {
     assert_eq!(pool.ports_available(), 0);
     assert!(matches!(pool.bind(), Err(OpenError::NoPort)));
 }
+
+#[tokio::test]
+async fn ticks_are_counted_with_their_lag_even_once_the_pool_is_gone() {
+    let mut far = Far::new(42_261..=42_264).await;
+    let reader = far.pool.ticks();
+    for _ in 0..5 {
+        far.exchange(0xff).await;
+    }
+    // Each packet left by a tick of its own.
+    assert!(reader.total().count >= 5, "{:?}", reader.total());
+    drop(far);
+    assert!(reader.total().lag > Duration::ZERO);
+}

@@ -113,7 +113,9 @@ impl Shard {
         loop {
             let now = Instant::now();
             let Some(slot) = self.wheel.next_slot(now) else { return };
-            self.meters.ticked(now.saturating_duration_since(slot.due));
+            let lag = now.saturating_duration_since(slot.due);
+            self.meters.ticked(lag);
+            self.state.ticks.add(lag);
             self.due.clear();
             self.due.extend_from_slice(self.wheel.legs(slot.number));
             for position in 0..self.due.len() {

@@ -48,6 +48,7 @@ pub(super) fn record(count: Count) {
         Count::Response { status } => {
             counter!("tonegate_sip_responses_total", "status" => status.code().to_string()).increment(1);
         }
+        Count::Refused { reason } => counter!("tonegate_calls_refused_total", "reason" => reason).increment(1),
         Count::Retransmission => counter!("tonegate_sip_retransmissions_total").increment(1),
         Count::Dropped(reason) => {
             counter!("tonegate_drops_total", "queue" => "sip", "reason" => reason.label()).increment(1);

@@ -68,6 +68,8 @@ pub enum Availability {
     Available,
     /// Draining or unhealthy: INVITE and OPTIONS get 503.
     Unavailable {
+        /// Why, as a plain word for the counter.
+        reason: &'static str,
         /// The Retry-After of the 503.
         retry_after_seconds: u32,
     },

@@ -148,6 +148,11 @@ pub enum Count {
     },
     /// A message was sent again, by a timer or because the request came again.
     Retransmission,
+    /// An INVITE was refused with 503.
+    Refused {
+        /// `full`, or the reason of [`crate::Availability::Unavailable`].
+        reason: &'static str,
+    },
     /// A message was dropped.
     Dropped(DropReason),
 }

@@ -148,7 +148,7 @@ impl Endpoint {
         if request.to_tag().is_some() {
             return self.handle_options_in_dialog(arrival, request);
         }
-        if let Some(seconds) = self.refuses_calls_for(trunk) {
+        if let Some((_, seconds)) = self.refuses_calls_for(trunk) {
             return self.refuse_with(arrival, request, Status::SERVICE_UNAVAILABLE, |response| {
                 response.header(HeaderName::RetryAfter, seconds.to_string())
             });

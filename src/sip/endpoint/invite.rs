@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::call::{Call, Offered, Reply, Stage};
 use super::schedule::Timer;
 use super::tables::{InviteKey, ServerMachine};
-use super::{Arrival, Availability, Endpoint, Event, Incoming, numbers};
+use super::{Arrival, Availability, Count, Endpoint, Event, Incoming, numbers};
 use crate::Status;
 use crate::dialog::{Dialog, Origin};
 use crate::header::HeaderName;
@@ -34,16 +34,16 @@ impl Endpoint {
         }
     }
 
-    /// The Retry-After of the 503 that a call on this trunk would get now.
-    pub(super) fn refuses_calls_for(&self, trunk: usize) -> Option<u32> {
-        if let Availability::Unavailable { retry_after_seconds } = self.availability {
-            return Some(retry_after_seconds);
+    /// Why a call on this trunk would get 503 now, and the Retry-After of it.
+    pub(super) fn refuses_calls_for(&self, trunk: usize) -> Option<(&'static str, u32)> {
+        if let Availability::Unavailable { reason, retry_after_seconds } = self.availability {
+            return Some((reason, retry_after_seconds));
         }
         let limits = &self.config.limits;
         let is_full = self.calls.len() >= limits.calls
             || self.servers.len() >= limits.transactions
             || self.config.trunks.get(trunk).is_none_or(|trunk| self.calls.active_on(&trunk.name) >= trunk.capacity);
-        is_full.then_some(limits.retry_after_seconds)
+        is_full.then_some(("full", limits.retry_after_seconds))
     }
 
     /// Checks whether the INVITE can become a call.
@@ -57,7 +57,8 @@ impl Endpoint {
             return Err(Refused::Status(Status::LOOP_DETECTED, None));
         }
         let offer = offer_in(request)?;
-        if let Some(seconds) = self.refuses_calls_for(trunk) {
+        if let Some((reason, seconds)) = self.refuses_calls_for(trunk) {
+            self.count(Count::Refused { reason });
             let extra = (HeaderName::RetryAfter, seconds.to_string());
             return Err(Refused::Status(Status::SERVICE_UNAVAILABLE, Some(extra)));
         }

@@ -92,7 +92,7 @@ async fn a_wrong_trunk() {
 #[tokio::test]
 async fn draining() {
     let (signalling, _cancel) = signalling("127.0.0.1").await;
-    let drain = sip::Availability::Unavailable { retry_after_seconds: 30 };
+    let drain = sip::Availability::Unavailable { reason: "drain", retry_after_seconds: 30 };
     signalling.handle.set_availability(drain).await.unwrap();
     let addresses = (signalling.udp[0], signalling.tcp[0]);
     run_over_both("refused_while_draining", 3, addresses).await;

@@ -27,12 +27,14 @@ fn a_full_trunk_gets_503_and_the_other_one_calls_on() {
 fn draining_refuses_new_calls_and_keeps_the_old_ones() {
     let mut bench = Bench::new();
     let tag = bench.established();
-    bench.endpoint.set_availability(Availability::Unavailable { retry_after_seconds: 17 });
+    bench.endpoint.set_availability(Availability::Unavailable { reason: "drain", retry_after_seconds: 17 });
     for text in [invite(2), Message::new("OPTIONS", "o", 1).text()] {
         let sent = bench.feed(&text);
         assert_eq!(starts(&sent), ["SIP/2.0 503 Service Unavailable"]);
         assert_eq!(header(&sent[0], "Retry-After"), "17");
     }
+    let refused = bench.counts.iter().filter(|count| matches!(count, Count::Refused { .. }));
+    assert_eq!(refused.collect::<Vec<_>>(), [&Count::Refused { reason: "drain" }], "an INVITE, not OPTIONS");
     assert_eq!(starts(&bench.feed(&Message::in_dialog("OPTIONS", 2, &tag).text())), ["SIP/2.0 200 OK"]);
     assert_eq!(starts(&bench.feed(&Message::in_dialog("BYE", 3, &tag).text())), ["SIP/2.0 200 OK"]);
     bench.endpoint.set_availability(Availability::Available);
