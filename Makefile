@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench setup setup-test build lint deny house docs clean
+.PHONY: help demo run test check bench voices setup setup-test build lint deny house docs clean
 
 SEED ?= 1
 CONFIG ?= config/tonegate.toml
@@ -30,6 +30,9 @@ check: ## the quick loop: format, lints, unit tests of the pure zones
 bench: setup ## measure under load; the figures so far: benches/RESULTS.md
 	$(CARGO) build --release --locked -p tonegate -p tonegate-vault --bins --example bench
 	@target/release/examples/bench
+
+voices: ## install better local voices into var/voices (about 300 MB to fetch); config/README.md: speech.models
+	@deploy/voices/install var/voices
 
 build:
 	@$(CARGO) build --locked --workspace --bins --examples
