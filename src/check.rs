@@ -5,7 +5,7 @@ use std::{io::Write, path::Path};
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
 
-use crate::{api, config::Config, health, parts, startup};
+use crate::{api, config::Config, health, parts, speech, startup};
 
 /// One thing that was looked at.
 struct Finding {
@@ -40,7 +40,7 @@ async fn look(config: &Config) -> Vec<Finding> {
     let zone = jiff::tz::TimeZone::get(&config.business.time_zone).map(drop).map_err(|error| error.to_string());
     let is_early = jiff::Timestamp::now() < health::MADE_AFTER;
     let clock = if is_early { Err("the clock is before this program was made".to_owned()) } else { Ok(()) };
-    vec![
+    let mut findings = vec![
         finding("configuration", Ok(())),
         finding("clock", clock),
         finding("time-zone data", zone),
@@ -48,8 +48,12 @@ async fn look(config: &Config) -> Vec<Finding> {
         finding("certificate of the interface", api::Tls::of(&config.api).map(drop).map_err(|error| error.to_string())),
         finding("agents", parts::servers(config).map(drop).map_err(|error| format!("{error:#}"))),
         finding("SIP addresses", sockets(config)),
-        finding("account book, store, speech, vault", opened(config).await),
-    ]
+    ];
+    if config.speech.models.is_some() {
+        findings.push(finding("speech models", speech::find(config)));
+    }
+    findings.push(finding("account book, store, speech, vault", opened(config).await));
+    findings
 }
 
 fn finding(what: &'static str, result: Result<(), String>) -> Finding {

@@ -13,6 +13,7 @@ mod reload;
 mod sandbox;
 mod services;
 mod shutdown;
+mod speech;
 mod startup;
 mod telemetry;
 

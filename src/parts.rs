@@ -17,13 +17,12 @@ use backends::{
     child,
     processor::{Processor, ProcessorOptions},
     recorder::Recorder,
-    speech::{Flite, Grammar, Model, PocketSphinx, PromptBounds, PromptStore, RecogniserBounds, Recognisers},
     store::{Recovery, Store, StoreOptions},
     vault::{VaultLink, VaultOptions},
 };
 use book::import::{self, Report};
 use call::{AgentKind, Settings};
-use dialogue::{BusinessName, GrammarId, Phrase};
+use dialogue::BusinessName;
 use edge::Routing;
 use gate::wire::Brands;
 use jiff::{Timestamp, tz::TimeZone};
@@ -35,6 +34,7 @@ use crate::{
     config::{self, Config},
     sandbox::certificate::Files,
     services::{Agents, Backends, CaptureTerms, Journal, Server},
+    speech,
 };
 
 /// The `child` label of the sandbox processor.
@@ -69,8 +69,8 @@ pub(crate) async fn open(
     let (store, recovery) = open_store(config)?;
     let (journal, journalling) = Journal::new(store.clone());
     let book = Arc::new(open_book(config)?);
-    let (prompts, recognisers) = open_speech(config).await?;
     let mut tasks = vec![journalling];
+    let (prompts, recognisers) = speech::open(config, &stop, &mut tasks).await?;
     let (vault, processor) = open_capture(config, &stop, &mut tasks)?;
     let outbox = backends::outbox::Outbox::new(
         store.clone(),
@@ -148,30 +148,6 @@ fn report(path: &Path, report: &Report) {
     for warning in &report.warnings {
         tracing::warn!(file = %path.display(), "odd: {warning}");
     }
-}
-
-async fn open_speech(config: &Config) -> Result<(Arc<PromptStore>, Arc<Recognisers>)> {
-    let speech = &config.speech;
-    let Some(voice) = Flite::new("slt") else {
-        bail!("no voice: install the Debian package flite");
-    };
-    let deadline = speech.answer_deadline_milliseconds.duration();
-    let bounds = PromptBounds { at_a_time: usize::from(speech.synthesisers), deadline, ..PromptBounds::default() };
-    let prompts = Arc::new(PromptStore::open(speech.cache.clone(), Arc::new(voice), bounds)?);
-    warm(config, &prompts).await?;
-    let grammars: Vec<_> = GrammarId::ALL.into_iter().map(Grammar::from).collect();
-    let engine = PocketSphinx::new(Model::default(), speech.cache.join("grammars"), &grammars)?;
-    let bounds =
-        RecogniserBounds { at_a_time: usize::from(speech.recognisers), deadline, ..RecogniserBounds::default() };
-    Ok((prompts, Recognisers::new(Arc::new(engine), bounds)))
-}
-
-/// Renders the lines that are the same in every call of this business.
-pub(crate) async fn warm(config: &Config, prompts: &PromptStore) -> Result<()> {
-    let business = business_name(config)?;
-    let phrases = Phrase::fixed().into_iter().chain(Phrase::notices(&business));
-    let lines: Vec<_> = phrases.map(|phrase| (phrase.name(), phrase.text())).collect();
-    prompts.warm(&lines).await.context("cannot render the fixed prompts")
 }
 
 type Capture = (Option<VaultLink>, Option<Arc<Processor>>);
@@ -260,7 +236,8 @@ fn make_room_for(path: &Path) -> Result<()> {
     }
 }
 
-fn business_name(config: &Config) -> Result<BusinessName> {
+/// The business as configured, where its name may be spoken.
+pub(crate) fn business_name(config: &Config) -> Result<BusinessName> {
     BusinessName::new(&config.business.name).context("business.name")
 }
 

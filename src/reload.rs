@@ -17,6 +17,7 @@ use crate::{
     config::{Config, Limits},
     parts,
     services::Backends,
+    speech,
 };
 
 /// What a reload changes.
@@ -64,7 +65,7 @@ impl Reloader {
         }
         let (routing, servers) = (parts::routing(&next)?, parts::servers(&next)?);
         let (renewal, time_zone) = (Renewal::of(&next.api)?, parts::time_zone(&next)?);
-        parts::warm(&next, &self.reloaded.backends.prompts).await?;
+        speech::warm(&next, &self.reloaded.backends.prompts).await?;
         for section in waiting {
             tracing::warn!(section, "this section changes only at the next start");
         }

@@ -37,6 +37,20 @@ struct Arguments {
     /// Where everything goes.
     #[arg(long, default_value = "target/demo")]
     directory: PathBuf,
+    /// Directory of the better local voices (`make voices`), instead of the Debian engines.
+    #[arg(long)]
+    models: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Where rendered prompts are: each kind of voice has its own, because the debtor knows them by their sound.
+    fn prompts(&self) -> PathBuf {
+        if self.models.is_some() { "target/prompts-of-voices" } else { "target/prompts" }.into()
+    }
+
+    fn gateway(&self) -> GatewayOptions {
+        GatewayOptions { models: self.models.clone(), prompts: self.prompts(), ..GatewayOptions::new(&self.directory) }
+    }
 }
 
 fn main() -> ExitCode {
@@ -56,7 +70,7 @@ fn hold(arguments: &Arguments) -> Result<()> {
         fs::remove_dir_all(directory).with_context(|| format!("cannot clear {}", directory.display()))?;
     }
     let narrator = Narrator::begin(arguments.seed);
-    let gateway = Gateway::start(&sibling("tonegate")?, &GatewayOptions::new(directory))?;
+    let gateway = Gateway::start(&sibling("tonegate")?, &arguments.gateway())?;
     narrator.gateway_ready(gateway.addresses().sip_udp);
 
     let (heard, mut debtor) = start_debtor(arguments, &gateway)?;
@@ -88,7 +102,9 @@ pub(crate) struct Call {
 fn start_debtor(arguments: &Arguments, gateway: &Gateway) -> Result<(mpsc::Receiver<String>, Child)> {
     let mut debtor = Command::new(sibling("examples/debtor")?)
         .args(["--server", &gateway.addresses().sip_udp.to_string(), "--seed", &arguments.seed.to_string()])
-        .args(["--prompts", "target/prompts", "--accounts", "config/sample-accounts.csv"])
+        .arg("--prompts")
+        .arg(arguments.prompts())
+        .args(["--accounts", "config/sample-accounts.csv"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::from(fs::File::create(arguments.directory.join("debtor.log"))?))

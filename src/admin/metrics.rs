@@ -238,6 +238,13 @@ pub(crate) const METRICS: &[Metric] = &[
     ),
     metric("tonegate_utterances_cut_total", Kind::Counter, None, &[], "Utterances cut because they were too long."),
     metric(
+        "tonegate_speech_fallbacks_total",
+        Kind::Counter,
+        None,
+        &["child"],
+        "Prompts and utterances that a Debian engine took over because the better one failed.",
+    ),
+    metric(
         "tonegate_bot_warnings_total",
         Kind::Counter,
         None,

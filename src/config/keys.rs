@@ -82,7 +82,11 @@ pub(crate) const KEYS: &[Key] = &[
         "Name spoken in the opening to whoever answers; may not reveal that a debt is concerned.",
     ),
     key("business.time_zone", r#""America/New_York""#, "IANA zone of today's date in promises and card expiry."),
-    key("speech.models", "none", "Directory of the better local voices; the Debian engines where it is not set."),
+    key(
+        "speech.models",
+        "none",
+        "Directory of the better local voices that `make voices` installs (`var/voices`); the Debian engines where it is not set.",
+    ),
     key("speech.cache", r#""var/prompts""#, "Directory of rendered prompts."),
     key("speech.recognisers", "2", "Recogniser processes."),
     key("speech.synthesisers", "1", "Synthesiser processes."),

@@ -49,6 +49,8 @@ pub struct GatewayOptions {
     pub peers: String,
     /// Rendered prompts; shared between gateways, because they are named by their content.
     pub prompts: PathBuf,
+    /// The better local voices, instead of the Debian engines.
+    pub models: Option<PathBuf>,
     /// How long live calls may go on after SIGTERM.
     pub drain_seconds: u32,
     /// More lines for the section `[api]`.
@@ -69,6 +71,7 @@ impl GatewayOptions {
             capacity: 50,
             peers: "127.0.0.0/8".to_owned(),
             prompts: "target/prompts".into(),
+            models: None,
             drain_seconds: 5,
             api: String::new(),
             more: String::new(),
@@ -291,7 +294,7 @@ last_port = {last_port}
 quarantine_seconds = 2
 
 [speech]
-cache = "{prompts}"
+{models}cache = "{prompts}"
 answer_deadline_milliseconds = 8000
 
 [recording]
@@ -328,6 +331,7 @@ level = "{log}"
 {more}"#,
         peers = options.peers,
         capacity = options.capacity,
+        models = options.models.as_ref().map(|path| format!("models = \"{}\"\n", path.display())).unwrap_or_default(),
         prompts = options.prompts.display(),
         first_port = ports.first(),
         last_port = ports.last(),

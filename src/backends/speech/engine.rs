@@ -9,6 +9,7 @@ use crate::child::ExitReason;
 pub type BoxFuture<'a, Output> = Pin<Box<dyn Future<Output = Output> + Send + 'a>>;
 
 /// Something a caller said, from shortly before its first sound.
+#[derive(Clone)]
 pub struct Utterance {
     /// The sampling rate in hertz.
     pub hertz: u32,
@@ -64,7 +65,8 @@ pub trait RecognitionEngine: Send + Sync {
     fn prepare(&self, grammar: &Grammar) -> Result<Box<dyn Decoder>, EngineFailure>;
 }
 
-/// An engine that waits for its one utterance. Dropping it, or the future of its answer, ends it and forgets the audio.
+/// An engine that waits for its one utterance. Dropping it, or the future of its answer, forgets the audio: a process of
+/// its own is ended, one that is shared finishes unheard.
 pub trait Decoder: Send {
     /// The words of the utterance; `None` where they are none of the grammar's.
     fn decode(self: Box<Self>, utterance: Utterance) -> BoxFuture<'static, Result<Option<String>, EngineFailure>>;
@@ -82,6 +84,6 @@ pub struct Sound {
 pub trait Voice: Send + Sync {
     /// Names everything that shapes the sound, so that what is kept under it stays true.
     fn identity(&self) -> String;
-    /// Says one text. The same text sounds the same, bit for bit. Dropping the future ends the engine.
+    /// Says one text. The same text sounds the same, bit for bit. Dropping the future ends a process of its own.
     fn say(&self, text: &str) -> BoxFuture<'_, Result<Sound, EngineFailure>>;
 }

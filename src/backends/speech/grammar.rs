@@ -19,6 +19,8 @@ const FLOOR_AMOUNTS: f64 = -56.0;
 /// A grammar with its rules for the end of an utterance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grammar {
+    /// Whose grammar it is.
+    pub id: GrammarId,
     /// The stable name; also the name of its files.
     pub name: &'static str,
     /// The grammar in the JSpeech Grammar Format, with one public rule.
@@ -43,6 +45,6 @@ impl From<GrammarId> for Grammar {
                 (LONG_PAUSE, Some(FLOOR_DIGITS))
             }
         };
-        Self { name: id.name(), jsgf: id.jsgf(), words: id.words(), pause, longest: LONGEST, floor }
+        Self { id, name: id.name(), jsgf: id.jsgf(), words: id.words(), pause, longest: LONGEST, floor }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Fixed lines are kept for good: a legal line is the same to the bit in every call. Lines with data of a call are kept
 //! until the next start, in a directory of their own, and at most a bounded number of them. All files are readable by
-//! their owner alone.
+//! their owner alone, and named by the voice that rendered them: what another voice says where the first one fails is
+//! never taken for the first one's. A fixed line is never said by another voice.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -24,6 +25,11 @@ use super::{
     polish,
 };
 
+/// The `child` label of the voice, and of the one that speaks where it fails.
+const CHILD: &str = "synthesiser";
+const FALLBACK: &str = "synthesiser_fallback";
+/// How many times the deadline a fixed line may take where there are two voices: nobody waits for it.
+const UNHURRIED: u32 = 4;
 /// The directory of lines with data of a call, inside the store's own.
 const CALLS: &str = "calls";
 
@@ -72,13 +78,35 @@ type Key = (&'static str, String);
 /// Renders prompts and keeps them.
 pub struct PromptStore {
     directory: PathBuf,
-    voice: Arc<dyn Voice>,
-    identity: String,
+    speaker: Speaker,
+    fallback: Option<Speaker>,
     bounds: PromptBounds,
     places: Semaphore,
-    breaker: Breaker,
     kept: Mutex<Kept>,
     list: Mutex<()>,
+}
+
+/// A voice, left alone for a while when it fails.
+struct Speaker {
+    voice: Arc<dyn Voice>,
+    identity: String,
+    breaker: Breaker,
+}
+
+impl Speaker {
+    fn new(voice: Arc<dyn Voice>, child: &'static str) -> Self {
+        let identity = format!("{} polish {}", voice.identity(), polish::VERSION);
+        Self { voice, identity, breaker: Breaker::new(child) }
+    }
+
+    /// The file of a text in this voice.
+    fn file(&self, text_hash: &str, kind: PromptKind) -> String {
+        let hash = sha256(format!("{} {text_hash}", self.identity).as_bytes());
+        match kind {
+            PromptKind::Fixed => format!("{hash}.wav"),
+            PromptKind::Call => format!("{CALLS}/{hash}.wav"),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -100,15 +128,21 @@ impl PromptStore {
         fs::create_dir_all(&calls).map_err(|error| at(&calls, error))?;
         keep_fixed(&directory.join(manifest::FILE))?;
         Ok(Self {
-            identity: format!("{} polish {}", voice.identity(), polish::VERSION),
             directory,
-            voice,
+            speaker: Speaker::new(voice, CHILD),
+            fallback: None,
             places: Semaphore::new(bounds.at_a_time),
             bounds,
-            breaker: Breaker::new("synthesiser"),
             kept: Mutex::default(),
             list: Mutex::default(),
         })
+    }
+
+    /// Has another voice say the lines with data of a call where the first one fails.
+    #[must_use]
+    pub fn with_fallback(mut self, voice: Arc<dyn Voice>) -> Self {
+        self.fallback = Some(Speaker::new(voice, FALLBACK));
+        self
     }
 
     /// Renders lines that hold no data of a call, ahead of the first call.
@@ -130,7 +164,15 @@ impl PromptStore {
     /// Where it cannot be had in time.
     pub async fn prompt(&self, name: &'static str, text: &str) -> Result<Arc<Prompt>, PromptError> {
         let began = Instant::now();
-        let prompt = self.find(name, text, PromptKind::Call).await;
+        let mut prompt = self.find(name, text, PromptKind::Call).await;
+        if let (Err(PromptError::Engine | PromptError::Late | PromptError::Sound), Some(fallback)) =
+            (&prompt, &self.fallback)
+        {
+            metrics::counter!("tonegate_speech_fallbacks_total", "child" => CHILD).increment(1);
+            // Not kept in memory: the next time, the first voice is asked again.
+            let text_hash = sha256(text.as_bytes());
+            prompt = self.load_or_render(fallback, name, text, &text_hash, PromptKind::Call).await;
+        }
         let result = if prompt.is_ok() { "ok" } else { "failed" };
         metrics::histogram!("tonegate_prompt_seconds", "result" => result).record(began.elapsed().as_secs_f64());
         prompt
@@ -140,7 +182,8 @@ impl PromptStore {
     async fn find(&self, name: &'static str, text: &str, kind: PromptKind) -> Result<Arc<Prompt>, PromptError> {
         let text_hash = sha256(text.as_bytes());
         let cell = self.cell((name, text_hash.clone()), kind);
-        cell.get_or_try_init(|| self.load_or_render(name, text, &text_hash, kind)).await.map(Arc::clone)
+        let speaking = || self.load_or_render(&self.speaker, name, text, &text_hash, kind);
+        cell.get_or_try_init(speaking).await.map(Arc::clone)
     }
 
     fn cell(&self, key: Key, kind: PromptKind) -> Arc<OnceCell<Arc<Prompt>>> {
@@ -154,9 +197,10 @@ impl PromptStore {
                 && let Some(oldest) = kept.of_calls.pop_front()
             {
                 kept.prompts.remove(&oldest);
-                let file = self.directory.join(self.file(&oldest.1, PromptKind::Call));
-                // It may be gone already, or never have been rendered.
-                fs::remove_file(file).ok();
+                for speaker in [Some(&self.speaker), self.fallback.as_ref()].into_iter().flatten() {
+                    // It may be gone already, or never have been rendered.
+                    fs::remove_file(self.directory.join(speaker.file(&oldest.1, PromptKind::Call))).ok();
+                }
             }
         }
         Arc::clone(kept.prompts.entry(key).or_default())
@@ -164,17 +208,18 @@ impl PromptStore {
 
     async fn load_or_render(
         &self,
+        speaker: &Speaker,
         name: &'static str,
         text: &str,
         text_hash: &str,
         kind: PromptKind,
     ) -> Result<Arc<Prompt>, PromptError> {
-        let file = self.file(text_hash, kind);
+        let file = speaker.file(text_hash, kind);
         let path = self.directory.join(&file);
         let samples = match load(&path) {
             Some(samples) => samples,
             None => {
-                let samples = self.render(text).await?;
+                let samples = self.render(speaker, text, kind).await?;
                 save(&path, &samples).map_err(|error| at(&path, error))?;
                 samples
             }
@@ -192,36 +237,36 @@ impl PromptStore {
         Ok(Arc::new(Prompt { name, text_hash: text_hash.to_owned(), pcm_hash, samples: samples.into() }))
     }
 
-    /// The file of a text in this voice.
-    fn file(&self, text_hash: &str, kind: PromptKind) -> String {
-        let hash = sha256(format!("{} {text_hash}", self.identity).as_bytes());
-        match kind {
-            PromptKind::Fixed => format!("{hash}.wav"),
-            PromptKind::Call => format!("{CALLS}/{hash}.wav"),
+    /// How long a voice may take. A third of the deadline is kept for the other voice, where there is one.
+    fn patience(&self, kind: PromptKind) -> Duration {
+        match (&self.fallback, kind) {
+            (None, _) => self.bounds.deadline,
+            (Some(_), PromptKind::Fixed) => self.bounds.deadline * UNHURRIED,
+            (Some(_), PromptKind::Call) => self.bounds.deadline * 2 / 3,
         }
     }
 
-    async fn render(&self, text: &str) -> Result<Vec<i16>, PromptError> {
+    async fn render(&self, speaker: &Speaker, text: &str, kind: PromptKind) -> Result<Vec<i16>, PromptError> {
+        let patience = self.patience(kind);
         let rendering = async {
             let _place = self.places.acquire().await.map_err(|_| PromptError::Engine)?;
-            if !self.breaker.is_open(Instant::now()) {
+            if !speaker.breaker.is_open(Instant::now()) {
                 return Err(PromptError::Engine);
             }
-            let said = tokio::time::timeout(self.bounds.deadline, self.voice.say(text)).await;
+            let said = tokio::time::timeout(patience, speaker.voice.say(text)).await;
             let sound = match said.unwrap_or(Err(EngineFailure::Hung)) {
                 Ok(sound) => sound,
                 Err(failure) => {
-                    self.breaker.failed(Instant::now(), failure);
+                    speaker.breaker.failed(Instant::now(), failure);
                     return Err(PromptError::Engine);
                 }
             };
-            self.breaker.succeeded();
+            speaker.breaker.succeeded();
             let polished = tokio::task::spawn_blocking(move || polish::polish(&sound)).await;
             polished.ok().and_then(Result::ok).ok_or(PromptError::Sound)
         };
         // Two waits: one for a place, one for the synthesiser.
-        let samples =
-            tokio::time::timeout(self.bounds.deadline * 2, rendering).await.map_err(|_| PromptError::Late)??;
+        let samples = tokio::time::timeout(patience * 2, rendering).await.map_err(|_| PromptError::Late)??;
         if samples.iter().all(|&sample| sample == 0) { Err(PromptError::Sound) } else { Ok(samples) }
     }
 
@@ -300,7 +345,7 @@ fn at(path: &Path, error: io::Error) -> PromptError {
     PromptError::File { path: path.to_owned(), error }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

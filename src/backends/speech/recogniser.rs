@@ -1,4 +1,4 @@
-//! One call's ear: cuts the caller's clean audio into utterances and has them recognised, within a bound over all calls.
+//! One call's ear: cuts the caller's clean audio into utterances and has them recognised.
 
 use std::{
     future::Future,
@@ -10,13 +10,13 @@ use std::{
 use call::media::TapItem;
 use dialogue::GrammarId;
 use gate::{CleanFrame, MuteAck, MuteEpoch, SinkId};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::{
-    breaker::Breaker,
     endpoint::{Edge, Endpointer, Patience},
-    engine::{Decoder, EngineFailure, RecognitionEngine, Utterance},
+    engine::Utterance,
     grammar::Grammar,
+    recognisers::{NothingReason, Ready, Recognisers},
 };
 
 /// Commands that may wait, and answers.
@@ -26,51 +26,6 @@ const RENEWAL_FRAMES: u64 = gate::MUTE_LEASE.as_millis() as u64 / 2 / 20;
 
 /// Where acknowledgements of mutes go: to the leg, without blocking.
 pub type Acknowledge = Box<dyn Fn(MuteAck) + Send + Sync>;
-
-/// What all calls together may ask of the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecogniserBounds {
-    /// Utterances recognised at a time.
-    pub at_a_time: usize,
-    /// Engines that may be ready for a caller who is still speaking.
-    pub ready: usize,
-    /// From the end of an utterance to its words, the wait for a place included.
-    pub deadline: Duration,
-}
-
-impl Default for RecogniserBounds {
-    /// Two at a time on each core.
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { at_a_time: 2 * cores, ready: 16 * cores, deadline: Duration::from_secs(3) }
-    }
-}
-
-/// Why an utterance came to no words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NothingReason {
-    /// It was too short for speech.
-    Click,
-    /// It is none of what the grammar holds.
-    Unintelligible,
-    /// Too many callers spoke at the same time.
-    Busy,
-    /// The engine failed, or is being left alone after it did.
-    Engine,
-}
-
-impl NothingReason {
-    /// The label.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Click => "click",
-            Self::Unintelligible => "unintelligible",
-            Self::Busy => "busy",
-            Self::Engine => "engine",
-        }
-    }
-}
 
 /// What became of one utterance.
 #[derive(Clone, PartialEq, Eq)]
@@ -83,85 +38,6 @@ pub struct Recognised {
     pub speech: Duration,
     /// From the caller's last sound to this.
     pub took: Duration,
-}
-
-/// The engine and its bounds, shared by all calls.
-pub struct Recognisers {
-    engine: Arc<dyn RecognitionEngine>,
-    bounds: RecogniserBounds,
-    places: Arc<Semaphore>,
-    ready: Arc<Semaphore>,
-    breaker: Breaker,
-}
-
-impl Recognisers {
-    /// Shares an engine.
-    #[must_use]
-    pub fn new(engine: Arc<dyn RecognitionEngine>, bounds: RecogniserBounds) -> Arc<Self> {
-        Arc::new(Self {
-            engine,
-            places: Arc::new(Semaphore::new(bounds.at_a_time)),
-            ready: Arc::new(Semaphore::new(bounds.ready)),
-            bounds,
-            breaker: Breaker::new("recogniser"),
-        })
-    }
-
-    /// Gets an engine ready where there is room; without one, the utterance's end will start it.
-    fn prepare(&self, grammar: &Grammar) -> Option<Ready> {
-        if !self.breaker.is_open(Instant::now()) {
-            return None;
-        }
-        let permit = Arc::clone(&self.ready).try_acquire_owned().ok()?;
-        match self.engine.prepare(grammar) {
-            Ok(decoder) => Some(Ready { decoder, _permit: permit }),
-            Err(failure) => {
-                self.breaker.failed(Instant::now(), failure);
-                None
-            }
-        }
-    }
-
-    /// Recognises one utterance, within the deadline.
-    async fn recognise(
-        self: Arc<Self>,
-        grammar: Grammar,
-        ready: Option<Ready>,
-        utterance: Utterance,
-    ) -> Result<String, NothingReason> {
-        let began = Instant::now();
-        // A queue may take half of the deadline, so that what is then begun has time to end.
-        let place = tokio::time::timeout(self.bounds.deadline / 2, self.places.acquire());
-        let Ok(Ok(_place)) = place.await else { return Err(NothingReason::Busy) };
-        let decoder = match ready {
-            Some(ready) => Ok(ready.decoder),
-            None if self.breaker.is_open(Instant::now()) => self.engine.prepare(&grammar),
-            None => return Err(NothingReason::Engine),
-        };
-        let left = self.bounds.deadline.saturating_sub(began.elapsed());
-        let words = match decoder {
-            Ok(decoder) => {
-                tokio::time::timeout(left, decoder.decode(utterance)).await.unwrap_or(Err(EngineFailure::Hung))
-            }
-            Err(failure) => Err(failure),
-        };
-        match words {
-            Ok(words) => {
-                self.breaker.succeeded();
-                words.ok_or(NothingReason::Unintelligible)
-            }
-            Err(failure) => {
-                self.breaker.failed(Instant::now(), failure);
-                Err(NothingReason::Engine)
-            }
-        }
-    }
-}
-
-/// An engine that waits for the caller to finish, and its place among those.
-struct Ready {
-    decoder: Box<dyn Decoder>,
-    _permit: OwnedSemaphorePermit,
 }
 
 enum Command {

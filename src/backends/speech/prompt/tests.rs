@@ -1,6 +1,6 @@
 use std::{
     os::unix::fs::PermissionsExt,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use super::*;
@@ -10,12 +10,13 @@ use crate::speech::{BoxFuture, Flite, Sound};
 #[derive(Default)]
 struct TestVoice {
     said: AtomicUsize,
-    fails: bool,
+    fails: AtomicBool,
+    name: &'static str,
 }
 
 impl Voice for TestVoice {
     fn identity(&self) -> String {
-        "test".to_owned()
+        format!("test {}", self.name)
     }
 
     fn say(&self, text: &str) -> BoxFuture<'_, Result<Sound, EngineFailure>> {
@@ -23,7 +24,7 @@ impl Voice for TestVoice {
         Box::pin(async move {
             self.said.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
-            if self.fails {
+            if self.fails.load(Ordering::SeqCst) {
                 return Err(EngineFailure::Exit);
             }
             let wave = |n: i32| ((f64::from(n) * std::f64::consts::TAU * pitch / 8_000.0).sin() * 8_000.0) as i16;
@@ -103,12 +104,54 @@ async fn lines_of_calls_are_private_bounded_and_gone_at_the_next_start() {
 #[tokio::test]
 async fn a_voice_that_fails_is_left_alone_for_a_while() {
     let directory = tempfile::tempdir().unwrap();
-    let voice = Arc::new(TestVoice { fails: true, ..TestVoice::default() });
+    let voice = Arc::new(TestVoice { fails: true.into(), ..TestVoice::default() });
     let store = store(directory.path(), &voice);
     for _ in 0..3 {
         assert!(matches!(store.prompt("balance", "You owe.").await, Err(PromptError::Engine)));
     }
     assert_eq!(voice.said.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn where_the_voice_fails_another_one_says_the_line_and_it_is_not_taken_for_the_first_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let voice = Arc::new(TestVoice::default());
+    let other = Arc::new(TestVoice { name: "other", ..TestVoice::default() });
+    let bounds = PromptBounds { deadline: Duration::from_millis(300), ..PromptBounds::default() };
+    let store = PromptStore::open(directory.path().to_owned(), Arc::clone(&voice) as Arc<dyn Voice>, bounds).unwrap();
+    let store = store.with_fallback(Arc::clone(&other) as Arc<dyn Voice>);
+    store.warm(&fixed()).await.unwrap();
+    voice.fails.store(true, Ordering::SeqCst);
+    let by_other = store.prompt("balance", "You owe.").await.unwrap();
+    assert_eq!(other.said.load(Ordering::SeqCst), 1);
+    let goodbye = store.prompt("goodbye", "Goodbye.").await.unwrap();
+    voice.fails.store(false, Ordering::SeqCst);
+    // Until the first voice is tried again.
+    let by_voice = loop {
+        let prompt = store.prompt("balance", "You owe.").await.unwrap();
+        if voice.said.load(Ordering::SeqCst) == 4 {
+            break prompt;
+        }
+    };
+    assert_eq!(other.said.load(Ordering::SeqCst), 1, "its rendering is kept");
+    assert_eq!(by_other.text_hash, by_voice.text_hash);
+    let files: Vec<String> = list(directory.path()).into_iter().map(|entry| entry.file).collect();
+    assert_eq!(
+        files.iter().collect::<std::collections::BTreeSet<_>>().len(),
+        4,
+        "two fixed lines, one line twice: {files:?}"
+    );
+    assert_eq!(goodbye.samples, store.prompt("goodbye", "Goodbye.").await.unwrap().samples);
+}
+
+#[tokio::test]
+async fn a_fixed_line_is_said_by_no_other_voice() {
+    let directory = tempfile::tempdir().unwrap();
+    let voice = Arc::new(TestVoice { fails: true.into(), ..TestVoice::default() });
+    let other = Arc::new(TestVoice { name: "other", ..TestVoice::default() });
+    let store = store(directory.path(), &voice).with_fallback(Arc::clone(&other) as Arc<dyn Voice>);
+    assert!(matches!(store.warm(&fixed()).await, Err(PromptError::Engine)));
+    assert_eq!(other.said.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

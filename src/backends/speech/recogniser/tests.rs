@@ -7,7 +7,9 @@ use frame::{RawFrame, SampleRate};
 use gate::{CaptureId, Gate, GateConfig, KeyPolicy};
 
 use super::*;
-use crate::speech::{BoxFuture, Flite, Voice, polish::polish};
+use crate::speech::{
+    BoxFuture, Decoder, EngineFailure, Flite, RecogniserBounds, RecognitionEngine, Voice, polish::polish,
+};
 
 const SINK: SinkId = SinkId(1);
 
@@ -80,7 +82,16 @@ impl Line {
     }
 
     fn with(engine: Arc<dyn RecognitionEngine>, deadline: Duration, running: Arc<AtomicUsize>) -> Self {
-        let shared = Recognisers::new(engine, RecogniserBounds { at_a_time: 1, ready: 2, deadline });
+        Self::over(engine, None, deadline, running)
+    }
+
+    fn over(
+        engine: Arc<dyn RecognitionEngine>,
+        fallback: Option<Arc<dyn RecognitionEngine>>,
+        deadline: Duration,
+        running: Arc<AtomicUsize>,
+    ) -> Self {
+        let shared = Recognisers::new(engine, fallback, RecogniserBounds { at_a_time: 1, ready: 2, deadline });
         let acknowledged = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&acknowledged);
         let (tap, frames) = mpsc::channel(1_000);
@@ -159,6 +170,26 @@ async fn an_engine_that_dies_hangs_or_does_not_start_costs_no_more_than_its_dead
             line.silence().await;
             assert_eq!(line.words().await, Err(NothingReason::Engine));
             assert_eq!(line.running.load(Ordering::SeqCst), 0, "no child outlives its utterance");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_the_first_engine_fails_the_other_one_answers_the_same_utterance() {
+    for behaviour in [Behaviour::Dies, Behaviour::Hangs, Behaviour::DoesNotStart, Behaviour::Understands] {
+        let running = Arc::new(AtomicUsize::new(0));
+        let engine = |behaviour| -> Arc<dyn RecognitionEngine> {
+            Arc::new(TestEngine { behaviour, running: Arc::clone(&running) })
+        };
+        let (first, fallback) = (engine(behaviour), engine(Behaviour::Understands));
+        let mut line = Line::over(first, Some(fallback), Duration::from_millis(300), Arc::clone(&running));
+        // The second utterance meets a first engine that is left alone for a while.
+        for _ in 0..2 {
+            line.recogniser.listen(GrammarId::YesNo);
+            line.say("yes, that is right").await;
+            line.silence().await;
+            assert!(line.words().await.unwrap().ends_with(" ms"));
+            assert_eq!(running.load(Ordering::SeqCst), 0, "no child outlives its utterance");
         }
     }
 }
