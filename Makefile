@@ -31,7 +31,7 @@ bench: setup ## measure under load; the figures so far: benches/RESULTS.md
 	$(CARGO) build --release --locked -p tonegate -p tonegate-vault --bins --example bench
 	@target/release/examples/bench
 
-voices: ## install better local voices into var/voices (about 300 MB to fetch); config/README.md: speech.models
+voices: ## install better local voices into var/voices (about 250 MB to fetch); config/README.md: speech.models
 	@deploy/voices/install var/voices
 
 build:

@@ -159,7 +159,7 @@ mod tests {
         Voices::find(&directory).ok()
     }
 
-    /// The one test here that may have nothing to test: the voices are 300 MB that `make test` does not fetch.
+    /// The one test here that may have nothing to test: the voices are 250 MB that `make test` does not fetch.
     #[tokio::test]
     async fn the_real_voice_speaks_and_the_real_recogniser_understands() {
         let Some(voices) = installed() else {
