@@ -33,15 +33,26 @@ pub(crate) async fn open(
         None => None,
     };
     let bounds = recogniser_bounds(speech);
+    let is_slow = better.is_some();
     let (prompts, recognisers) = match better {
-        None => (prompt_store(speech, Arc::new(flite))?, Recognisers::new(sphinx, None, bounds)),
+        None => (prompt_store(config, Arc::new(flite))?, Recognisers::new(sphinx, None, bounds)),
         Some(loaded) => (
-            prompt_store(speech, loaded.piper)?.with_fallback(Arc::new(flite)),
+            prompt_store(config, loaded.piper)?.with_fallback(Arc::new(flite)),
             Recognisers::new(loaded.whisper, Some(sphinx), bounds),
         ),
     };
     warm(config, &prompts).await?;
-    Ok((Arc::new(prompts), recognisers))
+    let prompts = Arc::new(prompts);
+    if is_slow {
+        // Calls would wait for the one worker.
+        render_rest(&prompts).await;
+    } else {
+        let (prompts, stop) = (Arc::clone(&prompts), stop.clone());
+        tasks.push(tokio::spawn(async move {
+            stop.run_until_cancelled(render_rest(&prompts)).await;
+        }));
+    }
+    Ok((prompts, recognisers))
 }
 
 async fn load(
@@ -56,10 +67,13 @@ async fn load(
     Ok(loaded)
 }
 
-fn prompt_store(speech: &Speech, voice: Arc<dyn Voice>) -> Result<PromptStore> {
+fn prompt_store(config: &Config, voice: Arc<dyn Voice>) -> Result<PromptStore> {
+    let speech = &config.speech;
     let deadline = speech.answer_deadline_milliseconds.duration();
     let bounds = PromptBounds { at_a_time: usize::from(speech.synthesisers), deadline, ..PromptBounds::default() };
-    Ok(PromptStore::open(speech.cache.clone(), voice, bounds)?)
+    let notices = Phrase::notices(&parts::business_name(config)?).into_iter();
+    let fixed = notices.chain(Phrase::fixed()).map(line).collect();
+    Ok(PromptStore::open(speech.cache.clone(), voice, bounds, fixed)?)
 }
 
 fn recogniser_bounds(speech: &Speech) -> RecogniserBounds {
@@ -67,12 +81,23 @@ fn recogniser_bounds(speech: &Speech) -> RecogniserBounds {
     RecogniserBounds { at_a_time: usize::from(speech.recognisers), deadline, ..RecogniserBounds::default() }
 }
 
-/// Renders the lines that are the same in every call of this business.
+/// Renders the lines that every call of this business needs.
 pub(crate) async fn warm(config: &Config, prompts: &PromptStore) -> Result<()> {
-    let business = parts::business_name(config)?;
-    let phrases = Phrase::fixed().into_iter().chain(Phrase::notices(&business));
-    let lines: Vec<_> = phrases.map(|phrase| (phrase.name(), phrase.text())).collect();
-    prompts.warm(&lines).await.context("cannot render the fixed prompts")
+    let notices = Phrase::notices(&parts::business_name(config)?).into_iter();
+    let lines: Vec<_> = notices.chain(Phrase::indispensable()).map(line).collect();
+    prompts.warm(&lines).await.context("cannot render the prompts of every call")
+}
+
+/// Renders the lines that not every call needs.
+async fn render_rest(prompts: &PromptStore) {
+    match prompts.warm_rest().await {
+        0 => tracing::info!("all fixed prompts are rendered"),
+        failed => tracing::warn!(failed, "some fixed prompts could not be rendered; calls will ask again"),
+    }
+}
+
+fn line(phrase: Phrase) -> (&'static str, String) {
+    (phrase.name(), phrase.text())
 }
 
 /// What `tonegate check` says of the models.

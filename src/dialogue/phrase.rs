@@ -330,7 +330,13 @@ impl Phrase {
         [Self::Opening { business: business.clone() }, Self::AiNotice, Self::RecordingNotice]
     }
 
-    /// Every line that needs no data of a call: what a prompt cache renders before the first one.
+    /// The lines without data that no call can do without, beside its notices: what has to be rendered before the first.
+    #[must_use]
+    pub fn indispensable() -> [Self; 3] {
+        [Self::MiniMiranda, Self::Apology, Self::Goodbye]
+    }
+
+    /// Every line that needs no data of a call: what a prompt cache renders once and for good.
     #[must_use]
     pub fn fixed() -> Vec<Self> {
         let wordings = [Wording::Plain, Wording::Casual, Wording::Warm];

@@ -18,7 +18,7 @@ pub use self::{
     voice::{DebtorVoice, VoiceError, mumbled},
 };
 use crate::{
-    matcher::{LibraryError, PromptHeard, PromptMatcher},
+    matcher::{LibraryError, PromptMatcher},
     softphone::{CallRequest, Keying, PhoneError, PhoneEvent, Softphone},
 };
 
@@ -137,10 +137,8 @@ impl Call {
                 Ok(event) => self.take(event)?,
                 Err(_) => return Err(self.give_up(DebtorError::Silence).await),
             }
-            while let Some(heard) = self.matcher.poll_heard() {
-                report.heard(&heard);
-                patience = Instant::now() + if self.script.is_over() { GOODBYE_PATIENCE } else { PROMPT_PATIENCE };
-                if let Err(error) = self.answer(&heard, report).await {
+            while let Some(reply) = self.next_reply(&mut patience, report) {
+                if let Err(error) = self.answer(reply, report).await {
                     return Err(self.give_up(error).await);
                 }
             }
@@ -162,15 +160,31 @@ impl Call {
         Ok(())
     }
 
+    /// What to do about the next prompt that was recognised, or heard to its end.
+    fn next_reply<Write: FnMut(&str)>(
+        &mut self,
+        patience: &mut Instant,
+        report: &mut Report<Write>,
+    ) -> Option<(String, Reply)> {
+        if let Some(heard) = self.matcher.poll_heard() {
+            report.heard(&heard);
+            *patience = Instant::now() + if self.script.is_over() { GOODBYE_PATIENCE } else { PROMPT_PATIENCE };
+            let reply = self.script.hear(&heard);
+            return Some((heard.name, reply));
+        }
+        let begun = self.matcher.poll_begun()?;
+        let reply = self.script.recognise(&begun);
+        Some((begun.name, reply))
+    }
+
     async fn answer<Write: FnMut(&str)>(
         &mut self,
-        heard: &PromptHeard,
+        (prompt, reply): (String, Reply),
         report: &mut Report<Write>,
     ) -> Result<(), DebtorError> {
-        let reply = self.script.hear(heard);
         let (text, samples) = match &reply {
             Reply::Nothing => return Ok(()),
-            Reply::Reject => return Err(DebtorError::Rejected(heard.name.clone())),
+            Reply::Reject => return Err(DebtorError::Rejected(prompt)),
             Reply::Press { keys, purpose } => {
                 self.hesitate().await?;
                 report.keyed(purpose, keys.len());

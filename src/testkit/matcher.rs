@@ -42,6 +42,15 @@ pub struct PromptHeard {
     pub complete: f64,
 }
 
+/// A prompt that is playing and can be no other, before its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptBegun {
+    /// The phrase's name.
+    pub name: String,
+    /// When it began, from the first sample heard.
+    pub started_at: Duration,
+}
+
 /// Finds prompts in what is heard.
 pub struct PromptMatcher {
     library: Library,
@@ -51,6 +60,8 @@ pub struct PromptMatcher {
     told: u64,
     hypotheses: Vec<Hypothesis>,
     found: VecDeque<PromptHeard>,
+    begun: VecDeque<PromptBegun>,
+    recognised: Option<u64>,
 }
 
 impl PromptMatcher {
@@ -69,6 +80,8 @@ impl PromptMatcher {
             told: 0,
             hypotheses: Vec::new(),
             found: VecDeque::new(),
+            begun: VecDeque::new(),
+            recognised: None,
         })
     }
 
@@ -101,6 +114,11 @@ impl PromptMatcher {
         self.found.pop_front()
     }
 
+    /// The next prompt that is certain before its end. Short ones are told by [`Self::poll_heard`] alone.
+    pub fn poll_begun(&mut self) -> Option<PromptBegun> {
+        self.begun.pop_front()
+    }
+
     fn work(&mut self) -> Result<(), LibraryError> {
         self.searched = self.searched.max(self.heard.first);
         while self.heard.end() >= self.searched + (HOP + HEAD) as u64 {
@@ -114,7 +132,32 @@ impl PromptMatcher {
         while let Some(best) = self.decided() {
             self.settle(&best);
         }
+        self.recognise();
         Ok(())
+    }
+
+    /// Tells of the prompt that is playing, once it alone is left.
+    fn recognise(&mut self) {
+        let Some(certain) = self.certain() else { return };
+        let (begin, prompt) = (certain.begin, certain.prompt);
+        // The same prompt a pitch apart is the same.
+        if self.recognised.is_some_and(|told| begin < told + HOP as u64) {
+            return;
+        }
+        self.recognised = Some(begin);
+        let name = self.library.prompts()[prompt].name.clone();
+        self.begun.push_back(PromptBegun { name, started_at: span(begin) });
+    }
+
+    fn certain(&self) -> Option<&Hypothesis> {
+        let rivals_end = self.hypotheses.first()?.begin + HOP as u64;
+        if self.searched < rivals_end {
+            return None;
+        }
+        let rivals = || self.hypotheses.iter().take_while(|rival| rival.begin < rivals_end);
+        let best = rivals().max_by(|one, other| one.score().total_cmp(&other.score()))?;
+        let is_beaten = |rival: &Hypothesis| rival.prompt == best.prompt || rival.state() == State::Refuted;
+        (best.is_certain() && rivals().all(is_beaten)).then_some(best)
     }
 
     /// Looks for beginnings in one hop, and takes up each as a hypothesis.

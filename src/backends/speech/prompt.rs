@@ -6,12 +6,12 @@
 //! never taken for the first one's. A fixed line is never said by another voice.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     fs,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -75,6 +75,9 @@ pub enum PromptError {
 /// A prompt by the name of its phrase and the hash of its text.
 type Key = (&'static str, String);
 
+/// A line to be said: the name of its phrase, and its text.
+pub(crate) type Line = (&'static str, String);
+
 /// Renders prompts and keeps them.
 pub struct PromptStore {
     directory: PathBuf,
@@ -82,6 +85,7 @@ pub struct PromptStore {
     fallback: Option<Speaker>,
     bounds: PromptBounds,
     places: Semaphore,
+    fixed: Vec<Line>,
     kept: Mutex<Kept>,
     list: Mutex<()>,
 }
@@ -113,14 +117,21 @@ impl Speaker {
 struct Kept {
     prompts: HashMap<Key, Arc<OnceCell<Arc<Prompt>>>>,
     of_calls: VecDeque<Key>,
+    fixed: HashSet<Key>,
 }
 
 impl PromptStore {
     /// Opens the store in `directory`, which is made where it is missing. What is left of earlier calls is removed.
+    /// `fixed` are the lines that hold no data of a call: all others are kept until the next start only.
     ///
     /// # Errors
     /// Where the directory cannot be used.
-    pub fn open(directory: PathBuf, voice: Arc<dyn Voice>, bounds: PromptBounds) -> Result<Self, PromptError> {
+    pub fn open(
+        directory: PathBuf,
+        voice: Arc<dyn Voice>,
+        bounds: PromptBounds,
+        fixed: Vec<Line>,
+    ) -> Result<Self, PromptError> {
         let calls = directory.join(CALLS);
         if calls.exists() {
             fs::remove_dir_all(&calls).map_err(|error| at(&calls, error))?;
@@ -133,7 +144,8 @@ impl PromptStore {
             fallback: None,
             places: Semaphore::new(bounds.at_a_time),
             bounds,
-            kept: Mutex::default(),
+            kept: Mutex::new(Kept { fixed: fixed.iter().map(key).collect(), ..Kept::default() }),
+            fixed,
             list: Mutex::default(),
         })
     }
@@ -145,17 +157,27 @@ impl PromptStore {
         self
     }
 
-    /// Renders lines that hold no data of a call, ahead of the first call.
+    /// Renders the lines that no call can do without, ahead of the first call. They are fixed from now on.
     ///
     /// # Errors
     /// At the first that cannot be rendered.
-    pub async fn warm(&self, lines: &[(&'static str, String)]) -> Result<(), PromptError> {
+    pub async fn warm(&self, lines: &[Line]) -> Result<(), PromptError> {
+        self.kept().fixed.extend(lines.iter().map(key));
         // As many at once as there are places, so that no line's deadline passes while it waits for another.
         for group in lines.chunks(self.bounds.at_a_time.max(1)) {
-            let rendering = group.iter().map(|(name, text)| self.find(name, text, PromptKind::Fixed));
-            futures_util::future::try_join_all(rendering).await?;
+            futures_util::future::try_join_all(group.iter().map(|(name, text)| self.find(name, text))).await?;
         }
         Ok(())
+    }
+
+    /// Renders every fixed line, one after the other so that calls keep a synthesiser. How many could not be rendered:
+    /// each of those is tried again when a call needs it.
+    pub async fn warm_rest(&self) -> usize {
+        let mut failed = 0;
+        for (name, text) in &self.fixed {
+            failed += usize::from(self.find(name, text).await.is_err());
+        }
+        failed
     }
 
     /// A prompt: from memory, from the disk, or rendered now.
@@ -164,14 +186,15 @@ impl PromptStore {
     /// Where it cannot be had in time.
     pub async fn prompt(&self, name: &'static str, text: &str) -> Result<Arc<Prompt>, PromptError> {
         let began = Instant::now();
-        let mut prompt = self.find(name, text, PromptKind::Call).await;
-        if let (Err(PromptError::Engine | PromptError::Late | PromptError::Sound), Some(fallback)) =
-            (&prompt, &self.fallback)
+        let key = (name, sha256(text.as_bytes()));
+        let is_fixed = self.kept().fixed.contains(&key);
+        let mut prompt = self.find(name, text).await;
+        if let (Err(PromptError::Engine | PromptError::Late | PromptError::Sound), Some(fallback), false) =
+            (&prompt, &self.fallback, is_fixed)
         {
             metrics::counter!("tonegate_speech_fallbacks_total", "child" => CHILD).increment(1);
             // Not kept in memory: the next time, the first voice is asked again.
-            let text_hash = sha256(text.as_bytes());
-            prompt = self.load_or_render(fallback, name, text, &text_hash, PromptKind::Call).await;
+            prompt = self.load_or_render(fallback, name, text, &key.1, PromptKind::Call).await;
         }
         let result = if prompt.is_ok() { "ok" } else { "failed" };
         metrics::histogram!("tonegate_prompt_seconds", "result" => result).record(began.elapsed().as_secs_f64());
@@ -179,15 +202,21 @@ impl PromptStore {
     }
 
     /// The prompt under its key; two that ask at once wait for one rendering.
-    async fn find(&self, name: &'static str, text: &str, kind: PromptKind) -> Result<Arc<Prompt>, PromptError> {
+    async fn find(&self, name: &'static str, text: &str) -> Result<Arc<Prompt>, PromptError> {
         let text_hash = sha256(text.as_bytes());
-        let cell = self.cell((name, text_hash.clone()), kind);
+        let key = (name, text_hash.clone());
+        let kind = if self.kept().fixed.contains(&key) { PromptKind::Fixed } else { PromptKind::Call };
+        let cell = self.cell(key, kind);
         let speaking = || self.load_or_render(&self.speaker, name, text, &text_hash, kind);
         cell.get_or_try_init(speaking).await.map(Arc::clone)
     }
 
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     fn cell(&self, key: Key, kind: PromptKind) -> Arc<OnceCell<Arc<Prompt>>> {
-        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kept = self.kept();
         if let Some(cell) = kept.prompts.get(&key) {
             return Arc::clone(cell);
         }
@@ -343,6 +372,10 @@ fn private() -> fs::OpenOptions {
 
 fn at(path: &Path, error: io::Error) -> PromptError {
     PromptError::File { path: path.to_owned(), error }
+}
+
+fn key((name, text): &Line) -> Key {
+    (name, sha256(text.as_bytes()))
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {

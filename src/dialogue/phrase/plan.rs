@@ -58,7 +58,7 @@ pub(super) fn count(plan: &Plan) -> String {
 /// The sentence that the caller agrees to or not.
 pub(super) fn read_back(plan: &Plan) -> String {
     let total = spoken::money(plan.offer.total);
-    format!("Let me read that back. You pay {}, {}. That is {total} in all.", payments(plan), timing(plan))
+    format!("You pay {}, {}. That is {total} in all.", payments(plan), timing(plan))
 }
 
 /// "six payments of fifty dollars"
@@ -126,7 +126,7 @@ mod tests {
         );
         assert_eq!(
             read_back(&plan(30_000, 1, None, date(2026, 11, 20))),
-            "Let me read that back. You pay one payment of three hundred dollars, today. That is three hundred dollars \
+            "You pay one payment of three hundred dollars, today. That is three hundred dollars \
              in all."
         );
     }

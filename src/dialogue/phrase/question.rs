@@ -122,14 +122,14 @@ impl Question {
                 "Please key your reference number on your telephone, and then press pound.",
             ],
             Self::DateOfBirth => [
-                "To be sure that I speak with the right person, please tell me your date of birth.",
+                "To verify who you are, what is your date of birth?",
                 "Sorry, I did not get that. Please say the month, the day and the year you were born.",
                 "Please key your date of birth with eight digits: two for the month, two for the day, and four for the \
                  year.",
             ],
             Self::PostalCode => [
                 "What is the zip code of your home address?",
-                "Sorry, I did not get that. Please say the five digits of your zip code one by one.",
+                "Sorry, I did not get that. Please say or key the five digits one by one.",
                 "Please key the five digits of your zip code.",
             ],
             Self::LastFour => [

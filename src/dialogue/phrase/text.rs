@@ -5,12 +5,11 @@ use rules::money::Money;
 use super::{Phrase, Plan, Wording, interruption, plan};
 use crate::spoken;
 
-const AI_NOTICE: &str = "I am an automated assistant with an artificial voice. You can ask for a person, or tell me to stop, at any \
-     time.";
+const AI_NOTICE: &str =
+    "I am an automated assistant with an artificial voice. Ask for a person, or tell me to stop, at any time.";
 const RECORDING_NOTICE: &str = "This call is recorded.";
-const MINI_MIRANDA: &str = "First, I have to tell you this. We are a debt collector. This is an attempt to collect a debt, and anything \
-     you tell us will be used for that purpose. You have the right to dispute the debt, or any part of it. To do \
-     so, just say that you dispute it.";
+const MINI_MIRANDA: &str = "This is an attempt to collect a debt by a debt collector. Any information obtained will be used for that \
+     purpose. You have the right to dispute the debt, or any part of it.";
 const NO_MATCH: &str = "Sorry, that does not match what I have.";
 const PLAN_SAVED: &str = "Thank you. Your plan is saved.";
 const PLAN_NOT_SAVED: &str =
@@ -84,14 +83,11 @@ pub(super) fn of(phrase: &Phrase) -> String {
 }
 
 fn introduction(amount: Money) -> String {
-    format!(
-        "I will now take {} by card. Please use your keypad: I cannot hear the keys, and the recording is silent.",
-        spoken::money(amount)
-    )
+    format!("I will now take {} by card. Please use your keypad: nobody hears the keys.", spoken::money(amount))
 }
 
 fn summary(saved: &Plan) -> String {
-    format!("To sum up: you agreed to {}. We will send you the plan in writing.", plan::count(saved))
+    format!("You agreed to {}. We will send you the plan in writing.", plan::count(saved))
 }
 
 const fn acknowledgement(wording: Wording) -> &'static str {

@@ -1,10 +1,12 @@
 //! What a debtor answers to each prompt, and what must have been heard in the end. Pure: told what was heard.
 
+use std::time::Duration;
+
 use dialogue::{Digits, Phrase, spoken};
 use ring::digest::{SHA256, digest};
 
 use super::Person;
-use crate::matcher::PromptHeard;
+use crate::matcher::{PromptBegun, PromptHeard};
 
 /// What must be heard, in this order; of each group at least one.
 const STEPS: [&[&str]; 15] = [
@@ -47,6 +49,13 @@ const DEAD_ENDS: [&str; 14] = [
 ];
 /// Entries of one card field before a debtor gives up.
 const MOST_ENTRIES: u8 = 2;
+
+/// Prompts for a card's fields after the first, which are keyed as soon as they are recognised.
+const FIELDS: [&str; 3] = ["card_expiry", "card_code", "card_postal"];
+/// Questions whose answer is keyed as soon as they are recognised, where they are asked again.
+const FACTS: [&str; 4] = ["ask_reference", "ask_date_of_birth", "ask_postal_code", "ask_last_four"];
+/// The beginnings of one prompt, found twice, are less than this apart.
+const SAME_BEGINNING: Duration = Duration::from_millis(300);
 
 /// What a debtor does after a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +124,7 @@ pub struct Script {
     agrees: bool,
     has_countered: bool,
     entries: u8,
+    ahead: Option<PromptBegun>,
 }
 
 impl Script {
@@ -131,6 +141,7 @@ impl Script {
             agrees: true,
             has_countered: false,
             entries: 0,
+            ahead: None,
         }
     }
 
@@ -140,10 +151,31 @@ impl Script {
         self.heard.iter().any(|heard| heard.name == "goodbye")
     }
 
+    /// What to do while a prompt still plays: who knows what comes next keys at once.
+    pub fn recognise(&mut self, begun: &PromptBegun) -> Reply {
+        let (question, attempt) = question(&begun.name);
+        let is_field = FIELDS.contains(&question);
+        let is_fact = attempt != Attempt::First && FACTS.contains(&question);
+        if !is_field && !is_fact {
+            return Reply::Nothing;
+        }
+        self.ahead = Some(begun.clone());
+        self.reply(&begun.name, None)
+    }
+
     /// What to do after a prompt.
     pub fn hear(&mut self, heard: &PromptHeard) -> Reply {
         self.heard.push(heard.clone());
-        let name = heard.name.as_str();
+        let is_same = |ahead: &PromptBegun| {
+            ahead.name == heard.name && ahead.started_at.abs_diff(heard.started_at) < SAME_BEGINNING
+        };
+        if self.ahead.take_if(|ahead| is_same(ahead)).is_some() {
+            return Reply::Nothing;
+        }
+        self.reply(&heard.name, Some(&heard.text_hash))
+    }
+
+    fn reply(&mut self, name: &str, text_hash: Option<&String>) -> Reply {
         if DEAD_ENDS.contains(&name) || name.starts_with("noted_") {
             return Reply::Reject;
         }
@@ -153,7 +185,7 @@ impl Script {
         let (question, attempt) = question(name);
         match question {
             "read_back_date" | "read_back_digits" => {
-                self.agrees = self.expected.as_ref() == Some(&heard.text_hash);
+                self.agrees = text_hash.is_some() && self.expected.as_ref() == text_hash;
                 Reply::Nothing
             }
             "ask_reference" => self.tell(Fact::Reference, attempt),

@@ -11,6 +11,9 @@ const WINDOW: usize = 16;
 /// ... at least this many must be the prompt's, or it is refuted. Lost packets come in short runs.
 const LEAST: usize = 5;
 
+/// Of this many audible frames at least four in five must be the prompt's before it is certain: 0.8 s of speech.
+const CERTAIN: usize = 40;
+
 /// How far a comparison is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -67,6 +70,12 @@ impl Hypothesis {
     /// How well it explains what was heard: the frames that it explains, less half of those that it does not.
     pub(super) fn score(&self) -> f64 {
         self.matched as f64 - self.missed as f64 / 2.0
+    }
+
+    /// Whether so much was heard, and so well, that it can be no coincidence.
+    pub(super) fn is_certain(&self) -> bool {
+        let judged = self.matched + self.missed;
+        self.state == State::Open && judged >= CERTAIN && self.matched * 5 >= judged * 4
     }
 
     /// The index after its last sample that was heard.

@@ -153,3 +153,21 @@ fn a_prompt_that_is_listed_later_is_heard_too() {
     prompts.add("one", &one);
     assert_eq!(names(&hear(&mut matcher, &one, |_, _| true)), ["one"]);
 }
+
+#[test]
+fn a_prompt_is_recognised_before_its_end_once_no_other_is_left() {
+    let (sorry, one, two) = (sentence(1, 4), sentence(2, 14), sentence(3, 14));
+    let (first, second) = (joined(&[&sorry, &one]), joined(&[&sorry, &two]));
+    let prompts = Prompts::new(&[("first", &first), ("second", &second)]);
+    let mut matcher = prompts.matcher();
+    hear(&mut matcher, &sorry, |_, _| true);
+    assert_eq!(matcher.poll_begun(), None, "it may still be either");
+
+    let mut matcher = prompts.matcher();
+    let part = &second[..second.len() * 3 / 4 / 160 * 160];
+    for (number, packet) in part.chunks(160).enumerate() {
+        matcher.handle_audio(number as u64 * 160, packet).unwrap();
+    }
+    assert_eq!(matcher.poll_begun(), Some(PromptBegun { name: "second".to_owned(), started_at: Duration::ZERO }));
+    assert_eq!((matcher.poll_begun(), matcher.poll_heard()), (None, None), "told once, and not yet heard");
+}

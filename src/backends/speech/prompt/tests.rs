@@ -35,7 +35,7 @@ impl Voice for TestVoice {
 
 fn store(directory: &Path, voice: &Arc<TestVoice>) -> PromptStore {
     let bounds = PromptBounds { most_of_calls: 2, ..PromptBounds::default() };
-    PromptStore::open(directory.to_owned(), Arc::clone(voice) as Arc<dyn Voice>, bounds).unwrap()
+    PromptStore::open(directory.to_owned(), Arc::clone(voice) as Arc<dyn Voice>, bounds, fixed()).unwrap()
 }
 
 fn list(directory: &Path) -> Vec<ManifestEntry> {
@@ -67,6 +67,27 @@ async fn a_fixed_line_is_rendered_once_and_for_good() {
     let entry = entries.iter().find(|entry| entry.name == "goodbye").unwrap();
     assert_eq!((entry.text.as_deref(), entry.samples), (Some("Goodbye."), first.samples.len()));
     assert_eq!(load(&directory.path().join(&entry.file)).unwrap(), *first.samples);
+}
+
+#[tokio::test]
+async fn a_fixed_line_that_a_call_asks_for_first_is_kept_for_good_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let voice = Arc::new(TestVoice::default());
+    {
+        let store = store(directory.path(), &voice);
+        store.prompt("goodbye", "Goodbye.").await.unwrap();
+        assert_eq!(store.warm_rest().await, 0);
+    }
+    assert!(list(directory.path()).iter().all(|entry| entry.kind == PromptKind::Fixed));
+    assert_eq!(store(directory.path(), &voice).warm_rest().await, 0);
+    assert_eq!(voice.said.load(Ordering::SeqCst), fixed().len());
+}
+
+#[tokio::test]
+async fn what_cannot_be_rendered_ahead_is_counted_and_left_to_the_calls() {
+    let directory = tempfile::tempdir().unwrap();
+    let voice = Arc::new(TestVoice { fails: true, ..TestVoice::default() });
+    assert_eq!(store(directory.path(), &voice).warm_rest().await, fixed().len());
 }
 
 #[tokio::test]
@@ -170,7 +191,7 @@ async fn a_damaged_file_is_rendered_anew() {
 async fn a_real_voice_speaks_within_the_band_of_a_telephone() {
     let directory = tempfile::tempdir().unwrap();
     let voice = Arc::new(Flite::new("slt").expect("flite is installed"));
-    let store = PromptStore::open(directory.path().to_owned(), voice, PromptBounds::default()).unwrap();
+    let store = PromptStore::open(directory.path().to_owned(), voice, PromptBounds::default(), Vec::new()).unwrap();
     let prompt = store.prompt("recording_notice", "This call is recorded.").await.unwrap();
     assert!((8_000..24_000).contains(&prompt.samples.len()), "{}", prompt.samples.len());
     assert!(prompt.samples.len().is_multiple_of(160));
@@ -182,7 +203,7 @@ async fn a_listener_tells_by_their_sound_which_lines_are_played() {
     let directory = tempfile::tempdir().unwrap();
     let voice = Arc::new(Flite::new("slt").expect("flite is installed"));
     let bounds = PromptBounds { deadline: Duration::from_secs(20), ..PromptBounds::default() };
-    let store = PromptStore::open(directory.path().to_owned(), voice, bounds).unwrap();
+    let store = PromptStore::open(directory.path().to_owned(), voice, bounds, Vec::new()).unwrap();
     // Their first sentences are the same.
     let lines = [
         ("acknowledge_plain", "Thank you."),
