@@ -122,7 +122,7 @@ impl Question {
                 "Please key your reference number on your telephone, and then press pound.",
             ],
             Self::DateOfBirth => [
-                "To verify who you are, what is your date of birth?",
+                "Please tell me your date of birth.",
                 "Sorry, I did not get that. Please say the month, the day and the year you were born.",
                 "Please key your date of birth with eight digits: two for the month, two for the day, and four for the \
                  year.",
@@ -164,7 +164,7 @@ impl Question {
                 "To agree to this plan, press one. To change it, press two.",
             ],
             Self::PayFirstNow => [
-                "Would you like to make the first payment now, by card?",
+                "Would you like to make the first payment by card now?",
                 "Sorry, I did not get that. Shall we take the first payment by card now? Please say yes or no.",
                 "To make the first payment by card now, press one. To pay later, press two.",
             ],

@@ -5,13 +5,12 @@ use rules::money::Money;
 use super::{Phrase, Plan, Wording, interruption, plan};
 use crate::spoken;
 
-const AI_NOTICE: &str =
-    "I am an automated assistant with an artificial voice. Ask for a person, or tell me to stop, at any time.";
+const AI_NOTICE: &str = "I am an automated assistant with an artificial voice. You can ask for a person at any time.";
 const RECORDING_NOTICE: &str = "This call is recorded.";
 const MINI_MIRANDA: &str = "This is an attempt to collect a debt by a debt collector. Any information obtained will be used for that \
      purpose. You have the right to dispute the debt, or any part of it.";
 const NO_MATCH: &str = "Sorry, that does not match what I have.";
-const PLAN_SAVED: &str = "Thank you. Your plan is saved.";
+const PLAN_SAVED: &str = "Your plan is saved.";
 const PLAN_NOT_SAVED: &str =
     "Sorry, I could not save the plan just now, so nothing is agreed yet. A person from our team will be in touch.";
 const PAYMENT_DECLINED: &str = "Sorry, the card was declined. Nothing was charged.";
@@ -45,7 +44,7 @@ pub(super) fn of(phrase: &Phrase) -> String {
             format!("You owe {} on your account with {creditor}.", spoken::money(*balance))
         }
         Phrase::OfferAsAsked(offered) => format!("Yes, that is possible: {}.", plan::outline(offered)),
-        Phrase::OfferClosest(offered) => format!("The closest I can offer is {}.", plan::outline(offered)),
+        Phrase::OfferClosest(offered) => format!("I can offer {}.", plan::outline(offered)),
         Phrase::ReadBackPlan(offered) => plan::read_back(offered),
         Phrase::SummaryPlan(saved) => summary(saved),
         Phrase::CardIntroduction { amount } => introduction(*amount),
@@ -87,7 +86,7 @@ fn introduction(amount: Money) -> String {
 }
 
 fn summary(saved: &Plan) -> String {
-    format!("You agreed to {}. We will send you the plan in writing.", plan::count(saved))
+    format!("You will have the plan of {} in writing.", plan::count(saved))
 }
 
 const fn acknowledgement(wording: Wording) -> &'static str {

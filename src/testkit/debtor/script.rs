@@ -54,6 +54,8 @@ const MOST_ENTRIES: u8 = 2;
 const FIELDS: [&str; 3] = ["card_expiry", "card_code", "card_postal"];
 /// Questions whose answer is keyed as soon as they are recognised, where they are asked again.
 const FACTS: [&str; 4] = ["ask_reference", "ask_date_of_birth", "ask_postal_code", "ask_last_four"];
+/// The question that is answered before it is asked to its end.
+const INTERRUPTED: &str = "ask_pay_first_now";
 /// The beginnings of one prompt, found twice, are less than this apart.
 const SAME_BEGINNING: Duration = Duration::from_millis(300);
 
@@ -151,12 +153,13 @@ impl Script {
         self.heard.iter().any(|heard| heard.name == "goodbye")
     }
 
-    /// What to do while a prompt still plays: who knows what comes next keys at once.
+    /// What to do while a prompt still plays: who knows what comes next keys it at once, and cuts in where the answer is
+    /// plain.
     pub fn recognise(&mut self, begun: &PromptBegun) -> Reply {
         let (question, attempt) = question(&begun.name);
         let is_field = FIELDS.contains(&question);
         let is_fact = attempt != Attempt::First && FACTS.contains(&question);
-        if !is_field && !is_fact {
+        if !is_field && !is_fact && begun.name != INTERRUPTED {
             return Reply::Nothing;
         }
         self.ahead = Some(begun.clone());

@@ -35,11 +35,9 @@ pub struct DebtorVoice {
 }
 
 /// The voices, best understood first.
-const VOICES: [(&str, &[&str]); 5] = [
+const VOICES: [(&str, &[&str]); 3] = [
     ("flite", &["-voice", "rms"]),
     ("flite", &["-voice", "awb"]),
-    ("flite", &["-voice", "rms", "--setf", "duration_stretch=1.1"]),
-    ("flite", &["-voice", "awb", "--setf", "duration_stretch=1.1"]),
     ("flite", &["-voice", "rms", "--setf", "int_f0_target_mean=130"]),
 ];
 

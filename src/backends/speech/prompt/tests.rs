@@ -207,7 +207,7 @@ async fn a_listener_tells_by_their_sound_which_lines_are_played() {
     // Their first sentences are the same.
     let lines = [
         ("acknowledge_plain", "Thank you."),
-        ("plan_saved", "Thank you. Your plan is saved."),
+        ("plan_saved", "Your plan is saved."),
         ("ask_postal_code_again", "Sorry, I did not get that. Please say the five digits of your zip code one by one."),
         ("ask_is_that_right", "Is that right?"),
         ("ask_date_of_birth_again", "Sorry, I did not get that. Please say the month, the day and the year."),
