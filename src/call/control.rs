@@ -387,7 +387,7 @@ impl Call {
         for (purpose, segment) in segments {
             let command = match purpose {
                 Purpose::Capture(prompt) => LegCommand::PlayCapture { prompt, segment },
-                Purpose::Opening | Purpose::Disclosure | Purpose::Collector | Purpose::Farewell => {
+                Purpose::Opening | Purpose::Disclosure | Purpose::Collector | Purpose::Aside | Purpose::Farewell => {
                     LegCommand::Play(segment)
                 }
             };

@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     Collector,
     /// A prompt of a capture.
     Capture(gate::CapturePrompt),
+    /// What the gateway itself says while a bot is the agent.
+    Aside,
     /// The last words.
     Farewell,
 }

@@ -257,7 +257,7 @@ impl Call {
             self.record_payment(id, amount, &settled);
         }
         if released {
-            self.captured(&settled);
+            self.tell(&settled);
         }
         if self.phase == Phase::Recording {
             self.write_records();
@@ -271,8 +271,18 @@ impl Call {
         let settled = payment.outcome;
         self.note("capture.released", "caller audio flows again");
         if let Some(settled) = settled {
-            self.captured(&settled);
+            self.tell(&settled);
         }
+    }
+
+    /// Caller and agent learn how it ended. A bot was muted throughout: that no more keys are wanted is the gateway's to
+    /// say; the rest the bot finds in the capture's state.
+    fn tell(&mut self, settled: &Settled) {
+        let is_over_without_answer = matches!(settled, Settled::Failed(_) | Settled::Cancelled);
+        if is_over_without_answer && self.phase == Phase::Talking && matches!(self.agent, Agent::Stream(_)) {
+            self.say(Purpose::Aside, vec![Phrase::Card(CardStep::Cancelled, CardReason::First)]);
+        }
+        self.captured(settled);
     }
 
     fn captured(&mut self, settled: &Settled) {

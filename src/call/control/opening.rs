@@ -136,7 +136,12 @@ impl Call {
             Purpose::Opening if finished.last => self.opened(),
             Purpose::Disclosure if finished.last => self.disclosed(),
             Purpose::Collector if finished.last => self.collector_said(),
-            Purpose::Opening | Purpose::Disclosure | Purpose::Collector | Purpose::Capture(_) | Purpose::Farewell => {}
+            Purpose::Opening
+            | Purpose::Disclosure
+            | Purpose::Collector
+            | Purpose::Capture(_)
+            | Purpose::Aside
+            | Purpose::Farewell => {}
         }
         if self.phase == Phase::Closing && self.mouth.is_quiet() {
             self.hang_up();
@@ -222,6 +227,8 @@ impl Call {
                 self.close(EndReason::AgentFailed, vec![Phrase::Apology]);
             }
             Purpose::Capture(_) => self.cancel_capture(),
+            // The bot talks on.
+            Purpose::Aside => {}
         }
     }
 
