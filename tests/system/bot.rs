@@ -1,5 +1,6 @@
 //! A bot behind the gateway: Twilio Media Streams on one side, a telephone on the other, `/v1` beside them.
 
+mod capture;
 mod line;
 
 use std::{f64::consts::TAU, time::Duration};
@@ -10,12 +11,12 @@ use serde_json::{Value, json};
 use testkit::{
     bot::{BotError, BotServer, BotSession},
     gateway::{Agent, Gateway, GatewayOptions},
-    softphone::{CallRequest, FRAME, HERTZ, Softphone},
+    softphone::{CallRequest, FRAME, HERTZ, Keying, Softphone},
 };
 
 use self::line::Line;
 use crate::{
-    client::{Client, metrics, noted, sum, when},
+    client::{Client, Reply, metrics, noted, sum, when},
     plant,
 };
 
@@ -37,6 +38,11 @@ struct Scene {
 
 impl Scene {
     async fn set(name: &str) -> Self {
+        Self::keyed(name, Keying::TelephoneEvent).await
+    }
+
+    /// The same with a caller who sends keys in this way.
+    async fn keyed(name: &str, keying: Keying) -> Self {
         let server = BotServer::bind().await.expect("a port");
         let url = server.url().expect("an address");
         let options = plant::options(name);
@@ -44,11 +50,17 @@ impl Scene {
         std::fs::write(&auth_token_file, AUTH_TOKEN).expect("a file");
         let agent = Agent::SignedBot { url: url.clone(), auth_token_file };
         let gateway = plant::start(&GatewayOptions { agent, ..options });
-        let request = CallRequest::new(gateway.addresses().sip_udp, CALLER, "collections");
+        let request = CallRequest { keying, ..CallRequest::new(gateway.addresses().sip_udp, CALLER, "collections") };
         let line = Line::of(Softphone::call(&request).await.expect("an answer"));
         let bot = accept(&server).await;
         assert!(bot.is_signed(&url, AUTH_TOKEN), "the handshake is signed");
         Self { gateway, line, bot }
+    }
+
+    /// The bot's part of the interface, and a client that may use it.
+    fn interface(&self) -> (String, Client) {
+        let base = self.bot.parameter("tonegate_api").expect("an address").to_owned();
+        (base, Client::bearing(self.bot.parameter("tonegate_token").expect("a token")))
     }
 }
 
@@ -103,6 +115,18 @@ async fn listen(bot: &mut BotSession, milliseconds: usize) {
     for _ in 0..milliseconds / 20 {
         bot.expect("media").await.expect("audio");
     }
+}
+
+/// The facts of the account, once the disclosure has been played.
+async fn told(client: &Client, facts: &str, bot: &mut BotSession) -> Reply {
+    for _ in 0..60 {
+        let told = client.get(facts).await;
+        if told.status == 200 {
+            return told;
+        }
+        listen(bot, 500).await;
+    }
+    client.get(facts).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -200,9 +224,9 @@ async fn a_short_run_of_keys_reaches_the_bot_and_a_card_s_length_does_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bot_verifies_the_caller_and_gets_facts_after_the_disclosure() {
-    let Scene { gateway, line, mut bot } = Scene::set("bot-verify").await;
-    let base = bot.parameter("tonegate_api").expect("an address").to_owned();
-    let client = Client::bearing(bot.parameter("tonegate_token").expect("a token"));
+    let scene = Scene::set("bot-verify").await;
+    let (base, client) = scene.interface();
+    let Scene { gateway, line, mut bot } = scene;
     let (verify, facts) = (format!("{base}/verify"), format!("{base}/facts"));
     let stranger = Client::bearing("a-token-that-nobody-was-given");
     assert_eq!(stranger.get(&facts).await.status, 401);
@@ -221,14 +245,7 @@ async fn a_bot_verifies_the_caller_and_gets_facts_after_the_disclosure() {
     assert_eq!((&postal.json()["result"], &postal.json()["verified"]), (&json!("match"), &json!(true)));
 
     assert_eq!(client.get(&facts).await.missing(), "disclosure", "the disclosure has only begun");
-    let mut told = client.get(&facts).await;
-    for _ in 0..60 {
-        if told.status == 200 {
-            break;
-        }
-        listen(&mut bot, 500).await;
-        told = client.get(&facts).await;
-    }
+    let told = told(&client, &facts, &mut bot).await;
     let debt = json!({"creditor": "Harborlight Medical", "balance_minor": 61_240, "currency": "USD", "reference_ending": "7731"});
     assert_eq!(told.json(), debt);
     let offer = client.post(&format!("{base}/offer"), &json!({})).await;

@@ -8,13 +8,11 @@ use crate::plant::{alone, directory, example, run};
 const LIMIT: Duration = Duration::from_secs(330);
 
 #[test]
-#[ignore = "not yet seen to pass on an idle machine"]
 fn the_whole_call_is_held_with_seed_2() {
     hold(2);
 }
 
 #[test]
-#[ignore = "not yet seen to pass on an idle machine"]
 fn the_whole_call_is_held_with_seed_3() {
     hold(3);
 }

@@ -111,7 +111,7 @@ pub(crate) async fn logged(gateway: &Gateway, words: &str, times: usize) {
 }
 
 /// The vault's process, a child of the gateway's.
-fn vault_of(gateway: &Gateway) -> Option<Pid> {
+pub(crate) fn vault_of(gateway: &Gateway) -> Option<Pid> {
     let children = format!("/proc/{0}/task", gateway.id());
     let tasks = fs::read_dir(children).ok()?.flatten();
     let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());

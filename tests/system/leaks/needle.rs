@@ -4,14 +4,14 @@
 const RUN: usize = 7;
 
 /// Every run of digits of one number, in every form.
-pub(super) struct Needle {
+pub(crate) struct Needle {
     /// The forms by their first byte, so that a long log is read once.
     forms: Vec<Vec<Vec<u8>>>,
 }
 
 impl Needle {
     /// The forms of a number: as text, with what may stand between digits, as hexadecimal text, and as bare values.
-    pub(super) fn new(number: &str) -> Self {
+    pub(crate) fn new(number: &str) -> Self {
         let digits: Vec<char> = number.chars().collect();
         let mut forms = vec![Vec::new(); 256];
         let mut add = |form: Vec<u8>| forms[usize::from(form[0])].push(form);
@@ -27,7 +27,7 @@ impl Needle {
     }
 
     /// Whether any form is somewhere in there.
-    pub(super) fn is_in(&self, hay: &[u8]) -> bool {
+    pub(crate) fn is_in(&self, hay: &[u8]) -> bool {
         let begins =
             |index: usize, byte: u8| self.forms[usize::from(byte)].iter().any(|form| hay[index..].starts_with(form));
         hay.iter().enumerate().any(|(index, byte)| begins(index, *byte))
