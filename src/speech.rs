@@ -71,8 +71,8 @@ fn prompt_store(config: &Config, voice: Arc<dyn Voice>) -> Result<PromptStore> {
     let speech = &config.speech;
     let deadline = speech.answer_deadline_milliseconds.duration();
     let bounds = PromptBounds { at_a_time: usize::from(speech.synthesisers), deadline, ..PromptBounds::default() };
-    let notices = Phrase::notices(&parts::business_name(config)?).into_iter();
-    let fixed = notices.chain(Phrase::fixed()).map(line).collect();
+    let notices = Phrase::notices(&parts::business_name(config)?);
+    let fixed = notices.iter().chain(&Phrase::fixed()).map(line).collect();
     Ok(PromptStore::open(speech.cache.clone(), voice, bounds, fixed)?)
 }
 
@@ -83,8 +83,8 @@ fn recogniser_bounds(speech: &Speech) -> RecogniserBounds {
 
 /// Renders the lines that every call of this business needs.
 pub(crate) async fn warm(config: &Config, prompts: &PromptStore) -> Result<()> {
-    let notices = Phrase::notices(&parts::business_name(config)?).into_iter();
-    let lines: Vec<_> = notices.chain(Phrase::indispensable()).map(line).collect();
+    let notices = Phrase::notices(&parts::business_name(config)?);
+    let lines: Vec<_> = notices.iter().chain(&Phrase::indispensable()).map(line).collect();
     prompts.warm(&lines).await.context("cannot render the prompts of every call")
 }
 
@@ -96,7 +96,7 @@ async fn render_rest(prompts: &PromptStore) {
     }
 }
 
-fn line(phrase: Phrase) -> (&'static str, String) {
+fn line(phrase: &Phrase) -> (&'static str, String) {
     (phrase.name(), phrase.text())
 }
 

@@ -86,7 +86,7 @@ async fn a_fixed_line_that_a_call_asks_for_first_is_kept_for_good_too() {
 #[tokio::test]
 async fn what_cannot_be_rendered_ahead_is_counted_and_left_to_the_calls() {
     let directory = tempfile::tempdir().unwrap();
-    let voice = Arc::new(TestVoice { fails: true, ..TestVoice::default() });
+    let voice = Arc::new(TestVoice { fails: true.into(), ..TestVoice::default() });
     assert_eq!(store(directory.path(), &voice).warm_rest().await, fixed().len());
 }
 
@@ -139,7 +139,8 @@ async fn where_the_voice_fails_another_one_says_the_line_and_it_is_not_taken_for
     let voice = Arc::new(TestVoice::default());
     let other = Arc::new(TestVoice { name: "other", ..TestVoice::default() });
     let bounds = PromptBounds { deadline: Duration::from_millis(300), ..PromptBounds::default() };
-    let store = PromptStore::open(directory.path().to_owned(), Arc::clone(&voice) as Arc<dyn Voice>, bounds).unwrap();
+    let store =
+        PromptStore::open(directory.path().to_owned(), Arc::clone(&voice) as Arc<dyn Voice>, bounds, fixed()).unwrap();
     let store = store.with_fallback(Arc::clone(&other) as Arc<dyn Voice>);
     store.warm(&fixed()).await.unwrap();
     voice.fails.store(true, Ordering::SeqCst);
@@ -172,6 +173,7 @@ async fn a_fixed_line_is_said_by_no_other_voice() {
     let other = Arc::new(TestVoice { name: "other", ..TestVoice::default() });
     let store = store(directory.path(), &voice).with_fallback(Arc::clone(&other) as Arc<dyn Voice>);
     assert!(matches!(store.warm(&fixed()).await, Err(PromptError::Engine)));
+    assert!(matches!(store.prompt("goodbye", "Goodbye.").await, Err(PromptError::Engine)), "not in a call either");
     assert_eq!(other.said.load(Ordering::SeqCst), 0);
 }
 
