@@ -6,6 +6,7 @@ mod collector;
 mod interface;
 mod matter;
 mod opening;
+mod progress;
 mod records;
 mod stream;
 
@@ -339,7 +340,7 @@ impl Call {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let longest = (self.phase != Phase::Done).then(|| self.began + self.settings.longest);
-        [self.deadline, longest, self.agent_timeout()].into_iter().flatten().min()
+        [self.deadline, longest, self.capture_timeout(), self.agent_timeout()].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -352,6 +353,7 @@ impl Call {
         if now >= self.began + self.settings.longest && matches!(self.phase, Phase::Opening | Phase::Talking) {
             self.close(EndReason::LongestCall, vec![Phrase::Goodbye]);
         }
+        self.capture_due();
         self.agent_due();
     }
 

@@ -85,7 +85,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "speech.models",
         "none",
-        "Directory of the better local voices that `make voices` installs (`var/voices`); the Debian engines where it is not set.",
+        "Directory of the better local voices that `make voices` installs (`var/voices`); the Debian engines where it is not set. They are slower: set `speech.answer_deadline_milliseconds` to 8000 with it.",
     ),
     key("speech.cache", r#""var/prompts""#, "Directory of rendered prompts."),
     key("speech.recognisers", "2", "Recogniser processes."),

@@ -1,6 +1,6 @@
 //! A card payment in a call: armed, keyed, submitted, settled. The call sees names of steps and never a digit.
 
-use std::os::fd::OwnedFd;
+use std::{os::fd::OwnedFd, time::Instant};
 
 use dialogue::{
     Digits, Phrase, What,
@@ -13,7 +13,7 @@ use gate::{
 use rules::money::Money;
 use uuid::Uuid;
 
-use super::{Agent, Call, Output, Phase};
+use super::{Agent, Call, Output, Phase, progress::Progress};
 use crate::{
     api::{CaptureReply, CaptureStep},
     media::LegCommand,
@@ -42,6 +42,7 @@ pub(super) struct Payment {
     amount: Money,
     stage: Stage,
     step: Option<Step>,
+    progress: Option<Progress>,
     outcome: Option<Settled>,
     released: bool,
 }
@@ -105,8 +106,15 @@ impl Call {
             return self.captured(&Settled::Failed("not_permitted"));
         }
         self.note("capture.started", "");
-        self.payment =
-            Some(Payment { id: None, amount, stage: Stage::Naming, step: None, outcome: None, released: false });
+        self.payment = Some(Payment {
+            id: None,
+            amount,
+            stage: Stage::Naming,
+            step: None,
+            progress: None,
+            outcome: None,
+            released: false,
+        });
         self.ask(Request::NamePayment);
     }
 
@@ -124,7 +132,10 @@ impl Call {
             CaptureEvent::Armed => self.armed(),
             CaptureEvent::Progress { step, count } => {
                 self.step(step);
-                self.note("capture.progress", format!("{step:?} {count}"));
+                let now = self.now;
+                if let Some(progress) = self.payment.as_mut().and_then(|payment| payment.progress.as_mut()) {
+                    progress.take(now, step, count);
+                }
             }
             CaptureEvent::ConnectionWanted => self.connection_wanted(),
             CaptureEvent::Outcome(outcome) => self.outcome(&outcome),
@@ -139,6 +150,10 @@ impl Call {
 
     fn armed(&mut self) {
         self.note("capture.armed", "every sink is silent");
+        let now = self.now;
+        if let Some(payment) = &mut self.payment {
+            payment.progress = Some(Progress::new(now));
+        }
         let Some((id, amount)) = self.payment.as_ref().and_then(|payment| Some((payment.id?, payment.amount))) else {
             return;
         };
@@ -151,6 +166,18 @@ impl Call {
         payment.stage = Stage::Keying;
         if let Some(id) = payment.id {
             self.outputs.push_back(Output::Leg(LegCommand::AttachVault { capture: capture_id(id), socket }));
+        }
+    }
+
+    pub(super) fn capture_timeout(&self) -> Option<Instant> {
+        self.payment.as_ref()?.progress.as_ref()?.poll_timeout()
+    }
+
+    pub(super) fn capture_due(&mut self) {
+        let now = self.now;
+        let progress = self.payment.as_mut().and_then(|payment| payment.progress.as_mut());
+        if let Some((step, count)) = progress.and_then(|progress| progress.handle_timeout(now)) {
+            self.note("capture.progress", format!("{step:?} {count}"));
         }
     }
 
@@ -247,6 +274,7 @@ impl Call {
         let Some(payment) = self.payment.as_mut().filter(|payment| payment.outcome.is_none()) else { return };
         payment.outcome = Some(settled);
         let (id, amount, released) = (payment.id, payment.amount, payment.released);
+        payment.progress = None;
         let submitted = matches!(payment.stage, Stage::Submitting | Stage::Resolving);
         self.note("capture.settled", settled.label());
         self.audit(AuditEvent::CaptureEnded { capture: id, outcome: settled.label() });

@@ -171,26 +171,31 @@ const PROMPT_ENDED: u8 = 2;
 const CANCEL: u8 = 3;
 
 /// A message to the vault on a capture socket. It may hold a key, so it can only be sent: once, and then it is wiped.
-pub struct ToVault(Zeroizing<[u8; TO_VAULT_BYTES]>);
+/// On the heap, because a message that is moved through a queue would leave its bytes behind in the queue's slot.
+pub struct ToVault(Box<Zeroizing<[u8; TO_VAULT_BYTES]>>);
 
 impl ToVault {
     /// A key was pressed.
     #[must_use]
     #[allow(clippy::needless_pass_by_value, reason = "the key ends here and is wiped")]
     pub(crate) fn key(key: Keypress) -> Self {
-        Self(Zeroizing::new([VERSION, KEY, key.0, 0]))
+        Self::new([VERSION, KEY, key.0, 0])
     }
 
     /// The prompt of this step was played to its end, or the caller's key cut it short: the step's timers start.
     #[must_use]
     pub fn prompt_ended(step: Step) -> Self {
-        Self(Zeroizing::new([VERSION, PROMPT_ENDED, step as u8, 0]))
+        Self::new([VERSION, PROMPT_ENDED, step as u8, 0])
     }
 
     /// The capture is withdrawn: wipe and end. Without effect on a card already submitted.
     #[must_use]
     pub fn cancel() -> Self {
-        Self(Zeroizing::new([VERSION, CANCEL, 0, 0]))
+        Self::new([VERSION, CANCEL, 0, 0])
+    }
+
+    fn new(bytes: [u8; TO_VAULT_BYTES]) -> Self {
+        Self(Box::new(Zeroizing::new(bytes)))
     }
 
     /// Writes the message as one packet. Only for the gateway's end of a capture socket.
