@@ -1,6 +1,7 @@
 //! Checks what a call left behind.
 
 use std::{
+    fs,
     path::Path,
     time::{Duration, Instant},
 };
@@ -41,6 +42,7 @@ pub(crate) struct Evidence {
     pub(crate) silent_seconds: f64,
     pub(crate) records: Vec<String>,
     pub(crate) latencies: Option<String>,
+    pub(crate) cut_in: Option<i64>,
 }
 
 /// Looks at everything, and fails at the first thing that is missing.
@@ -48,7 +50,13 @@ pub(crate) fn gather(directory: &Path, call: &Call) -> Result<Evidence> {
     steps(&call.timeline)?;
     let (recording_seconds, silent_seconds) = recording(directory, call)?;
     let records = records(directory)?;
-    Ok(Evidence { recording_seconds, silent_seconds, records, latencies: latencies(&call.timeline) })
+    Ok(Evidence {
+        recording_seconds,
+        silent_seconds,
+        records,
+        latencies: latencies(&call.timeline),
+        cut_in: cut_in(directory)?,
+    })
 }
 
 fn steps(timeline: &[Value]) -> Result<()> {
@@ -131,4 +139,25 @@ fn latencies(timeline: &[Value]) -> Option<String> {
     waits.sort_unstable();
     let (median, longest) = (waits.get(waits.len() / 2)?, waits.last()?);
     Some(format!("from the end of speech to the answer: median {median} ms, longest {longest} ms of {}", waits.len()))
+}
+
+/// Where the caller cut in: milliseconds from their first sound to the agent's silence, as the caller's telephone heard it.
+fn cut_in(directory: &Path) -> Result<Option<i64>> {
+    let text = fs::read_to_string(directory.join("debtor.jsonl"))?;
+    let mut spoke_at = None;
+    for line in text.lines() {
+        let event: Value = serde_json::from_str(line)?;
+        let number = |name: &str| event[name].as_i64().unwrap_or_default();
+        match event["event"].as_str() {
+            Some("said") => spoke_at = Some(number("at_ms") + number("onset_ms")),
+            Some("heard") => {
+                let silent_after = spoke_at.take().map(|at| number("ended_ms") - at).filter(|after| *after > 0);
+                if silent_after.is_some() {
+                    return Ok(silent_after);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
 }

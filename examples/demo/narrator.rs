@@ -73,6 +73,9 @@ impl Narrator {
         if let Some(latencies) = &evidence.latencies {
             self.line(&format!("  answers      {latencies}"));
         }
+        if let Some(cut_in) = evidence.cut_in {
+            self.line(&format!("  cutting in   the agent fell silent {cut_in} ms after the caller's first sound"));
+        }
         self.line(&self.bold("Every step really happened."));
     }
 

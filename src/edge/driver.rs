@@ -33,7 +33,7 @@ const TAP: usize = 100;
 /// A pause after which a bot's undeclared keys are released.
 const KEY_PAUSE: Duration = Duration::from_millis(1_500);
 /// How long the caller must speak until interruptible speech stops: within 200 ms with detection.
-const HUSH_GUARD: Duration = Duration::from_millis(60);
+const HUSH_GUARD: Duration = Duration::from_millis(40);
 /// How long without media is too long.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a leg may take to close.

@@ -28,6 +28,8 @@ const LONGEST_CALL: Duration = Duration::from_secs(240);
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(10);
 /// From one prompt to the next.
 const PROMPT_PATIENCE: Duration = Duration::from_secs(30);
+/// From this on a sample of speech is heard.
+const SOUND: u16 = 1_000;
 /// The user part of the called address.
 const CALLED: &str = "collections";
 
@@ -195,7 +197,7 @@ impl Call {
             Reply::Mumble(text) => (format!("({text}, mumbled)"), mumbled(&self.voice.say(text).await?)),
         };
         self.hesitate().await?;
-        report.said(&text);
+        report.said(&text, onset(&samples));
         self.phone.say(samples).await;
         Ok(())
     }
@@ -217,4 +219,11 @@ impl Call {
         self.phone.hang_up().await.ok();
         error
     }
+}
+
+/// How long samples at 8 kHz are silent before their first sound.
+#[must_use]
+pub fn onset(samples: &[i16]) -> Duration {
+    let silent = samples.iter().take_while(|sample| sample.unsigned_abs() < SOUND).count();
+    Duration::from_millis(silent as u64 / 8)
 }

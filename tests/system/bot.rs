@@ -10,6 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use testkit::{
     bot::{BotError, BotServer, BotSession},
+    debtor::{DebtorVoice, onset},
     gateway::{Agent, Gateway, GatewayOptions},
     softphone::{CallRequest, FRAME, HERTZ, Keying, Softphone},
 };
@@ -193,6 +194,37 @@ async fn a_bot_is_heard_and_marked_and_cut_within_a_frame() {
     assert!(packets[2] <= 3, "packets with sound after each of five clears: {packets:?}");
     let timeline = noted(&gateway, HEARD_OUT, "bot.mark", "cleared").await;
     assert!(when(&timeline, "bot.mark", "played").is_some(), "{timeline:#?}");
+    line.hang_up().await;
+    noted(&gateway, HEARD_OUT, "ended", "caller_hung_up").await;
+}
+
+/// Speech that begins with its first sound.
+async fn speech() -> Vec<i16> {
+    let speech = DebtorVoice::of_seed(0).say("i need more time").await.expect("a voice");
+    let silent = onset(&speech).as_millis() as usize * HERTZ as usize / 1_000;
+    speech[silent..].to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_speaks_silences_the_bot_at_once() {
+    let Scene { gateway, line, mut bot } = Scene::set("bot-barge-in").await;
+    let speech = speech().await;
+    let mut delays = Vec::new();
+    for _ in 0..5 {
+        let before = line.sounding();
+        bot.say(&coded(&tone(20_000))).await.expect("a stream that is up");
+        line.until("the tone", HEARD_OUT, |heard| heard.sounding() >= before + 15).await;
+        let spoke_at = line.position();
+        line.say(speech.clone()).await;
+        // Long enough for the caller to have finished, too: who already speaks cuts nobody short.
+        line.until("silence", HEARD_OUT, |heard| heard.quiet_for() >= 3 * SECOND).await;
+        delays.push((line.last() - spoke_at) * 1_000 / SECOND);
+        keys_until_mark(&mut bot, "heard out").await;
+    }
+    delays.sort_unstable();
+    println!("milliseconds from the caller's first sound to silence: {delays:?}");
+    // From the caller's first sound to our silence at the caller's own clock; two packets are on the way.
+    assert!(delays[2] <= 200 + 40, "milliseconds of five: {delays:?}");
     line.hang_up().await;
     noted(&gateway, HEARD_OUT, "ended", "caller_hung_up").await;
 }

@@ -1,6 +1,6 @@
 //! What a debtor tells of its call: one JSON object a line. Keys are counted and never told.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,6 @@ impl<Write: FnMut(&str)> Report<Write> {
     }
 
     pub(super) fn heard(&mut self, heard: &PromptHeard) {
-        let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let detail = json!({
             "name": heard.name,
             "began_ms": millis(heard.started_at),
@@ -39,8 +38,9 @@ impl<Write: FnMut(&str)> Report<Write> {
         self.line("heard", detail);
     }
 
-    pub(super) fn said(&mut self, text: &str) {
-        self.line("said", json!({ "text": text }));
+    /// Something is said from now on, whose first sound comes after `onset`.
+    pub(super) fn said(&mut self, text: &str, onset: Duration) {
+        self.line("said", json!({ "text": text, "onset_ms": millis(onset) }));
     }
 
     pub(super) fn keyed(&mut self, purpose: &str, count: usize) {
@@ -60,8 +60,12 @@ impl<Write: FnMut(&str)> Report<Write> {
     }
 
     fn line(&mut self, event: &str, mut detail: Value) {
-        detail["at_ms"] = json!(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        detail["at_ms"] = json!(millis(self.began.elapsed()));
         detail["event"] = json!(event);
         (self.write)(&detail.to_string());
     }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

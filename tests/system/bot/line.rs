@@ -101,6 +101,11 @@ impl Line {
         self.heard.borrow().packets[count].0
     }
 
+    /// The end of the last packet with sound.
+    pub(super) fn last(&self) -> u64 {
+        self.heard.borrow().packets.last().map_or(0, |(index, _)| index + FRAME as u64)
+    }
+
     /// How much of the sound after `count` packets is the tone, from 0 to 1.
     pub(super) fn tone_share(&self, count: usize) -> f64 {
         let heard = self.heard.borrow();
