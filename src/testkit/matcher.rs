@@ -198,7 +198,8 @@ impl PromptMatcher {
             ended_at: span(best.end()),
             complete: best.fraction(),
         });
-        self.told = best.end().saturating_sub(FRAME as u64);
+        // Not its end: the next may begin in the silence that every prompt ends with.
+        self.told = best.sounded_until().saturating_sub(FRAME as u64);
         self.hypotheses.retain(|other| other.begin >= self.told);
     }
 }

@@ -81,10 +81,15 @@ impl Hypothesis {
     /// The index after its last sample that was heard.
     pub(super) fn end(&self) -> u64 {
         let heard = match self.state {
-            State::Refuted => (self.last_match + 1) * FRAME,
+            State::Refuted => return self.sounded_until(),
             State::Open | State::Ended => self.samples.len(),
         };
         self.begin + heard as u64
+    }
+
+    /// The index after its last sound that was heard.
+    pub(super) fn sounded_until(&self) -> u64 {
+        self.begin + ((self.last_match + 1) * FRAME) as u64
     }
 
     /// Compares what was heard since the last time.

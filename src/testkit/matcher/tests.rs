@@ -171,3 +171,14 @@ fn a_prompt_is_recognised_before_its_end_once_no_other_is_left() {
     assert_eq!(matcher.poll_begun(), Some(PromptBegun { name: "second".to_owned(), started_at: Duration::ZERO }));
     assert_eq!((matcher.poll_begun(), matcher.poll_heard()), (None, None), "told once, and not yet heard");
 }
+
+#[test]
+fn a_prompt_that_begins_in_the_silence_another_ends_with_is_heard() {
+    let (one, two) = (sentence(1, 8), sentence(2, 8));
+    let prompts = Prompts::new(&[("one", &one), ("two", &two)]);
+    for cut in [0, 80, 256, 576, 1_000] {
+        let found = hear(&mut prompts.matcher(), &joined(&[&one[..one.len() - cut], &two]), |_, _| true);
+        assert_eq!(names(&found), ["one", "two"], "cut by {cut} samples");
+        assert!(found[1].complete > 0.95, "{found:?}");
+    }
+}
