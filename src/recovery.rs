@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use backends::{
     processor::{Processor, Reading},
-    store::{PaymentRow, PaymentState, Recovery, Store, Write},
+    store::{INTERRUPTED, Interrupted, PaymentRow, PaymentState, Recovery, Store, Write},
 };
 use book::{
     ExternalId, PaymentTransaction,
@@ -24,8 +24,10 @@ const EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Ends the dialogs of an earlier run.
 pub(crate) async fn hang_up(recovery: &Recovery, signalling: &SignallingHandle, store: &Store) {
-    for call in &recovery.interrupted {
-        tracing::warn!(call = %call, "the call was interrupted; its attempt says so");
+    for Interrupted { call, trunk } in &recovery.interrupted {
+        tracing::warn!(%call, "the call was interrupted; its attempt says so");
+        let labels = [("trunk", trunk.clone()), ("reason", INTERRUPTED.to_owned())];
+        metrics::counter!("tonegate_calls_ended_total", &labels).increment(1);
     }
     for dialog in &recovery.dialogs {
         match serde_json::from_str::<DialogRecord>(&dialog.journal) {

@@ -36,7 +36,7 @@ use tokio::time::Instant;
 use crate::audit::{Hash, Signer};
 
 pub use health::{Health, HealthProblem};
-pub use recovery::{DialogJournal, Recovery};
+pub use recovery::{DialogJournal, INTERRUPTED, Interrupted, Recovery};
 pub use row::{CallRow, OutboxChange, OutboxDepth, OutboxEntry, PaymentRow, PaymentState, Write};
 pub(crate) use worker::{Worker, WorkerError};
 

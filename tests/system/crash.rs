@@ -8,6 +8,7 @@ use testkit::{gateway::Gateway, interface::Interface, softphone::Keying};
 
 use crate::{
     caller::Caller,
+    leaks::metrics,
     plant::{alone, eventually, options, run, start, step, tonegate},
 };
 
@@ -33,8 +34,14 @@ fn a_call_that_a_crash_interrupts_is_ended_and_written_down() {
     for table in ["contact_attempts", "compliance_records"] {
         let book = directory.join("book.db");
         let record = eventually(table, RECOVERY, || record(&book, table, &call));
-        assert!(table != "contact_attempts" || record["status"] == "interrupted", "the attempt is not interrupted");
+        if table == "contact_attempts" {
+            assert_eq!(record["status"], "interrupted", "the attempt is not interrupted");
+            assert_eq!(record["recording"], format!("{call}.wav"), "what was recorded cannot be found");
+        }
     }
+    let metrics = metrics(gateway.addresses().operations);
+    let ended = "tonegate_calls_ended_total{trunk=\"local\",reason=\"interrupted\"} 1";
+    assert!(metrics.contains(ended), "the interrupted call is not counted");
     assert!(gateway.stop().expect("an end").success(), "the gateway did not leave cleanly");
     let ended = row(&directory.join("store.db"), &call);
     assert_eq!(ended, Some((true, Some("interrupted".to_owned()))), "the call's row is lost or open");

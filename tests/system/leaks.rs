@@ -143,7 +143,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     fs::read_dir(directory).expect("a directory").flatten().map(|entry| entry.path()).collect()
 }
 
-fn metrics(server: SocketAddr) -> String {
+pub(crate) fn metrics(server: SocketAddr) -> String {
     let mut stream = TcpStream::connect_timeout(&server, TRACE).expect("a connection");
     stream.set_read_timeout(Some(TRACE)).expect("a bound");
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n");

@@ -11,17 +11,26 @@ use super::{PaymentRow, StoreError};
 use crate::audit::{Details, Entry, Kind, Signer};
 
 /// The reason of a call that the gateway did not live to end.
-const INTERRUPTED: &str = "interrupted";
+pub const INTERRUPTED: &str = "interrupted";
 
 /// What `open` found of an earlier run.
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
     /// Calls that were up. Their attempts are already in the outbox as interrupted, with their compliance records.
-    pub interrupted: Vec<Uuid>,
+    pub interrupted: Vec<Interrupted>,
     /// Dialogs to which BYE must be sent; each is then removed with `Write::DialogRemoved`.
     pub dialogs: Vec<DialogJournal>,
     /// Payments whose outcome the processor must be asked for, by id. They are never submitted again.
     pub payments: Vec<PaymentRow>,
+}
+
+/// A call that was up when the earlier run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interrupted {
+    /// The call.
+    pub call: Uuid,
+    /// The trunk that it came from.
+    pub trunk: String,
 }
 
 /// A dialog as it was journalled.
@@ -56,7 +65,7 @@ fn interrupt_calls(
     transaction: &Transaction<'_>,
     signer: Option<&Signer>,
     now: Timestamp,
-) -> Result<Vec<Uuid>, StoreError> {
+) -> Result<Vec<Interrupted>, StoreError> {
     let unfinished: Vec<(String, String)> = transaction
         .prepare("SELECT attempt, compliance FROM calls WHERE ended_at IS NULL ORDER BY started_at")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -72,7 +81,7 @@ fn interrupt_calls(
         attempt.end_reason = Some(INTERRUPTED.to_owned());
         compliance.account = attempt.account.clone();
         conclude(transaction, (&attempt, &compliance), &entry, INTERRUPTED, signer)?;
-        calls.push(call);
+        calls.push(Interrupted { call, trunk: attempt.trunk });
     }
     Ok(calls)
 }

@@ -162,6 +162,7 @@ impl Call {
         if self.settings.recording {
             self.facts.recorded = true;
             self.audit(AuditEvent::RecordingStarted);
+            self.progress();
             self.outputs.push_back(Output::Attach(SinkKind::Recorder));
         }
         match self.agent {

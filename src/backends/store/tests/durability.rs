@@ -65,7 +65,10 @@ async fn a_killed_process_loses_nothing_it_acknowledged() {
 
     let (store, recovery) = Store::open(patient(&path), Timestamp::UNIX_EPOCH).unwrap();
     for id in &acknowledged {
-        assert!(recovery.interrupted.contains(id) && store.payment(*id).await.unwrap().is_some());
+        assert!(
+            recovery.interrupted.iter().any(|interrupted| interrupted.call == *id)
+                && store.payment(*id).await.unwrap().is_some()
+        );
         assert_eq!(store.call_audit(*id).await.unwrap().len(), 2, "opened and interrupted");
     }
     let depth = store.outbox_depth().await.unwrap();
