@@ -17,6 +17,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     sip(&config.sip, &mut found);
     trunks(config, &mut found);
     media(&config.media, config.limits.calls, &mut found);
+    reach(config, &mut found);
     for (name, agent) in &config.agent {
         self::agent(name, agent, &mut found);
     }
@@ -106,6 +107,17 @@ fn media(media: &Media, calls: u32, found: &mut Vec<Problem>) {
     }
     if media.address.is_unspecified() || media.address.is_multicast() {
         found.push(Problem::of("media.address", "must be one address of this machine"));
+    }
+}
+
+/// Who reaches the signalling has to reach the media, too.
+fn reach(config: &Config, found: &mut Vec<Problem>) {
+    let is_reached = |listen: &SocketAddr| !listen.ip().is_loopback();
+    if config.media.address.is_loopback() && config.sip.udp.iter().chain(&config.sip.tcp).any(is_reached) {
+        found.push(Problem::of(
+            "media.address",
+            "calls come from other machines, but their audio cannot reach a loopback address; write this machine's own",
+        ));
     }
 }
 

@@ -157,6 +157,7 @@ fn values_that_cannot_work_are_named_with_what_to_do() {
         ("[[trunk]]\nagent = \"bot\"", "no agent is named \"bot\""),
         ("[[trunk]]\npeers = []", "has no peers"),
         ("[[trunk]]\ncapacity = 0", "takes no call"),
+        ("[sip]\nudp = [\"192.0.2.1:5060\"]", "media.address: calls come from other machines"),
         ("[media]\nfirst_port = 20001", "must be an even port"),
         ("[media]\nlast_port = 20009", "holds 5 calls but `limits.calls` is 100"),
         ("[media]\nlast_port = 1", "must be above"),
