@@ -37,6 +37,7 @@ const ONLY_ON_EVENT: &[(&str, &str)] = &[
     ("tonegate_utterances_total", "the caller spoke where an answer was listened for"),
     ("tonegate_utterances_cut_total", "the caller spoke without end"),
     ("tonegate_bot_warnings_total", "a bot broke the rules of its stream"),
+    ("tonegate_speech_fallbacks_total", "a worker of `speech.models` failed"),
 ];
 /// The secret of the auditor in these tests.
 const AUDITOR_TOKEN: &str = "auditor-token-of-this-machine-only";
