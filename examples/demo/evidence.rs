@@ -84,7 +84,7 @@ fn recording(directory: &Path, call: &Call) -> Result<(f64, f64)> {
     ensure!(span >= SHORTEST_CAPTURE, "the capture took only {span:.1} s");
     ensure!(silent >= span - 0.1, "the caller's side is silent for {silent:.1} s, but the capture took {span:.1} s");
     ensure!(caller.iter().any(|sample| sample.unsigned_abs() > 500), "the caller's side of the recording is empty");
-    Ok((f64::from(u32::try_from(caller.len())?) / rate, silent))
+    Ok((f64::from(u32::try_from(caller.len())?) / rate, span))
 }
 
 fn longest_silence(samples: &[i16]) -> usize {

@@ -61,7 +61,7 @@ impl Narrator {
         self.line(&self.bold("What happened, and where to look"));
         self.line(&format!("  timeline     {at}/timeline.json: {} steps", call.timeline.len()));
         self.line(&format!(
-            "  recording    {at}/recordings/{}.wav: {:.1} s, the caller's side exactly silent for {:.1} s of card entry",
+            "  recording    {at}/recordings/{}.wav: {:.1} s, the caller's side exactly silent for all {:.1} s of card entry",
             call.id, evidence.recording_seconds, evidence.silent_seconds
         ));
         self.line(&format!("  audit chain  {audit}"));
