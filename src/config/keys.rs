@@ -129,7 +129,11 @@ pub(crate) const KEYS: &[Key] = &[
     key("capture.vault", "none", "The `tonegate-vault` program; beside this program where it is not set."),
     key("capture.brands", r#"["visa", "mastercard", "american-express", "discover"]"#, "Card brands taken."),
     key("capture.postal", "true", "Whether the billing postal code is asked for."),
-    key("capture.canary", "false", "Let the sandbox take the reserved canary range, for `tonegate prove`."),
+    key(
+        "capture.canary",
+        "false",
+        "Let the sandbox take the reserved canary range: numbers that no network issues, for tests that look for leaks.",
+    ),
     key(
         "operations.listen",
         r#""127.0.0.1:9464""#,
