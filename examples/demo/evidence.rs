@@ -151,7 +151,8 @@ fn cut_in(directory: &Path) -> Result<Option<i64>> {
         match event["event"].as_str() {
             Some("said") => spoke_at = Some(number("at_ms") + number("onset_ms")),
             Some("heard") => {
-                let silent_after = spoke_at.take().map(|at| number("ended_ms") - at).filter(|after| *after > 0);
+                let cut_short = |at: &i64| number("began_ms") < *at && *at < number("ended_ms");
+                let silent_after = spoke_at.take().filter(cut_short).map(|at| number("ended_ms") - at);
                 if silent_after.is_some() {
                     return Ok(silent_after);
                 }
