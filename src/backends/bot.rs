@@ -1,8 +1,8 @@
 //! Bots that speak Twilio Media Streams: the gateway is the carrier, the bot is a WebSocket server.
 //!
 //! ```text
-//! CleanFrame ─▶ driver ─▶ Stream (text of each message) ─▶ bounded queue ─▶ writer ─▶ bot
-//! BotEvent   ◀─ driver ◀─ Stream (meaning of each message) ◀───────────── socket ◀─ bot
+//! CleanFrame ─▶ driver ─▶ Stream (text of each message) ─▶ outbox ─▶ wire ─▶ bot
+//! BotEvent   ◀─ driver ◀─ Stream (meaning of each message) ◀─────── wire ◀─ bot
 //! ```
 //!
 //! [`Stream`] is pure: it knows the wire and is told the time. The driver opens the socket, keeps deadlines and
@@ -15,9 +15,10 @@ mod message;
 mod mute;
 mod outbox;
 mod stream;
+mod wire;
 
 pub use connect::{BotServer, BotServerError};
-pub use link::{Abnormal, Acknowledge, BotCommand, BotEvent, BotLink, Closure, Unreachable, open};
+pub use link::{Abnormal, Acknowledge, BotCommand, BotEvent, BotLink, Closure, Ends, Report, Unreachable, open};
 pub use stream::{Identity, Said, Stream, Warning};
 
 #[cfg(test)]

@@ -3,20 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use audio::Generation;
-use backends::bot::{BotCommand, BotEvent as Said, BotLink, BotServer, Closure, Identity};
+use backends::bot::{BotCommand, BotEvent as Said, BotLink, BotServer, Closure, Ends, Identity};
 use call::{
     BotEvent, CallId,
-    media::{AGENT_SINK, LegCommand, TapItem},
+    media::{AGENT_SINK, LegCommand},
 };
 use edge::{Bot, LegSender, Mail, Mailbox, Sink};
 use gate::MenuKey;
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::api::{Bearers, invitation};
-
-/// Frames that wait between the leg's tap and the bot's: the tap is attached only once the stream is up.
-const FRAMES: usize = 100;
 
 /// The bot server behind each trunk that has one.
 pub(crate) struct Agents {
@@ -36,75 +32,63 @@ pub(crate) struct Server {
 impl Agents {
     /// Opens the stream of a call. Events reach the call by its mailbox, audio its leg.
     pub(super) fn connect(&self, call: CallId, trunk: &str, leg: LegSender, mailbox: Mailbox) -> Box<dyn Bot> {
-        let (frames, tapped) = mpsc::channel(FRAMES);
         let Some(server) = self.servers.load().get(trunk).cloned() else {
             mailbox.post(Mail::Bot(BotEvent::Failed));
-            return Box::new(Streamed { link: None, frames });
+            return Box::new(Streamed { link: None });
         };
         let parameters = invitation(&self.bearers, &self.interface, call.uuid(), &server.parameters);
         let identity = Identity::new(call.uuid(), Uuid::new_v4());
         let acknowledging = leg.clone();
-        let acknowledge = Box::new(move |ack| acknowledging.acknowledge(ack));
-        let link = backends::bot::open(server.server, identity, parameters, tapped, AGENT_SINK, acknowledge);
-        let commands = link.commands.clone();
-        tokio::spawn(relay(link, leg, mailbox));
-        Box::new(Streamed { link: Some(commands), frames })
+        let ends = Ends {
+            sink: AGENT_SINK,
+            acknowledge: Box::new(move |ack| acknowledging.acknowledge(ack)),
+            report: Box::new(move |event| relay(event, &leg, &mailbox)),
+        };
+        Box::new(Streamed { link: Some(backends::bot::open(server.server, identity, parameters, ends)) })
     }
 }
 
 /// Takes what the bot says to the leg and to the call.
-async fn relay(mut link: BotLink, leg: LegSender, mailbox: Mailbox) {
-    while let Some(event) = link.events.recv().await {
-        match event {
-            Said::Connected => {
-                mailbox.post(Mail::Bot(BotEvent::Connected));
-            }
-            Said::Audio { generation, samples } => {
-                leg.send(LegCommand::AgentAudio { generation, samples }).ok();
-            }
-            Said::Mark(name) => {
-                leg.send(LegCommand::Mark(name)).ok();
-            }
-            Said::Clear(generation) => {
-                leg.send(LegCommand::Clear { generation }).ok();
-            }
-            Said::Closed(closure) => {
-                tracing::info!(reason = closure.label(), "the bot's stream is over");
-                let event = match closure {
-                    Closure::ByBot | Closure::ByCall => BotEvent::Closed,
-                    Closure::Abnormal(_) | Closure::Unreachable(_) => BotEvent::Failed,
-                };
-                mailbox.post(Mail::Bot(event));
-            }
+fn relay(event: Said, leg: &LegSender, mailbox: &Mailbox) {
+    match event {
+        Said::Connected => {
+            mailbox.post(Mail::Bot(BotEvent::Connected));
+        }
+        Said::Audio { generation, samples } => {
+            leg.send(LegCommand::AgentAudio { generation, samples }).ok();
+        }
+        Said::Mark(name) => {
+            leg.send(LegCommand::Mark(name)).ok();
+        }
+        Said::Clear(generation) => {
+            leg.send(LegCommand::Clear { generation }).ok();
+        }
+        Said::Closed(closure) => {
+            let event = match closure {
+                Closure::ByBot | Closure::ByCall => BotEvent::Closed,
+                Closure::Abnormal(_) | Closure::Unreachable(_) => BotEvent::Failed,
+            };
+            mailbox.post(Mail::Bot(event));
         }
     }
 }
 
 /// A call's bot.
 struct Streamed {
-    link: Option<mpsc::Sender<BotCommand>>,
-    frames: mpsc::Sender<TapItem>,
+    link: Option<BotLink>,
 }
 
 impl Streamed {
     fn command(&self, command: BotCommand) {
         if let Some(link) = &self.link {
-            // A full queue means a driver that hangs, which it reports by itself.
-            link.try_send(command).ok();
+            link.command(command);
         }
     }
 }
 
 impl Bot for Streamed {
-    fn attach(&mut self, mut sink: Sink) {
-        let frames = self.frames.clone();
-        tokio::spawn(async move {
-            while let Some(item) = sink.items.recv().await {
-                if frames.try_send(item).is_err() {
-                    metrics::counter!("tonegate_drops_total", "queue" => "bot", "reason" => "full").increment(1);
-                }
-            }
-        });
+    fn attach(&mut self, sink: Sink) {
+        self.command(BotCommand::Hear(sink.items));
     }
 
     fn key(&mut self, key: MenuKey) {
@@ -122,11 +106,5 @@ impl Bot for Streamed {
     fn close(&mut self) {
         self.command(BotCommand::Stop);
         self.link = None;
-    }
-}
-
-impl Drop for Streamed {
-    fn drop(&mut self) {
-        self.close();
     }
 }

@@ -25,6 +25,8 @@ use super::Unreachable;
 
 /// Most bytes of one message from the bot: a minute of audio with room to spare.
 const MAX_MESSAGE: usize = 1 << 20;
+/// Bytes read at once: a dozen messages of 20 ms. Each call holds a buffer of this size.
+const READ_BUFFER: usize = 4_096;
 
 /// The header by which a bot knows who connects.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
@@ -109,7 +111,10 @@ impl BotServer {
         // Frames are small and each matters at once.
         tcp.set_nodelay(true).map_err(|_| Unreachable::Refused)?;
         let connector = self.tls.clone().map(Connector::Rustls);
-        let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .max_message_size(Some(MAX_MESSAGE))
+            .max_frame_size(Some(MAX_MESSAGE));
         client_async_tls_with_config(self.request()?, tcp, Some(config), connector)
             .await
             .map(|(socket, _)| socket)

@@ -1,11 +1,10 @@
-//! The task that drives one stream: it reads the socket, the tap and the call's commands, and feeds the writer.
+//! The task that drives one stream: it turns what the socket, the tap and the call say into messages and events.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
 
 use call::media::TapItem;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
 use gate::{CleanFrame, MuteAck, SinkId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, timeout};
@@ -15,124 +14,118 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
-use super::connect::Socket;
-use super::link::{Abnormal, Acknowledge, BotCommand, BotEvent, Closure};
+use super::link::{Abnormal, Acknowledge, BotCommand, BotEvent, Closure, Report};
 use super::mute::{MuteWatch, Step};
-use super::outbox::{Outbox, Outgoing, Outgoings, Refused, outbox};
+use super::outbox::{Full, Outbox, Outgoing};
+use super::wire::{Turn, Wire};
 use super::{BotServer, Identity, Said, Stream, Warning};
 
 /// How often a ping asks whether the bot is still there.
 const PING: Duration = Duration::from_secs(5);
 /// How long nothing may come from the bot, pongs included.
 const SILENCE: Duration = Duration::from_secs(12);
-/// How long one write may wait for a bot that does not read.
-const STALL: Duration = Duration::from_secs(2);
-/// How long the call may leave the queue of events full.
-const OVERRUN: Duration = Duration::from_secs(2);
 /// How long the bot may take to answer a close.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What a stream is made of, beside its socket.
+pub(super) struct Opening {
+    pub(super) identity: Identity,
+    pub(super) commands: mpsc::Receiver<BotCommand>,
+    pub(super) sink: SinkId,
+    pub(super) acknowledge: Acknowledge,
+    pub(super) report: Report,
+    pub(super) stop: CancellationToken,
+}
 
 pub(super) struct Driver {
     stream: Stream,
     mute: MuteWatch<gate::MuteEpoch>,
+    frames: Option<mpsc::Receiver<TapItem>>,
     commands: mpsc::Receiver<BotCommand>,
-    frames: mpsc::Receiver<TapItem>,
     sink: SinkId,
-    events: mpsc::Sender<BotEvent>,
+    acknowledge: Acknowledge,
+    report: Report,
     stop: CancellationToken,
 }
 
 impl Driver {
-    pub(super) fn new(
-        identity: Identity,
-        commands: mpsc::Receiver<BotCommand>,
-        frames: mpsc::Receiver<TapItem>,
-        sink: SinkId,
-        events: mpsc::Sender<BotEvent>,
-        stop: CancellationToken,
-    ) -> Self {
-        let mute = MuteWatch::new();
-        Self { stream: Stream::new(identity), mute, commands, frames, sink, events, stop }
+    pub(super) fn new(opening: Opening) -> Self {
+        Self {
+            stream: Stream::new(opening.identity),
+            mute: MuteWatch::new(),
+            frames: None,
+            commands: opening.commands,
+            sink: opening.sink,
+            acknowledge: opening.acknowledge,
+            report: opening.report,
+            stop: opening.stop,
+        }
     }
 
     /// Holds the stream from the first byte to the last event.
-    pub(super) async fn run(
-        mut self,
-        server: BotServer,
-        parameters: BTreeMap<String, String>,
-        acknowledge: Acknowledge,
-    ) {
+    pub(super) async fn run(mut self, server: BotServer, parameters: BTreeMap<String, String>) {
         let socket = tokio::select! {
             socket = server.connect() => socket,
             () = self.stop.cancelled() => return,
         };
         let closure = match socket {
             Err(reason) => Closure::Unreachable(reason),
-            Ok(socket) => self.hold(socket, &parameters, acknowledge).await,
+            Ok(socket) => self.hold(Wire::new(socket), &parameters).await,
         };
         tracing::info!(reason = closure.label(), "bot stream closed");
-        // Nobody listens any more where the call is gone.
-        drop(timeout(OVERRUN, self.events.send(BotEvent::Closed(closure))).await);
+        (self.report)(BotEvent::Closed(closure));
     }
 
-    async fn hold(
-        &mut self,
-        socket: Socket,
-        parameters: &BTreeMap<String, String>,
-        acknowledge: Acknowledge,
-    ) -> Closure {
-        let (sink, mut source) = socket.split();
-        let (mut outbox, outgoings) = outbox();
-        let mut writer = tokio::spawn(write(sink, outgoings, acknowledge));
+    async fn hold(&mut self, mut wire: Wire, parameters: &BTreeMap<String, String>) -> Closure {
         let greetings = [self.stream.connected(), self.stream.start(parameters)];
-        let greeted = greetings.into_iter().try_for_each(|text| outbox.push(Outgoing::Message(text)));
-        let ended = match greeted.map_err(closure_of) {
-            Err(closure) => Ended::Now(closure),
-            Ok(()) => match self.report(BotEvent::Connected).await {
-                Err(closure) => Ended::Now(closure),
-                Ok(()) => self.exchange(&mut source, &mut outbox, &mut writer).await,
-            },
+        let greeted = greetings.into_iter().try_for_each(|text| wire.outbox.push(Outgoing::Message(text)));
+        let ended = match greeted {
+            Err(Full) => Ended::Now(STALLED),
+            Ok(()) => {
+                (self.report)(BotEvent::Connected);
+                self.exchange(&mut wire).await
+            }
         };
-        let closure = match ended {
+        match ended {
             Ended::Now(Closure::ByBot) => {
                 // Answers the bot's close, so that it sees an orderly end too.
-                if outbox.push(Outgoing::Close).is_ok() {
-                    drop(timeout(FAREWELL, &mut writer).await);
+                if wire.outbox.push(Outgoing::Close).is_ok() {
+                    drop(timeout(FAREWELL, until_closed(&mut wire)).await);
                 }
                 Closure::ByBot
             }
             Ended::Now(closure) => closure,
-            Ended::Politely => self.say_goodbye(&mut source, &outbox, &mut writer).await,
-        };
-        writer.abort();
-        closure
+            Ended::Politely => self.say_goodbye(&mut wire).await,
+        }
     }
 
-    async fn exchange(&mut self, source: &mut Source, outbox: &mut Outbox, writer: &mut Writer) -> Ended {
+    async fn exchange(&mut self, wire: &mut Wire) -> Ended {
         let mut pings = interval(PING);
         let mut heard = Instant::now();
+        let mut stopped = pin!(self.stop.clone().cancelled_owned());
         loop {
             let step = tokio::select! {
-                () = self.stop.cancelled() => return Ended::Politely,
-                written = &mut *writer => return Ended::Now(written.map_or(BROKEN, |written| written)),
+                () = &mut stopped => return Ended::Politely,
                 command = self.commands.recv() => match command {
-                    Some(command) => self.obey(command, outbox),
+                    Some(command) => self.obey(command, &mut wire.outbox),
                     None => return Ended::Politely,
                 },
-                Some(item) = self.frames.recv() => match item {
-                    TapItem::Caller(frame) => self.send_frame(&frame, outbox),
+                Some(item) = next(self.frames.as_mut()) => match item {
+                    TapItem::Caller(frame) => self.send_frame(&frame, &mut wire.outbox),
                     // A bot knows what it said.
                     TapItem::Sent { .. } => Ok(()),
                 },
-                message = source.next() => {
-                    heard = Instant::now();
-                    self.hear(message).await
+                turn = wire.turn() => {
+                    if matches!(turn, Turn::Heard(_)) {
+                        heard = Instant::now();
+                    }
+                    self.take(turn)
                 }
                 _ = pings.tick() => {
                     if heard.elapsed() > SILENCE {
                         return Ended::Now(Closure::Abnormal(Abnormal::Silent));
                     }
-                    outbox.push(Outgoing::Ping).map_err(|refused| Ended::Now(closure_of(refused)))
+                    pushed(wire.outbox.push(Outgoing::Ping))
                 }
             };
             if let Err(ended) = step {
@@ -141,8 +134,12 @@ impl Driver {
         }
     }
 
-    fn obey(&mut self, command: BotCommand, outbox: &Outbox) -> Result<(), Ended> {
+    fn obey(&mut self, command: BotCommand, outbox: &mut Outbox) -> Result<(), Ended> {
         let text = match command {
+            BotCommand::Hear(frames) => {
+                self.frames = Some(frames);
+                return Ok(());
+            }
             BotCommand::Key(key) => self.stream.dtmf(&key),
             BotCommand::MarkReached(name) => self.stream.mark(&name),
             BotCommand::Hushed(generation) => {
@@ -151,7 +148,7 @@ impl Driver {
             }
             BotCommand::Stop => return Err(Ended::Politely),
         };
-        outbox.push(Outgoing::Message(text)).map_err(|refused| Ended::Now(closure_of(refused)))
+        pushed(outbox.push(Outgoing::Message(text)))
     }
 
     fn send_frame(&mut self, frame: &CleanFrame, outbox: &mut Outbox) -> Result<(), Ended> {
@@ -160,21 +157,32 @@ impl Driver {
             outbox.discard_audio();
         }
         let text = self.stream.media(frame.index(), frame.samples());
-        match outbox.audio(text) {
-            Ok(()) => {}
-            Err(Refused::Full) => warn(Warning::SlowReader),
-            Err(Refused::Closed) => return Err(Ended::Now(closure_of(Refused::Closed))),
+        if let Err(Full) = outbox.audio(text) {
+            warn(Warning::SlowReader);
         }
         match step {
             Step::Same => Ok(()),
             Step::Begins { epoch, first_silent_index } | Step::Renews { epoch, first_silent_index } => {
                 let ack = MuteAck { sink: self.sink, epoch, first_silent_index };
-                outbox.push(Outgoing::Acknowledge(ack)).map_err(|refused| Ended::Now(closure_of(refused)))
+                pushed(outbox.push(Outgoing::Acknowledge(ack)))
             }
         }
     }
 
-    async fn hear(&mut self, message: Option<Result<Message, Error>>) -> Result<(), Ended> {
+    fn take(&mut self, turn: Turn) -> Result<(), Ended> {
+        match turn {
+            Turn::Heard(message) => self.hear(message),
+            Turn::Silent(ack) => {
+                (self.acknowledge)(ack);
+                Ok(())
+            }
+            Turn::Closed => Err(Ended::Now(Closure::ByCall)),
+            Turn::Broken(error) => Err(Ended::Now(broken(&error))),
+            Turn::Stalled => Err(Ended::Now(STALLED)),
+        }
+    }
+
+    fn hear(&mut self, message: Option<Result<Message, Error>>) -> Result<(), Ended> {
         let said = match message {
             Some(Ok(Message::Text(text))) => self.stream.handle_text(std::time::Instant::now(), &text),
             Some(Ok(Message::Binary(_))) => {
@@ -195,33 +203,41 @@ impl Driver {
             Some(Said::Mark(name)) => BotEvent::Mark(name),
             Some(Said::Clear(generation)) => BotEvent::Clear(generation),
         };
-        self.report(event).await.map_err(Ended::Now)
-    }
-
-    async fn report(&self, event: BotEvent) -> Result<(), Closure> {
-        match timeout(OVERRUN, self.events.send(event)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Closure::ByCall),
-            Err(_) => Err(Closure::Abnormal(Abnormal::Overrun)),
-        }
+        (self.report)(event);
+        Ok(())
     }
 
     /// Sends `stop` and a close, and waits a moment for the bot's own close, so that it sees an orderly end.
-    async fn say_goodbye(&mut self, source: &mut Source, outbox: &Outbox, writer: &mut Writer) -> Closure {
+    async fn say_goodbye(&mut self, wire: &mut Wire) -> Closure {
+        let outbox = &mut wire.outbox;
         let queued = outbox.push(Outgoing::Message(self.stream.stop())).and_then(|()| outbox.push(Outgoing::Close));
         if queued.is_ok() {
-            let answered = async { while let Some(Ok(_)) = source.next().await {} };
-            drop(timeout(FAREWELL, async { tokio::join!(answered, writer) }).await);
+            drop(timeout(FAREWELL, until_over(wire)).await);
         }
         Closure::ByCall
     }
 }
 
-type Sink = SplitSink<Socket, Message>;
-type Source = SplitStream<Socket>;
-type Writer = tokio::task::JoinHandle<Closure>;
+/// The next frame of the caller; never, where there is no tap.
+async fn next(frames: Option<&mut mpsc::Receiver<TapItem>>) -> Option<TapItem> {
+    match frames {
+        Some(frames) => frames.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Writes what waits, the close at its end.
+async fn until_closed(wire: &mut Wire) {
+    while let Turn::Heard(Some(Ok(_))) | Turn::Silent(_) = wire.turn().await {}
+}
+
+/// Writes what waits and listens until the bot has closed too.
+async fn until_over(wire: &mut Wire) {
+    while let Turn::Heard(Some(Ok(_))) | Turn::Silent(_) | Turn::Closed = wire.turn().await {}
+}
 
 const BROKEN: Closure = Closure::Abnormal(Abnormal::Broken);
+const STALLED: Closure = Closure::Abnormal(Abnormal::Stalled);
 
 /// How the exchange is to end.
 enum Ended {
@@ -231,36 +247,9 @@ enum Ended {
     Politely,
 }
 
-/// Writes until told to close or the bot stops reading, and says why it ended.
-async fn write(mut sink: Sink, mut outgoings: Outgoings, acknowledge: Acknowledge) -> Closure {
-    while let Some(outgoing) = outgoings.next().await {
-        let written = match outgoing {
-            Outgoing::Audio { text, .. } | Outgoing::Message(text) => {
-                timeout(STALL, sink.send(Message::Text(text.into()))).await
-            }
-            Outgoing::Ping => timeout(STALL, sink.send(Message::Ping(Vec::new().into()))).await,
-            Outgoing::Acknowledge(ack) => match timeout(STALL, sink.flush()).await {
-                Ok(Ok(())) => {
-                    acknowledge(ack);
-                    Ok(Ok(()))
-                }
-                failed => failed,
-            },
-            Outgoing::Close => {
-                let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-                drop(timeout(STALL, sink.send(Message::Close(Some(frame)))).await);
-                return Closure::ByCall;
-            }
-        };
-        match written {
-            Ok(Ok(())) => {}
-            // The reader sees the close that this write ran into, and knows its reason.
-            Ok(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => return std::future::pending().await,
-            Ok(Err(error)) => return broken(&error),
-            Err(_) => return Closure::Abnormal(Abnormal::Stalled),
-        }
-    }
-    Closure::ByCall
+/// A message that finds no room beside a second of audio means that the bot stopped reading.
+fn pushed(result: Result<(), Full>) -> Result<(), Ended> {
+    result.map_err(|Full| Ended::Now(STALLED))
 }
 
 /// What a close frame means (RFC 6455 §7.4.1).
@@ -275,13 +264,6 @@ fn broken(error: &Error) -> Closure {
     let reset = matches!(error, Error::Protocol(ProtocolError::ResetWithoutClosingHandshake));
     let breach = !reset && matches!(error, Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_));
     if breach { Closure::Abnormal(Abnormal::Protocol) } else { BROKEN }
-}
-
-fn closure_of(refused: Refused) -> Closure {
-    match refused {
-        Refused::Full => Closure::Abnormal(Abnormal::Stalled),
-        Refused::Closed => BROKEN,
-    }
 }
 
 fn warn(warning: Warning) {

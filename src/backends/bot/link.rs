@@ -8,16 +8,16 @@ use gate::{MenuKey, MuteAck, SinkId};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::driver;
+use super::driver::{Driver, Opening};
 use super::{BotServer, Identity};
 
 /// Commands that may wait for the bot's driver.
 const COMMANDS: usize = 64;
-/// Events that may wait for the call.
-const EVENTS: usize = 256;
 
 /// What a call tells its bot.
 pub enum BotCommand {
+    /// The bounded tap of the caller's clean audio, known to the gate as the stream's sink: the bot hears it from now on.
+    Hear(mpsc::Receiver<TapItem>),
     /// The caller pressed a key that the gate let pass.
     Key(MenuKey),
     /// The audio before a mark was played or cleared.
@@ -72,8 +72,6 @@ pub enum Abnormal {
     Stalled,
     /// The bot broke the rules of WebSocket, or a message was too long.
     Protocol,
-    /// The call stopped taking events.
-    Overrun,
 }
 
 /// Why a stream never came up.
@@ -102,7 +100,6 @@ impl Closure {
             Self::Abnormal(Abnormal::Silent) => "bot_silent",
             Self::Abnormal(Abnormal::Stalled) => "bot_stalled",
             Self::Abnormal(Abnormal::Protocol) => "bot_protocol",
-            Self::Abnormal(Abnormal::Overrun) => "bot_overrun",
             Self::Unreachable(Unreachable::Refused) => "bot_refused",
             Self::Unreachable(Unreachable::Late) => "bot_late",
             Self::Unreachable(Unreachable::Tls) => "bot_tls",
@@ -115,30 +112,39 @@ impl Closure {
 /// Takes the writer's statement that it is mute to the media thread. Must not block.
 pub type Acknowledge = Box<dyn Fn(MuteAck) + Send + Sync>;
 
+/// Takes what the bot says to its call. Must not block.
+pub type Report = Box<dyn Fn(BotEvent) + Send + Sync>;
+
 /// A call's hold on its bot. Dropping it closes the stream.
 pub struct BotLink {
-    /// Commands; full means the driver hangs, which it reports itself.
-    pub commands: mpsc::Sender<BotCommand>,
-    /// Events; to be drained.
-    pub events: mpsc::Receiver<BotEvent>,
+    commands: mpsc::Sender<BotCommand>,
     _running: DropGuard,
 }
 
-/// Opens a stream for a call. `frames` is the bounded tap of the caller's clean audio, known to the gate as
-/// `sink`; `parameters` become `customParameters`.
+impl BotLink {
+    /// Tells the bot. A command that finds no room is dropped: the stream hangs then, and reports that itself.
+    pub fn command(&self, command: BotCommand) {
+        self.commands.try_send(command).ok();
+    }
+}
+
+/// How a stream is told of and to its call.
+pub struct Ends {
+    /// The number under which the gate knows the stream.
+    pub sink: SinkId,
+    /// For the stream's proofs of silence.
+    pub acknowledge: Acknowledge,
+    /// For what the bot says.
+    pub report: Report,
+}
+
+/// Opens a stream for a call; `parameters` become `customParameters`.
 #[must_use]
-pub fn open(
-    server: BotServer,
-    identity: Identity,
-    parameters: BTreeMap<String, String>,
-    frames: mpsc::Receiver<TapItem>,
-    sink: SinkId,
-    acknowledge: Acknowledge,
-) -> BotLink {
-    let (commands, commanded) = mpsc::channel(COMMANDS);
-    let (report, events) = mpsc::channel(EVENTS);
+pub fn open(server: BotServer, identity: Identity, parameters: BTreeMap<String, String>, ends: Ends) -> BotLink {
+    let Ends { sink, acknowledge, report } = ends;
+    let (sender, commands) = mpsc::channel(COMMANDS);
     let stop = CancellationToken::new();
-    let driver = driver::Driver::new(identity, commanded, frames, sink, report, stop.clone());
-    drop(tokio::spawn(driver.run(server, parameters, acknowledge)));
-    BotLink { commands, events, _running: stop.drop_guard() }
+    let opening = Opening { identity, commands, sink, acknowledge, report, stop: stop.clone() };
+    drop(tokio::spawn(Driver::new(opening).run(server, parameters)));
+    BotLink { commands: sender, _running: stop.drop_guard() }
 }

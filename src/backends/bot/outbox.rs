@@ -1,26 +1,20 @@
-//! The queue between the driver and the socket. Audio waits at most a second; what is older than a mute is
-//! discarded; messages that are not audio are never dropped.
+//! What waits to be written to the bot. Audio waits at most a second; what is older than a mute is discarded; messages
+//! that are not audio are never dropped. Pure: a queue.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
 
 use gate::MuteAck;
-use tokio::sync::mpsc;
 
 /// Frames of audio that may wait: one second.
 const AUDIO: usize = 50;
 /// Messages that are not audio that may wait beside it.
 const CONTROL: usize = 64;
 
-/// One thing for the writer to do.
+/// One thing to be done with the socket.
+#[derive(Debug, PartialEq)]
 pub(super) enum Outgoing {
-    /// Send the caller's audio, unless it is older than the newest mute.
-    Audio {
-        /// Its place in the order of audio.
-        number: u64,
-        /// The message.
-        text: String,
-    },
+    /// Send the caller's audio.
+    Audio(String),
     /// Send a message.
     Message(String),
     /// Flush, then say that everything older is gone.
@@ -31,70 +25,56 @@ pub(super) enum Outgoing {
     Close,
 }
 
-/// Why the writer's queue took nothing.
+/// The queue took nothing: the bot reads too slowly. Audio is dropped and counted; anything else means that it stopped
+/// reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// The bot reads too slowly. Audio is dropped and counted; anything else means the bot stopped reading.
-    Full,
-    /// The writer is gone.
-    Closed,
-}
+pub(super) struct Full;
 
-/// The writing end.
+/// A bounded queue in order.
+#[derive(Debug, Default)]
 pub(super) struct Outbox {
-    queue: mpsc::Sender<Outgoing>,
-    number: u64,
-    discarded_below: Arc<AtomicU64>,
-}
-
-/// The reading end.
-pub(super) struct Outgoings {
-    queue: mpsc::Receiver<Outgoing>,
-    discarded_below: Arc<AtomicU64>,
-}
-
-/// A queue and its two ends.
-pub(super) fn outbox() -> (Outbox, Outgoings) {
-    let (sender, receiver) = mpsc::channel(AUDIO + CONTROL);
-    let discarded_below = Arc::new(AtomicU64::new(0));
-    let outbox = Outbox { queue: sender, number: 0, discarded_below: Arc::clone(&discarded_below) };
-    (outbox, Outgoings { queue: receiver, discarded_below })
+    queue: VecDeque<Outgoing>,
+    audio: usize,
 }
 
 impl Outbox {
     /// Queues a frame, unless a second of it waits already.
-    pub(super) fn audio(&mut self, text: String) -> Result<(), Refused> {
-        if self.queue.capacity() <= CONTROL {
-            return if self.queue.is_closed() { Err(Refused::Closed) } else { Err(Refused::Full) };
+    pub(super) fn audio(&mut self, text: String) -> Result<(), Full> {
+        if self.audio >= AUDIO {
+            return Err(Full);
         }
-        self.number += 1;
-        self.push(Outgoing::Audio { number: self.number, text })
+        self.audio += 1;
+        self.queue.push_back(Outgoing::Audio(text));
+        Ok(())
     }
 
     /// Queues anything else.
-    pub(super) fn push(&self, outgoing: Outgoing) -> Result<(), Refused> {
-        self.queue.try_send(outgoing).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Refused::Full,
-            mpsc::error::TrySendError::Closed(_) => Refused::Closed,
-        })
+    pub(super) fn push(&mut self, outgoing: Outgoing) -> Result<(), Full> {
+        if self.queue.len() - self.audio >= CONTROL {
+            return Err(Full);
+        }
+        self.queue.push_back(outgoing);
+        Ok(())
     }
 
     /// Discards the audio that waits.
-    pub(super) fn discard_audio(&self) {
-        self.discarded_below.store(self.number + 1, Ordering::Release);
+    pub(super) fn discard_audio(&mut self) {
+        self.queue.retain(|outgoing| !matches!(outgoing, Outgoing::Audio(_)));
+        self.audio = 0;
     }
-}
 
-impl Outgoings {
-    /// The next thing to do, past discarded audio; `None` once the driver is gone.
-    pub(super) async fn next(&mut self) -> Option<Outgoing> {
-        loop {
-            let outgoing = self.queue.recv().await?;
-            let oldest = self.discarded_below.load(Ordering::Acquire);
-            if !matches!(outgoing, Outgoing::Audio { number, .. } if number < oldest) {
-                return Some(outgoing);
-            }
+    /// What is to be done next.
+    pub(super) fn front(&self) -> Option<&Outgoing> {
+        self.queue.front()
+    }
+
+    /// Takes what is to be done next.
+    pub(super) fn pop(&mut self) -> Option<Outgoing> {
+        let outgoing = self.queue.pop_front()?;
+        if matches!(outgoing, Outgoing::Audio(_)) {
+            self.audio -= 1;
         }
+        Some(outgoing)
     }
 }
 
@@ -102,26 +82,30 @@ impl Outgoings {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_mute_discards_the_audio_before_it_and_nothing_else() {
-        let (mut outbox, mut outgoings) = outbox();
+    #[test]
+    fn a_mute_discards_the_audio_before_it_and_nothing_else() {
+        let mut outbox = Outbox::default();
         outbox.audio("old".into()).unwrap();
         outbox.push(Outgoing::Message("mark".into())).unwrap();
         outbox.discard_audio();
         outbox.audio("silent".into()).unwrap();
-        assert!(matches!(outgoings.next().await, Some(Outgoing::Message(text)) if text == "mark"));
-        assert!(matches!(outgoings.next().await, Some(Outgoing::Audio { text, .. }) if text == "silent"));
+        assert_eq!(outbox.pop(), Some(Outgoing::Message("mark".into())));
+        assert_eq!(outbox.pop(), Some(Outgoing::Audio("silent".into())));
+        assert_eq!(outbox.pop(), None);
     }
 
-    #[tokio::test]
-    async fn audio_is_refused_after_a_second_while_messages_still_fit() {
-        let (mut outbox, outgoings) = outbox();
+    #[test]
+    fn audio_is_refused_after_a_second_while_messages_still_fit() {
+        let mut outbox = Outbox::default();
         for _ in 0..AUDIO {
             outbox.audio(String::new()).unwrap();
         }
-        assert_eq!(outbox.audio(String::new()), Err(Refused::Full));
-        outbox.push(Outgoing::Message(String::new())).unwrap();
-        drop(outgoings);
-        assert_eq!(outbox.audio(String::new()), Err(Refused::Closed));
+        assert_eq!(outbox.audio(String::new()), Err(Full));
+        for _ in 0..CONTROL {
+            outbox.push(Outgoing::Ping).unwrap();
+        }
+        assert_eq!(outbox.push(Outgoing::Ping), Err(Full));
+        outbox.pop();
+        outbox.audio(String::new()).unwrap();
     }
 }

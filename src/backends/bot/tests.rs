@@ -5,6 +5,7 @@ use audio::{Generation, g711};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::*;
@@ -14,6 +15,12 @@ mod wire;
 
 fn identity() -> Identity {
     Identity::new(Uuid::from_u128(0xca), Uuid::from_u128(0x3a))
+}
+
+/// What a stream tells its call, as a queue.
+fn reported() -> (Report, mpsc::Receiver<BotEvent>) {
+    let (told, events) = mpsc::channel(64);
+    (Box::new(move |event| told.try_send(event).unwrap()), events)
 }
 
 const STREAM: &str = "MZ0000000000000000000000000000003a";

@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use call::media::TapItem;
 use futures_util::StreamExt;
 use gate::SinkId;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls_pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
@@ -53,9 +51,10 @@ async fn listen(authority: &Authority) -> String {
 
 async fn first_event(url: &str, trusted: PathBuf) -> BotEvent {
     let server = BotServer::new(url, Some(&trusted), false, PATIENCE).unwrap();
-    let (_tap, frames) = mpsc::channel::<TapItem>(1);
-    let mut link = open(server, identity(), BTreeMap::new(), frames, SinkId(1), Box::new(|_| {}));
-    timeout(PATIENCE, link.events.recv()).await.unwrap().unwrap()
+    let (report, mut events) = reported();
+    let ends = Ends { sink: SinkId(1), acknowledge: Box::new(|_| {}), report };
+    let _link = open(server, identity(), BTreeMap::new(), ends);
+    timeout(PATIENCE, events.recv()).await.unwrap().unwrap()
 }
 
 #[tokio::test]

@@ -13,31 +13,43 @@ use super::*;
 const SINK: SinkId = SinkId(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn connect(url: &str) -> (BotLink, mpsc::Sender<TapItem>) {
-    connect_within(url, PATIENCE)
+/// A stream, the caller's frames to it, and what it tells.
+struct Peer {
+    link: BotLink,
+    tap: mpsc::Sender<TapItem>,
+    events: mpsc::Receiver<BotEvent>,
 }
 
-fn connect_within(url: &str, deadline: Duration) -> (BotLink, mpsc::Sender<TapItem>) {
-    connect_with(url, deadline, Box::new(|_| {}))
+impl Peer {
+    fn connect(url: &str) -> Self {
+        Self::within(url, PATIENCE)
+    }
+
+    fn within(url: &str, deadline: Duration) -> Self {
+        Self::with(url, deadline, Box::new(|_| {}))
+    }
+
+    fn with(url: &str, deadline: Duration, acknowledge: Acknowledge) -> Self {
+        let server = BotServer::new(url, None, false, deadline).unwrap();
+        let parameters = BTreeMap::from([("tonegate_call".to_owned(), "7".to_owned())]);
+        let (report, events) = reported();
+        let link = open(server, identity(), parameters, Ends { sink: SINK, acknowledge, report });
+        let (tap, frames) = mpsc::channel(50);
+        link.command(BotCommand::Hear(frames));
+        Self { link, tap, events }
+    }
+
+    async fn event(&mut self) -> BotEvent {
+        timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap()
+    }
 }
 
-fn connect_with(url: &str, deadline: Duration, acknowledge: Acknowledge) -> (BotLink, mpsc::Sender<TapItem>) {
-    let server = BotServer::new(url, None, false, deadline).unwrap();
-    let parameters = BTreeMap::from([("tonegate_call".to_owned(), "7".to_owned())]);
-    let (tap, frames) = mpsc::channel(50);
-    (open(server, identity(), parameters, frames, SINK, acknowledge), tap)
-}
-
-async fn pair() -> (BotLink, BotSession, mpsc::Sender<TapItem>) {
+async fn pair() -> (Peer, BotSession) {
     let server = TestServer::bind().await.unwrap();
-    let (mut link, tap) = connect(&server.url().unwrap());
+    let mut peer = Peer::connect(&server.url().unwrap());
     let session = server.accept().await.unwrap();
-    assert_eq!(event(&mut link).await, BotEvent::Connected);
-    (link, session, tap)
-}
-
-async fn event(link: &mut BotLink) -> BotEvent {
-    timeout(PATIENCE, link.events.recv()).await.unwrap().unwrap()
+    assert_eq!(peer.event().await, BotEvent::Connected);
+    (peer, session)
 }
 
 /// A caller's leg up to the gate's clean frames.
@@ -75,11 +87,11 @@ fn coded(message: &Value) -> Vec<u8> {
 
 #[tokio::test]
 async fn the_caller_is_heard_in_order_and_in_time() {
-    let (_link, mut bot, tap) = pair().await;
+    let (peer, mut bot) = pair().await;
     let mut leg = Leg::new();
     let frames: Vec<CleanFrame> = std::iter::from_fn(|| Some(leg.pass())).take(12).flatten().collect();
     for frame in &frames {
-        tap.send(TapItem::Caller(frame.share())).await.unwrap();
+        peer.tap.send(TapItem::Caller(frame.share())).await.unwrap();
     }
     for (number, frame) in frames.iter().enumerate() {
         let message = bot.expect("media").await.unwrap();
@@ -96,11 +108,11 @@ async fn a_mute_is_acknowledged_and_only_silence_follows() {
     let server = TestServer::bind().await.unwrap();
     let (acknowledged, mut acks) = mpsc::channel::<MuteAck>(8);
     let acknowledge: Acknowledge = Box::new(move |ack| acknowledged.try_send(ack).unwrap());
-    let (_link, tap) = connect_with(&server.url().unwrap(), PATIENCE, acknowledge);
+    let peer = Peer::with(&server.url().unwrap(), PATIENCE, acknowledge);
     let mut bot = server.accept().await.unwrap();
     let mut leg = Leg::new();
     for frame in (0..5).flat_map(|_| leg.pass()) {
-        tap.send(TapItem::Caller(frame)).await.unwrap();
+        peer.tap.send(TapItem::Caller(frame)).await.unwrap();
     }
     leg.gate.arm(leg.now, [7; 16]);
     let mut first_silent = None;
@@ -108,7 +120,7 @@ async fn a_mute_is_acknowledged_and_only_silence_follows() {
         if frame.mute_epoch().is_some() {
             first_silent.get_or_insert((frame.mute_epoch().unwrap(), frame.index()));
         }
-        tap.send(TapItem::Caller(frame)).await.unwrap();
+        peer.tap.send(TapItem::Caller(frame)).await.unwrap();
     }
     let ack = timeout(PATIENCE, acks.recv()).await.unwrap().unwrap();
     let (epoch, first_silent_index) = first_silent.unwrap();
@@ -126,73 +138,73 @@ async fn a_mute_is_acknowledged_and_only_silence_follows() {
 
 #[tokio::test]
 async fn a_bot_speaks_marks_and_clears() {
-    let (mut link, mut bot, _tap) = pair().await;
+    let (mut peer, mut bot) = pair().await;
     assert_eq!(bot.connected["event"], "connected");
     assert_eq!(bot.parameter("tonegate_call"), Some("7"));
     bot.say(&[0x80; 1_000]).await.unwrap();
     bot.mark("end").await.unwrap();
     bot.clear().await.unwrap();
-    let BotEvent::Audio { generation: Generation(0), samples } = event(&mut link).await else { panic!() };
+    let BotEvent::Audio { generation: Generation(0), samples } = peer.event().await else { panic!() };
     assert_eq!(samples.len(), 1_000);
-    assert_eq!(event(&mut link).await, BotEvent::Mark("end".into()));
-    assert_eq!(event(&mut link).await, BotEvent::Clear(Generation(1)));
-    link.commands.send(BotCommand::MarkReached("end".into())).await.unwrap();
+    assert_eq!(peer.event().await, BotEvent::Mark("end".into()));
+    assert_eq!(peer.event().await, BotEvent::Clear(Generation(1)));
+    peer.link.command(BotCommand::MarkReached("end".into()));
     assert_eq!(bot.expect("mark").await.unwrap()["mark"]["name"], "end");
 }
 
 #[tokio::test]
 async fn a_clean_close_by_the_bot_is_polite_and_answered() {
-    let (mut link, bot, _tap) = pair().await;
+    let (mut peer, bot) = pair().await;
     bot.close(1000).await.unwrap();
-    assert_eq!(event(&mut link).await, BotEvent::Closed(Closure::ByBot));
-    assert_eq!(link.events.recv().await, None);
+    assert_eq!(peer.event().await, BotEvent::Closed(Closure::ByBot));
+    assert_eq!(peer.events.recv().await, None);
 }
 
 #[tokio::test]
 async fn a_crash_and_a_reported_failure_of_the_bot_are_abnormal() {
-    let (mut link, bot, _tap) = pair().await;
+    let (mut peer, bot) = pair().await;
     bot.break_off();
-    assert_eq!(event(&mut link).await, BotEvent::Closed(Closure::Abnormal(Abnormal::Broken)));
+    assert_eq!(peer.event().await, BotEvent::Closed(Closure::Abnormal(Abnormal::Broken)));
 
-    let (mut link, bot, _tap) = pair().await;
+    let (mut peer, bot) = pair().await;
     bot.close(1011).await.unwrap();
-    assert_eq!(event(&mut link).await, BotEvent::Closed(Closure::Abnormal(Abnormal::Broken)));
+    assert_eq!(peer.event().await, BotEvent::Closed(Closure::Abnormal(Abnormal::Broken)));
 }
 
 #[tokio::test]
 async fn the_call_ends_with_stop_and_a_normal_close() {
-    let (mut link, mut bot, _tap) = pair().await;
-    link.commands.send(BotCommand::Stop).await.unwrap();
+    let (mut peer, mut bot) = pair().await;
+    peer.link.command(BotCommand::Stop);
     assert_eq!(bot.expect("stop").await.unwrap()["stop"]["callSid"], CALL);
     assert_eq!(bot.closed().await.unwrap(), Some(1000));
     bot.break_off();
-    assert_eq!(event(&mut link).await, BotEvent::Closed(Closure::ByCall));
+    assert_eq!(peer.event().await, BotEvent::Closed(Closure::ByCall));
 }
 
 #[tokio::test]
 async fn dropping_the_link_closes_the_stream() {
-    let (link, mut bot, _tap) = pair().await;
-    drop(link);
+    let (peer, mut bot) = pair().await;
+    drop(peer.link);
     assert_eq!(bot.expect("stop").await.unwrap()["event"], "stop");
     assert_eq!(bot.closed().await.unwrap(), Some(1000));
 }
 
 #[tokio::test]
 async fn binary_and_unknown_messages_do_not_end_the_stream() {
-    let (mut link, mut bot, _tap) = pair().await;
+    let (mut peer, mut bot) = pair().await;
     bot.send_binary(vec![1, 2, 3]).await.unwrap();
     bot.send("{}".into()).await.unwrap();
     bot.send(json!({"event": "hangup", "streamSid": bot.stream_sid}).to_string()).await.unwrap();
     bot.mark("still here").await.unwrap();
-    assert_eq!(event(&mut link).await, BotEvent::Mark("still here".into()));
+    assert_eq!(peer.event().await, BotEvent::Mark("still here".into()));
 }
 
 #[tokio::test]
 async fn a_message_too_long_is_a_breach_of_protocol() {
-    let (mut link, mut bot, _tap) = pair().await;
+    let (mut peer, mut bot) = pair().await;
     // The gateway may already have hung up while this is still being written.
     drop(bot.say(&vec![0; 1 << 20]).await);
-    assert_eq!(event(&mut link).await, BotEvent::Closed(Closure::Abnormal(Abnormal::Protocol)));
+    assert_eq!(peer.event().await, BotEvent::Closed(Closure::Abnormal(Abnormal::Protocol)));
 }
 
 #[tokio::test]
@@ -200,16 +212,16 @@ async fn a_bot_that_is_not_there_is_unreachable() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
-    let (mut link, _tap) = connect(&format!("ws://{address}/"));
-    assert_eq!(event(&mut link).await, BotEvent::Closed(Closure::Unreachable(Unreachable::Refused)));
+    let mut peer = Peer::connect(&format!("ws://{address}/"));
+    assert_eq!(peer.event().await, BotEvent::Closed(Closure::Unreachable(Unreachable::Refused)));
 }
 
 #[tokio::test]
 async fn a_server_that_never_answers_the_handshake_is_late() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", silent.local_addr().unwrap());
-    let (mut link, _tap) = connect_within(&url, Duration::from_millis(50));
-    assert_eq!(event(&mut link).await, BotEvent::Closed(Closure::Unreachable(Unreachable::Late)));
+    let mut peer = Peer::within(&url, Duration::from_millis(50));
+    assert_eq!(peer.event().await, BotEvent::Closed(Closure::Unreachable(Unreachable::Late)));
 }
 
 #[test]
@@ -228,8 +240,8 @@ async fn a_handshake_is_signed_where_there_is_a_token_and_only_there() {
     let plain = BotServer::new(&url, None, false, PATIENCE).unwrap();
     let signed = plain.clone().signed_with(&secrecy::SecretString::from(TOKEN.to_owned()));
     for (server, is_signed) in [(signed, true), (plain, false)] {
-        let (_tap, frames) = mpsc::channel::<TapItem>(1);
-        let _link = open(server, identity(), BTreeMap::new(), frames, SINK, Box::new(|_| {}));
+        let ends = Ends { sink: SINK, acknowledge: Box::new(|_| {}), report: Box::new(|_| {}) };
+        let _link = open(server, identity(), BTreeMap::new(), ends);
         let session = bot.accept().await.unwrap();
         assert_eq!((session.has_signature(), session.is_signed(&url, TOKEN)), (is_signed, is_signed));
         assert!(!session.is_signed(&url, "another-token-of-another-account"));
