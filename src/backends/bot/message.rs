@@ -1,8 +1,21 @@
 //! The messages of Twilio Media Streams as JSON. Every counter is a string on this wire.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
-use serde::{Deserialize, Serialize};
+use base64::display::Base64Display;
+use base64::engine::general_purpose::GeneralPurpose;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A counter, or anything else that is written as a string.
+pub(super) struct Text<T>(pub(super) T);
+
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
 
 /// From the carrier to the bot.
 #[derive(Serialize)]
@@ -11,15 +24,15 @@ pub(super) enum ToBot<'a> {
     /// The first message; the only one without a sequence number.
     Connected { protocol: &'static str, version: &'static str },
     /// The second message.
-    Start { sequence_number: String, stream_sid: &'a str, start: Start<'a> },
+    Start { sequence_number: Text<u64>, stream_sid: &'a str, start: Start<'a> },
     /// 20 ms of the caller.
-    Media { sequence_number: String, stream_sid: &'a str, media: Media<'a> },
+    Media { sequence_number: Text<u64>, stream_sid: &'a str, media: Media<'a> },
     /// One key of the caller's menu.
-    Dtmf { sequence_number: String, stream_sid: &'a str, dtmf: Dtmf<'a> },
+    Dtmf { sequence_number: Text<u64>, stream_sid: &'a str, dtmf: Dtmf<'a> },
     /// Audio before the bot's mark of this name was played or cleared.
-    Mark { sequence_number: String, stream_sid: &'a str, mark: Mark<'a> },
+    Mark { sequence_number: Text<u64>, stream_sid: &'a str, mark: Mark<'a> },
     /// The last message.
-    Stop { sequence_number: String, stream_sid: &'a str, stop: Stop<'a> },
+    Stop { sequence_number: Text<u64>, stream_sid: &'a str, stop: Stop<'a> },
 }
 
 /// What the stream is about.
@@ -47,11 +60,11 @@ pub(super) struct MediaFormat {
 #[derive(Serialize)]
 pub(super) struct Media<'a> {
     pub(super) track: &'static str,
-    pub(super) chunk: String,
+    pub(super) chunk: Text<u64>,
     /// Milliseconds since the stream began.
-    pub(super) timestamp: String,
+    pub(super) timestamp: Text<u64>,
     /// Base64 of µ-law.
-    pub(super) payload: &'a str,
+    pub(super) payload: Text<Base64Display<'a, 'static, GeneralPurpose>>,
 }
 
 /// One key. The track is named differently here than in media.
@@ -75,30 +88,39 @@ pub(super) struct Stop<'a> {
     pub(super) call_sid: &'a str,
 }
 
-/// From the bot to the carrier. Fields that Twilio does not know are kept, to be warned about.
+/// From the bot to the carrier, borrowed from the message wherever nothing in it is escaped.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct FromBot {
-    pub(super) event: String,
-    pub(super) stream_sid: Option<String>,
-    pub(super) media: Option<MediaBody>,
+pub(super) struct FromBot<'a> {
+    #[serde(borrow)]
+    pub(super) event: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) stream_sid: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) media: Option<MediaBody<'a>>,
     pub(super) mark: Option<MarkBody>,
-    #[serde(flatten)]
-    pub(super) extra: BTreeMap<String, serde_json::Value>,
 }
 
 /// The body of the bot's `media`.
 #[derive(Deserialize)]
-pub(super) struct MediaBody {
-    pub(super) payload: String,
-    #[serde(flatten)]
-    pub(super) extra: BTreeMap<String, serde_json::Value>,
+pub(super) struct MediaBody<'a> {
+    #[serde(borrow)]
+    pub(super) payload: Cow<'a, str>,
 }
 
 /// The body of the bot's `mark`.
 #[derive(Deserialize)]
 pub(super) struct MarkBody {
     pub(super) name: String,
-    #[serde(flatten)]
-    pub(super) extra: BTreeMap<String, serde_json::Value>,
+}
+
+impl<'a> FromBot<'a> {
+    /// Reads a message, and tells whether it has fields that Twilio does not know.
+    pub(super) fn read(text: &'a str) -> Result<(Self, bool), serde_json::Error> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let mut has_unknown = false;
+        let message = serde_ignored::deserialize(&mut reader, |_| has_unknown = true)?;
+        reader.end()?;
+        Ok((message, has_unknown))
+    }
 }

@@ -5,18 +5,21 @@ use std::time::{Duration, Instant};
 
 use audio::{Generation, g711};
 use base64::Engine;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use gate::MenuKey;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::message::Mark as MarkName;
-use super::message::{Dtmf, FromBot, MarkBody, Media, MediaBody, MediaFormat, Start, Stop, ToBot};
+use super::message::{Dtmf, FromBot, MarkBody, Media, MediaBody, MediaFormat, Start, Stop, Text, ToBot};
 
 /// Twilio's account of the stream: there is one, so its name is fixed.
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
 /// Hertz of the only format there is.
 const RATE: u32 = 8_000;
+/// Bytes of a message with 20 ms of audio.
+const TYPICAL: usize = 400;
 /// Most characters of a mark's name.
 const MAX_MARK: usize = 256;
 /// A bot that was silent for this long has ended its utterance: what it says next is a new one, even if it
@@ -91,6 +94,8 @@ pub struct Stream {
     last_media: Option<Instant>,
     binary_seen: bool,
     warnings: Vec<Warning>,
+    /// The frame being told, in µ-law.
+    coded: Vec<u8>,
 }
 
 impl Stream {
@@ -107,6 +112,7 @@ impl Stream {
             last_media: None,
             binary_seen: false,
             warnings: Vec::new(),
+            coded: Vec::new(),
         }
     }
 
@@ -142,11 +148,15 @@ impl Stream {
         let first = *self.first_index.get_or_insert(index);
         let milliseconds = index.saturating_sub(first) * 1_000 / u64::from(RATE);
         self.chunk += 1;
-        let coded: Vec<u8> = samples.iter().map(|&sample| g711::encode_ulaw(sample)).collect();
-        let payload = STANDARD.encode(coded);
         let sequence_number = self.next_sequence();
-        let chunk = self.chunk.to_string();
-        let media = Media { track: "inbound", chunk, timestamp: milliseconds.to_string(), payload: &payload };
+        self.coded.clear();
+        self.coded.extend(samples.iter().map(|&sample| g711::encode_ulaw(sample)));
+        let media = Media {
+            track: "inbound",
+            chunk: Text(self.chunk),
+            timestamp: Text(milliseconds),
+            payload: Text(Base64Display::new(&self.coded, &STANDARD)),
+        };
         text(&ToBot::Media { sequence_number, stream_sid: &self.identity.stream, media })
     }
 
@@ -186,21 +196,18 @@ impl Stream {
 
     /// Reads a text message; `None` where it is counted and dropped.
     pub fn handle_text(&mut self, now: Instant, message: &str) -> Option<Said> {
-        let Ok(message) = serde_json::from_str::<FromBot>(message) else { return self.warn(Warning::Invalid) };
-        if !matches!(message.event.as_str(), "media" | "mark" | "clear") {
+        let Ok((message, has_unknown)) = FromBot::read(message) else { return self.warn(Warning::Invalid) };
+        if !matches!(message.event.as_ref(), "media" | "mark" | "clear") {
             return self.warn(Warning::Protocol);
         }
         if message.stream_sid.as_deref() != Some(self.identity.stream.as_str()) {
             return self.warn(Warning::Invalid);
         }
         // Twilio warns about fields it does not know and still plays what it does.
-        let extra = !message.extra.is_empty()
-            || message.media.as_ref().is_some_and(|media| !media.extra.is_empty())
-            || message.mark.as_ref().is_some_and(|mark| !mark.extra.is_empty());
-        if extra {
+        if has_unknown {
             self.warnings.push(Warning::Invalid);
         }
-        match (message.event.as_str(), message.media, message.mark) {
+        match (message.event.as_ref(), message.media, message.mark) {
             ("media", Some(media), _) => self.handle_media(now, &media),
             ("mark", _, Some(mark)) => self.handle_mark(mark),
             ("clear", _, _) => Some(self.handle_clear()),
@@ -220,8 +227,8 @@ impl Stream {
         self.warnings.pop()
     }
 
-    fn handle_media(&mut self, now: Instant, media: &MediaBody) -> Option<Said> {
-        let Ok(coded) = STANDARD.decode(&media.payload) else { return self.warn(Warning::Invalid) };
+    fn handle_media(&mut self, now: Instant, media: &MediaBody<'_>) -> Option<Said> {
+        let Ok(coded) = STANDARD.decode(media.payload.as_bytes()) else { return self.warn(Warning::Invalid) };
         if coded.is_empty() {
             return None;
         }
@@ -252,13 +259,17 @@ impl Stream {
         None
     }
 
-    fn next_sequence(&mut self) -> String {
+    fn next_sequence(&mut self) -> Text<u64> {
         self.sequence += 1;
-        self.sequence.to_string()
+        Text(self.sequence)
     }
 }
 
 /// These types hold only strings and numbers, which always have a JSON form.
 fn text(message: &impl Serialize) -> String {
-    serde_json::to_string(message).unwrap_or_default()
+    let mut text = Vec::with_capacity(TYPICAL);
+    match serde_json::to_writer(&mut text, message) {
+        Ok(()) => String::from_utf8(text).unwrap_or_default(),
+        Err(_) => String::new(),
+    }
 }

@@ -208,6 +208,16 @@ async fn a_message_too_long_is_a_breach_of_protocol() {
 }
 
 #[tokio::test]
+async fn a_bot_that_reads_nothing_loses_audio_and_then_its_call() {
+    let (mut peer, _bot) = pair().await;
+    let mut leg = Leg::new();
+    let mut frames = std::iter::repeat_with(|| leg.pass()).flatten();
+    // The network holds some megabytes for a reader that does not come; the stream ends when it takes no more.
+    while peer.tap.send(TapItem::Caller(frames.next().unwrap())).await.is_ok() {}
+    assert_eq!(peer.event().await, BotEvent::Closed(Closure::Abnormal(Abnormal::Stalled)));
+}
+
+#[tokio::test]
 async fn a_bot_that_is_not_there_is_unreachable() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
