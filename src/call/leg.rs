@@ -126,7 +126,7 @@ impl Leg {
                 self.capture_prompt = Some((segment.id, prompt));
                 self.play(segment);
             }
-            LegCommand::AgentAudio { generation, samples } => self.append_agent(now, generation, samples),
+            LegCommand::AgentAudio { generation, samples, arrived } => self.append_agent(arrived, generation, samples),
             LegCommand::Mark(name) => {
                 if let Err(audio::Full) = self.playout.mark(name.clone()) {
                     self.outputs.push_back(LegOutput::Mark { name, cleared: true });
@@ -291,12 +291,12 @@ impl Leg {
         }
     }
 
-    fn append_agent(&mut self, now: Instant, generation: Generation, samples: Box<[i16]>) {
+    fn append_agent(&mut self, arrived: Instant, generation: Generation, samples: Box<[i16]>) {
         let waiting = self.playout.agent_queued();
         // A refusal is counted by the playout; control sees the queue's depth and holds the agent back before it.
         let _ = self.playout.append_agent(generation, samples);
         if waiting == 0 && self.playout.agent_queued() > 0 {
-            self.agent_since = Some(now);
+            self.agent_since = Some(arrived);
         }
     }
 

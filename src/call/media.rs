@@ -1,7 +1,7 @@
 //! What the control of a call asks of its media leg, and what the leg tells. Small values over bounded queues: audio itself
 //! goes to taps.
 
-use std::{net::SocketAddr, os::fd::OwnedFd};
+use std::{net::SocketAddr, os::fd::OwnedFd, time::Instant};
 
 use audio::{Generation, Segment, SegmentId};
 use frame::RawInfo;
@@ -33,6 +33,8 @@ pub enum LegCommand {
         generation: Generation,
         /// The samples.
         samples: Box<[i16]>,
+        /// When they came from the agent.
+        arrived: Instant,
     },
     /// Tell when everything queued before this was played or cleared.
     Mark(String),

@@ -1,6 +1,6 @@
 //! Bots as agents: opens the stream that a trunk's configuration names, and keeps both sides in step.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use audio::Generation;
 use backends::bot::{BotCommand, BotEvent as Said, BotLink, BotServer, Closure, Ends, Identity};
@@ -55,7 +55,7 @@ fn relay(event: Said, leg: &LegSender, mailbox: &Mailbox) {
             mailbox.post(Mail::Bot(BotEvent::Connected));
         }
         Said::Audio { generation, samples } => {
-            leg.send(LegCommand::AgentAudio { generation, samples }).ok();
+            leg.send(LegCommand::AgentAudio { generation, samples, arrived: Instant::now() }).ok();
         }
         Said::Mark(name) => {
             leg.send(LegCommand::Mark(name)).ok();

@@ -147,8 +147,8 @@ fn prompt(id: u64, samples: usize) -> Segment {
     Segment { id: SegmentId(id), source: Source::Prompt, interruptible: false, samples: vec![8_000; samples].into() }
 }
 
-fn agent(generation: u64, samples: usize) -> LegCommand {
-    LegCommand::AgentAudio { generation: Generation(generation), samples: vec![8_000; samples].into() }
+fn agent(arrived: Instant, generation: u64, samples: usize) -> LegCommand {
+    LegCommand::AgentAudio { generation: Generation(generation), samples: vec![8_000; samples].into(), arrived }
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn nothing_is_played_while_nobody_listens() {
 #[test]
 fn clearing_is_silence_within_one_tick() {
     let mut line = Line::new();
-    line.command(agent(0, 1_600));
+    line.command(agent(line.now, 0, 1_600));
     line.command(LegCommand::Mark("after".to_owned()));
     line.steps(2);
     assert!(!line.is_silent());
@@ -214,10 +214,10 @@ fn clearing_is_silence_within_one_tick() {
     line.steps(1);
     let faded = &line.sent.last().unwrap().2;
     assert!(faded[63..].iter().all(|&code| code == 0xff), "silent 8 ms into the next packet");
-    line.command(agent(0, 160));
+    line.command(agent(line.now, 0, 160));
     line.steps(1);
     assert!(line.is_silent(), "late audio is dropped");
-    line.command(agent(1, 160));
+    line.command(agent(line.now, 1, 160));
     line.steps(1);
     assert!(!line.is_silent());
 }
@@ -225,7 +225,7 @@ fn clearing_is_silence_within_one_tick() {
 #[test]
 fn the_agents_wait_for_its_slot_is_measured() {
     let mut line = Line::new();
-    line.command(agent(0, 160));
+    line.command(agent(line.now, 0, 160));
     line.now += millis(7);
     line.tick(true);
     assert_eq!(line.leg.take_agent_latency(), Some(millis(7)));
@@ -235,7 +235,7 @@ fn the_agents_wait_for_its_slot_is_measured() {
 #[test]
 fn speech_of_the_caller_hushes_what_is_interruptible() {
     let mut line = Line::new();
-    line.command(agent(3, 16_000));
+    line.command(agent(line.now, 3, 16_000));
     line.steps(2);
     line.leg.speech(line.now, SpeechEdge::Started);
     assert_eq!(line.leg.poll_timeout(), Some(line.now + GUARD));
@@ -254,7 +254,7 @@ fn a_cough_and_a_prompt_are_not_hushed() {
     line.steps(1);
     line.leg.speech(line.now, SpeechEdge::Started);
     line.leg.handle_timeout(line.now + GUARD);
-    line.command(agent(0, 16_000));
+    line.command(agent(line.now, 0, 16_000));
     line.leg.speech(line.now, SpeechEdge::Started);
     line.leg.speech(line.now, SpeechEdge::Stopped);
     line.leg.handle_timeout(line.now + GUARD);
@@ -313,7 +313,7 @@ fn armed() -> Line {
     let mut line = Line::new();
     line.leg.add_sink(line.now, AGENT, SinkKind::Agent);
     line.leg.add_sink(line.now, RECORDER, SinkKind::Recorder);
-    line.command(agent(0, 16_000));
+    line.command(agent(line.now, 0, 16_000));
     line.steps(3);
     line.command(LegCommand::Arm { capture: [7; 16] });
     line.steps(3);
@@ -326,7 +326,7 @@ fn armed() -> Line {
 fn a_capture_mutes_both_ways() {
     let mut line = armed();
     line.taps.clear();
-    line.command(agent(0, 1_600));
+    line.command(agent(line.now, 0, 1_600));
     line.step(0x90);
     line.step(0x90);
     assert!(line.is_silent(), "the agent is not heard");
@@ -386,7 +386,7 @@ fn the_agent_speaks_again_after_the_release() {
     line.command(LegCommand::CancelCapture);
     line.steps(80);
     assert!(line.take(|output| matches!(output, LegOutput::Capture(CaptureEvent::Released)).then_some(())).is_some());
-    line.command(agent(0, 160));
+    line.command(agent(line.now, 0, 160));
     line.steps(1);
     assert!(!line.is_silent());
 }

@@ -120,8 +120,15 @@ impl Mailbox {
         (Self { queue, state: Arc::clone(&state) }, state)
     }
 
-    /// Queues a message; hands it back where it was not taken.
+    /// Queues a message and wakes the thread; hands it back where it was not taken.
     pub(super) fn post(&self, message: Message) -> Result<(), (Refused, Message)> {
+        let result = self.leave(message);
+        self.state.ring();
+        result
+    }
+
+    /// Queues a message for the thread's next turn, which the leg's next slot brings at the latest.
+    fn leave(&self, message: Message) -> Result<(), (Refused, Message)> {
         self.state.waiting.fetch_add(1, Ordering::Relaxed);
         let result = self.queue.try_send(message).map_err(|error| match error {
             TrySendError::Full(message) => (Refused::Full, message),
@@ -130,7 +137,6 @@ impl Mailbox {
         if result.is_err() {
             self.state.waiting.fetch_sub(1, Ordering::Relaxed);
         }
-        self.state.ring();
         result
     }
 
@@ -224,7 +230,11 @@ impl LegSender {
             meters::dropped("media_commands", "full");
             return Err(Refused::Full);
         }
-        self.mailbox.post(Message::Leg(self.id, action)).map_err(|(refused, _)| {
+        // Nothing comes of audio before the leg's slot, so that it need not wake anybody.
+        let may_wait = matches!(action, Action::Command(LegCommand::AgentAudio { .. }));
+        let message = Message::Leg(self.id, action);
+        let posted = if may_wait { self.mailbox.leave(message) } else { self.mailbox.post(message) };
+        posted.map_err(|(refused, _)| {
             self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
             meters::dropped("media_commands", "full");
             refused

@@ -165,7 +165,7 @@ async fn a_call_flows_both_ways() {
 async fn clearing_silences_the_wire() {
     let mut far = Far::new(42_040..=42_079).await;
     let samples = vec![8_000; 16_000].into();
-    far.handle.send(LegCommand::AgentAudio { generation: Generation(0), samples }).unwrap();
+    far.handle.send(LegCommand::AgentAudio { generation: Generation(0), samples, arrived: Instant::now() }).unwrap();
     while far.exchange(0xff).await.1.iter().all(|&code| code == 0xff) {}
     assert!(far.handle.agent_queued() > Duration::from_secs(1));
     far.handle.send(LegCommand::Clear { generation: Generation(1) }).unwrap();

@@ -93,15 +93,18 @@ impl Shard {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             Ok(()) | Err(_) => {}
         }
+        if events.iter().any(|event| event.token() == WAKER) {
+            self.state.rearm();
+        }
+        // Audio that came before a slot is in its packet.
+        self.run_messages();
         self.run_slots();
         for event in &*events {
             match event.token() {
-                WAKER => self.state.rearm(),
-                ALARM => {}
+                WAKER | ALARM => {}
                 Token(token) => self.readable(token as u64),
             }
         }
-        self.run_messages();
         self.run_slots();
         self.run_timers();
         self.meters.waiting(self.state.waiting());
