@@ -62,6 +62,10 @@ impl SourceLock {
         self.locked.or(self.signalled)
     }
 
+    pub(crate) fn is_locked(&self) -> bool {
+        self.locked.is_some()
+    }
+
     pub(crate) fn admit(&mut self, from: SocketAddr, ssrc: u32, sequence: u16) -> Admission {
         match self.locked {
             Some(locked) if locked == from => return Admission::Admitted,

@@ -151,6 +151,10 @@ impl Receiver {
         if RTCP_TYPES.contains(&packet.payload_type) {
             return Err(Rejection::PayloadType);
         }
+        // Nobody wins the lock with what could never be heard.
+        if !self.source.is_locked() && !self.is_media(&packet) {
+            return Err(Rejection::PayloadType);
+        }
         let locked = match self.source.admit(from, packet.ssrc, packet.sequence) {
             Admission::Admitted => false,
             Admission::Locked => true,
@@ -194,6 +198,16 @@ impl Receiver {
         }
         self.release(now);
         fault.map_or(Ok(()), Err)
+    }
+
+    /// Whether a packet carries what was agreed on: audio, an event, or comfort noise.
+    fn is_media(&self, packet: &Packet<'_>) -> bool {
+        let length = packet.payload.len();
+        if packet.payload_type == self.payload_type {
+            return (1..=MAX_AUDIO_BYTES).contains(&length);
+        }
+        let is_event = Some(packet.payload_type) == self.event_payload_type;
+        is_event && (1..=frame::MAX_EVENT_BYTES).contains(&length) || packet.payload_type == COMFORT_NOISE && length > 0
     }
 
     /// What a payload is, and what is wrong with it. A payload that is not ours still takes its place in the sequence.

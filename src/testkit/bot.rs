@@ -222,15 +222,14 @@ impl BotSession {
         Ok(self.socket.send(Message::Binary(bytes.into())).await.map_err(Box::new)?)
     }
 
-    /// Closes with a code, and waits for the answer.
+    /// Closes with a code, and waits for the answer, whose code it tells.
     ///
     /// # Errors
-    /// Where the socket fails before.
-    pub async fn close(mut self, code: u16) -> Result<(), BotError> {
+    /// Where the socket fails, or ends without an answer.
+    pub async fn close(mut self, code: u16) -> Result<Option<u16>, BotError> {
         let frame = CloseFrame { code: code.into(), reason: "".into() };
         self.socket.close(Some(frame)).await.map_err(Box::new)?;
-        let answered = async { while let Some(Ok(_)) = self.socket.next().await {} };
-        timeout(PATIENCE, answered).await.map_err(|_| BotError::Silence("the answer to a close"))
+        self.closed().await
     }
 
     /// Ends the connection as a crash would: without a close.

@@ -87,14 +87,13 @@ impl Driver {
             }
         };
         match ended {
-            Ended::Now(Closure::ByBot) => {
-                // Answers the bot's close, so that it sees an orderly end too.
-                if wire.outbox.push(Outgoing::Close).is_ok() {
+            Ended::Now(closure) => {
+                // Whatever its code, a close is answered, so that the bot sees an orderly end.
+                if wire.is_closing() {
                     drop(timeout(FAREWELL, until_closed(&mut wire)).await);
                 }
-                Closure::ByBot
+                closure
             }
-            Ended::Now(closure) => closure,
             Ended::Politely => self.say_goodbye(&mut wire).await,
         }
     }

@@ -72,6 +72,9 @@ impl Wire {
             }
         }
         if let Poll::Ready(heard) = Pin::new(&mut self.socket).poll_next(context) {
+            if matches!(&heard, Some(Ok(Message::Close(_)))) {
+                self.answer_close();
+            }
             return Poll::Ready(Turn::Heard(heard));
         }
         if self.blocked {
@@ -106,6 +109,17 @@ impl Wire {
                 return Ok(None);
             }
         }
+    }
+
+    /// The library has queued the answer to a close (RFC 6455 §5.5.1): the next turns write it, and nothing else.
+    fn answer_close(&mut self) {
+        self.outbox = Outbox::default();
+        (self.closing, self.unflushed) = (true, true);
+    }
+
+    /// Whether a close is still to be written.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing && !self.written_out
     }
 
     fn block(&mut self) {

@@ -148,6 +148,21 @@ fn without_an_address_three_in_a_row_are_believed() {
 }
 
 #[test]
+fn what_could_never_be_heard_wins_no_lock() {
+    let mut far = Far::new(None);
+    for number in 0..5 {
+        for (payload_type, payload) in [(96, &[1_u8; 160][..]), (0, &[]), (0, &[1; 961]), (13, &[])] {
+            let bytes = far.packet(payload_type, number, u32::from(number) * 160, payload);
+            far.session.handle_packet(far.at(number), stranger(), &bytes);
+        }
+    }
+    assert_eq!(far.session.destination(), None);
+    assert_eq!(far.rejected(Rejection::PayloadType), 20);
+    (5..8).for_each(|number| far.audio_from(stranger(), number));
+    assert_eq!(far.session.destination(), Some(stranger()), "real media does");
+}
+
+#[test]
 fn only_a_retarget_opens_the_lock() {
     let mut far = Far::new(Some(peer()));
     far.audio(0);

@@ -155,7 +155,7 @@ async fn a_bot_speaks_marks_and_clears() {
 #[tokio::test]
 async fn a_clean_close_by_the_bot_is_polite_and_answered() {
     let (mut peer, bot) = pair().await;
-    bot.close(1000).await.unwrap();
+    assert_eq!(bot.close(1000).await.unwrap(), Some(1000));
     assert_eq!(peer.event().await, BotEvent::Closed(Closure::ByBot));
     assert_eq!(peer.events.recv().await, None);
 }
@@ -167,7 +167,7 @@ async fn a_crash_and_a_reported_failure_of_the_bot_are_abnormal() {
     assert_eq!(peer.event().await, BotEvent::Closed(Closure::Abnormal(Abnormal::Broken)));
 
     let (mut peer, bot) = pair().await;
-    bot.close(1011).await.unwrap();
+    assert_eq!(bot.close(1011).await.unwrap(), Some(1011));
     assert_eq!(peer.event().await, BotEvent::Closed(Closure::Abnormal(Abnormal::Broken)));
 }
 
