@@ -147,6 +147,8 @@ pub enum Phrase {
     OfferAsAsked(Plan),
     /// The closest plan to what the caller asked for.
     OfferClosest(Plan),
+    /// That the closest plan is the one that was offered last.
+    OfferUnchanged,
     /// The plan to be agreed to, with amount, count and first date.
     ReadBackPlan(Plan),
     /// That the plan is saved.
@@ -176,7 +178,7 @@ pub enum Phrase {
     /// Whether the payment went through is not known yet.
     PaymentUnknown,
     /// The end of a call with a saved plan.
-    SummaryPlan(Plan),
+    SummaryPlan,
     /// The end of a call with the balance paid in full.
     SummaryPaid,
     /// The end of a call without an agreement.
@@ -225,6 +227,7 @@ impl Phrase {
             Self::Balance { .. } => "balance",
             Self::OfferAsAsked(_) => "offer_as_asked",
             Self::OfferClosest(_) => "offer_closest",
+            Self::OfferUnchanged => "offer_unchanged",
             Self::ReadBackPlan(_) => "read_back_plan",
             Self::PlanSaved => "plan_saved",
             Self::PlanNotSaved => "plan_not_saved",
@@ -234,7 +237,7 @@ impl Phrase {
             Self::PaymentDeclined => "payment_declined",
             Self::PaymentFailed => "payment_failed",
             Self::PaymentUnknown => "payment_unknown",
-            Self::SummaryPlan(_) => "summary_plan",
+            Self::SummaryPlan => "summary_plan",
             Self::SummaryPaid => "summary_paid",
             Self::SummaryNothing => "summary_nothing",
             Self::Noted(interruption) => interruption::name(*interruption),
@@ -308,6 +311,7 @@ impl Phrase {
             | Self::Balance { .. }
             | Self::OfferAsAsked(_)
             | Self::OfferClosest(_)
+            | Self::OfferUnchanged
             | Self::ReadBackPlan(_)
             | Self::PlanSaved
             | Self::PlanNotSaved
@@ -317,7 +321,7 @@ impl Phrase {
             | Self::PaymentDeclined
             | Self::PaymentFailed
             | Self::PaymentUnknown
-            | Self::SummaryPlan(_)
+            | Self::SummaryPlan
             | Self::SummaryPaid
             | Self::SummaryNothing
             | Self::ReferToPerson => false,
@@ -351,11 +355,13 @@ impl Phrase {
         phrases.extend(Interruption::ALL.into_iter().map(Self::Noted));
         phrases.extend([
             Self::NoMatch,
+            Self::OfferUnchanged,
             Self::PlanSaved,
             Self::PlanNotSaved,
             Self::PaymentDeclined,
             Self::PaymentFailed,
             Self::PaymentUnknown,
+            Self::SummaryPlan,
             Self::SummaryPaid,
             Self::SummaryNothing,
             Self::NotThePerson,

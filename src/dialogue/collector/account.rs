@@ -64,11 +64,17 @@ impl Collector {
         }
         let (plan, line) = match answer {
             OfferAnswer::AsAsked(plan) => (plan, Phrase::OfferAsAsked(plan)),
+            OfferAnswer::Closest(plan) if self.offer == Some(plan) => (plan, Phrase::OfferUnchanged),
             OfferAnswer::Closest(plan) => (plan, Phrase::OfferClosest(plan)),
             OfferAnswer::Refer => return self.refer(now),
         };
+        let is_unchanged = line == Phrase::OfferUnchanged;
         self.offer = Some(plan);
         self.ask(now, vec![line], Question::AcceptPlan);
+        if is_unchanged {
+            // Who asks to hear it once more wants the plan.
+            self.repeat_with(vec![Phrase::OfferClosest(plan)]);
+        }
     }
 
     pub(super) fn plan_answered(&mut self, now: Instant, answer: &Understood) {

@@ -191,6 +191,13 @@ impl Collector {
         }
     }
 
+    /// What to say before the question, should the caller ask for it once more.
+    pub(super) fn repeat_with(&mut self, lead: Vec<Phrase>) {
+        if let Phase::Asking(asking) = &mut self.phase {
+            asking.lead = lead;
+        }
+    }
+
     fn repeat(&mut self, now: Instant) {
         let Phase::Asking(mut asking) = std::mem::replace(&mut self.phase, Phase::Ended) else { return };
         if asking.repeats >= MOST_REPEATS {

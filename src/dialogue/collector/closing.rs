@@ -80,7 +80,7 @@ impl Collector {
         let disposition = self.reached().unwrap_or(Disposition::NoAgreement);
         lines.push(match (self.payment.paid, self.saved) {
             (Some(Purpose::Full), _) => Phrase::SummaryPaid,
-            (Some(Purpose::First) | None, Some(plan)) => Phrase::SummaryPlan(plan),
+            (Some(Purpose::First) | None, Some(_)) => Phrase::SummaryPlan,
             (Some(Purpose::First) | None, None) => Phrase::SummaryNothing,
         });
         self.close(now, lines, disposition);

@@ -115,8 +115,25 @@ fn the_fourth_counter_offer_is_a_persons() {
     expect_verified(
         World::default(),
         &[low, low, low, low],
-        "[offer] offer_closest ask_accept_plan [offer] offer_closest ask_accept_plan [offer] offer_closest \
+        "[offer] offer_closest ask_accept_plan [offer] offer_unchanged ask_accept_plan [offer] offer_unchanged \
          ask_accept_plan [offer] refer_to_person goodbye [end:referred]",
+    );
+}
+
+#[test]
+fn an_offer_that_stays_the_same_is_told_again_only_when_asked_for() {
+    expect_verified(
+        World::default(),
+        &[
+            Say("five dollars a month"),
+            Say("four dollars a month"),
+            Say("can you repeat that"),
+            Key("1"),
+            Key("1"),
+            Key("2"),
+        ],
+        "[offer] offer_closest ask_accept_plan [offer] offer_unchanged ask_accept_plan offer_closest ask_accept_plan \
+         read_back_plan ask_agree_to_plan [save] plan_saved ask_pay_first_now summary_plan goodbye [end:arranged]",
     );
 }
 

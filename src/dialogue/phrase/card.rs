@@ -109,9 +109,9 @@ impl CardStep {
 
     pub(super) fn text(self, reason: CardReason) -> String {
         let what_to_do = match self {
-            Self::Number => "Please key your card number, and then press pound.",
+            Self::Number => "Please key your card number, then press pound.",
             Self::Expiry => "Please key the expiry date: two digits for the month, and two for the year.",
-            Self::Code => "Please key the security code, and then press pound.",
+            Self::Code => "Please key the security code, then press pound.",
             Self::Postal => "Please key the five digits of the card's zip code.",
             Self::Wait => return "Thank you. One moment, please, while the payment goes through.".to_owned(),
             Self::Cancelled => return "The card entry has ended. Nothing was charged.".to_owned(),

@@ -40,7 +40,6 @@ fn every_phrase() -> Vec<Phrase> {
         Phrase::OfferAsAsked(plan),
         Phrase::OfferClosest(plan),
         Phrase::ReadBackPlan(plan),
-        Phrase::SummaryPlan(plan),
         Phrase::CardIntroduction { amount: money },
         Phrase::PaymentApproved { amount: money, brand: CardBrand::Visa, last_four: digits },
     ]);

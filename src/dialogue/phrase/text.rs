@@ -2,7 +2,7 @@
 
 use rules::money::Money;
 
-use super::{Phrase, Plan, Wording, interruption, plan};
+use super::{Phrase, Wording, interruption, plan};
 use crate::spoken;
 
 const AI_NOTICE: &str = "I am an automated assistant with an artificial voice. You can ask for a person at any time.";
@@ -10,6 +10,7 @@ const RECORDING_NOTICE: &str = "This call is recorded.";
 const MINI_MIRANDA: &str = "This is an attempt to collect a debt by a debt collector. Any information obtained will be used for that \
      purpose. You have the right to dispute the debt, or any part of it.";
 const NO_MATCH: &str = "Sorry, that does not match what I have.";
+const OFFER_UNCHANGED: &str = "Sorry, I can only offer the same.";
 const PLAN_SAVED: &str = "Your plan is saved.";
 const PLAN_NOT_SAVED: &str =
     "Sorry, I could not save the plan just now, so nothing is agreed yet. A person from our team will be in touch.";
@@ -17,6 +18,7 @@ const PAYMENT_DECLINED: &str = "Sorry, the card was declined. Nothing was charge
 const PAYMENT_FAILED: &str = "Sorry, the payment could not be finished. Nothing was charged.";
 const PAYMENT_UNKNOWN: &str = "I cannot tell yet whether the payment went through. Please do not pay again. We will find out and confirm it \
      to you in writing.";
+const SUMMARY_PLAN: &str = "You will get the plan in writing.";
 const SUMMARY_PAID: &str = "Your balance is paid in full. We will send you a confirmation in writing.";
 const SUMMARY_NOTHING: &str = "We did not agree on a payment today. You can call us back at any time.";
 const NOT_THE_PERSON: &str =
@@ -32,7 +34,7 @@ const REFER_TO_PERSON: &str = "That is outside what I may agree to. A person fro
 const NOTHING_HEARD: &str = "I cannot hear you, so I end this call. Please call us again.";
 const NOT_UNDERSTOOD: &str = "I am sorry that I could not understand. A person from our team will be in touch.";
 const APOLOGY: &str = "I am sorry, something went wrong on our side. Please call us again later.";
-const GOODBYE: &str = "Thank you for your time. Goodbye.";
+const GOODBYE: &str = "Thank you. Goodbye.";
 
 pub(super) fn of(phrase: &Phrase) -> String {
     match phrase {
@@ -46,11 +48,10 @@ pub(super) fn of(phrase: &Phrase) -> String {
         Phrase::OfferAsAsked(offered) => format!("Yes, that is possible: {}.", plan::outline(offered)),
         Phrase::OfferClosest(offered) => format!("I can offer {}.", plan::outline(offered)),
         Phrase::ReadBackPlan(offered) => plan::read_back(offered),
-        Phrase::SummaryPlan(saved) => summary(saved),
         Phrase::CardIntroduction { amount } => introduction(*amount),
         Phrase::Card(step, reason) => step.text(*reason),
         Phrase::PaymentApproved { amount, brand, last_four } => format!(
-            "Your payment of {} was approved, on the {} ending in {}.",
+            "You paid {} with the {} ending in {}.",
             spoken::money(*amount),
             brand.spoken(),
             spoken::digits(last_four.as_str())
@@ -62,11 +63,13 @@ pub(super) fn of(phrase: &Phrase) -> String {
         Phrase::RecordingNotice => RECORDING_NOTICE.to_owned(),
         Phrase::MiniMiranda => MINI_MIRANDA.to_owned(),
         Phrase::NoMatch => NO_MATCH.to_owned(),
+        Phrase::OfferUnchanged => OFFER_UNCHANGED.to_owned(),
         Phrase::PlanSaved => PLAN_SAVED.to_owned(),
         Phrase::PlanNotSaved => PLAN_NOT_SAVED.to_owned(),
         Phrase::PaymentDeclined => PAYMENT_DECLINED.to_owned(),
         Phrase::PaymentFailed => PAYMENT_FAILED.to_owned(),
         Phrase::PaymentUnknown => PAYMENT_UNKNOWN.to_owned(),
+        Phrase::SummaryPlan => SUMMARY_PLAN.to_owned(),
         Phrase::SummaryPaid => SUMMARY_PAID.to_owned(),
         Phrase::SummaryNothing => SUMMARY_NOTHING.to_owned(),
         Phrase::NotThePerson => NOT_THE_PERSON.to_owned(),
@@ -82,11 +85,7 @@ pub(super) fn of(phrase: &Phrase) -> String {
 }
 
 fn introduction(amount: Money) -> String {
-    format!("I will now take {} by card. Please use your keypad: nobody hears the keys.", spoken::money(amount))
-}
-
-fn summary(saved: &Plan) -> String {
-    format!("You will have the plan of {} in writing.", plan::count(saved))
+    format!("To pay {} by card, please use your keypad: nobody hears the keys.", spoken::money(amount))
 }
 
 const fn acknowledgement(wording: Wording) -> &'static str {
