@@ -103,10 +103,24 @@ impl Pump {
         if is_done && self.events.send(PhoneEvent::Idle).await.is_err() {
             return false;
         }
+        if !self.drain().await {
+            return false;
+        }
         match self.receiver.silence(Instant::now()) {
             Some(until) => self.events.send(PhoneEvent::Silence { until }).await.is_ok() && state != Tick::Over,
             None => state != Tick::Over,
         }
+    }
+
+    /// Hears what has come before anyone takes the line for silent: this process may have been kept from running.
+    async fn drain(&mut self) -> bool {
+        let mut buffer = [0; DATAGRAM];
+        while let Ok((length, from)) = self.socket.try_recv_from(&mut buffer) {
+            if from == self.far && !self.packet(&buffer[..length]).await {
+                return false;
+            }
+        }
+        true
     }
 
     async fn packet(&mut self, packet: &[u8]) -> bool {
@@ -317,6 +331,34 @@ mod tests {
         assert_eq!(events.iter().filter(|packet| packet[13] & 0x80 != 0).count(), END_PACKETS);
         assert_eq!(events.last().unwrap()[14..16], (HELD as u16 * 160).to_be_bytes());
         assert!(sent[HELD..].iter().flatten().all(|packet| packet[1] & 0x7f == 0), "then audio again");
+    }
+
+    #[tokio::test]
+    async fn what_came_while_nobody_looked_is_no_silence() {
+        let gateway = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let far = gateway.local_addr().unwrap();
+        let mut far_sender = sender();
+        far_sender.answer.media = socket.local_addr().unwrap();
+        // The order's sender is kept, or the call would be over.
+        let (_order, orders) = mpsc::channel(1);
+        let (events, mut heard) = mpsc::channel(100);
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+        let origin =
+            Origin { source: far_sender.source, timestamp: far_sender.timestamp, index: 0, newest: 0, came: long_ago };
+        let receiver = Receiver { codec: 0, origin: Some(origin) };
+        let mut pump = Pump { socket, far, sender: sender(), receiver, orders, events, was_busy: false };
+        for _ in 0..20 {
+            gateway.send_to(&far_sender.speech_packet(), far_sender.answer.media).await.unwrap();
+            far_sender.timestamp = far_sender.timestamp.wrapping_add(FRAME as u32);
+        }
+        pump.socket.readable().await.unwrap();
+        assert!(pump.tick().await);
+        for number in 0..20 {
+            let event = heard.try_recv();
+            assert!(matches!(event, Ok(PhoneEvent::Audio { index, .. }) if index == number * 160), "{number}");
+        }
+        assert!(heard.try_recv().is_err(), "and no silence after it");
     }
 
     #[test]
