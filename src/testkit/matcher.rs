@@ -156,7 +156,9 @@ impl PromptMatcher {
         }
         let rivals = || self.hypotheses.iter().take_while(|rival| rival.begin < rivals_end);
         let best = rivals().max_by(|one, other| one.score().total_cmp(&other.score()))?;
-        let is_beaten = |rival: &Hypothesis| rival.prompt == best.prompt || rival.state() == State::Refuted;
+        let name = |hypothesis: &Hypothesis| &self.library.prompts()[hypothesis.prompt].name;
+        // Other words of the same name tell the same: an offer of another amount, or the wording of an earlier build.
+        let is_beaten = |rival: &Hypothesis| name(rival) == name(best) || rival.state() == State::Refuted;
         (best.is_certain() && rivals().all(is_beaten)).then_some(best)
     }
 

@@ -44,13 +44,14 @@ impl Prompts {
             bits_per_sample: 16,
             sample_format: hound::SampleFormat::Int,
         };
-        let mut writer = hound::WavWriter::create(self.0.path().join(format!("{name}.wav")), spec).unwrap();
+        let list = self.0.path().join("manifest.jsonl");
+        let old = fs::read_to_string(&list).unwrap_or_default();
+        let number = old.lines().count();
+        let mut writer = hound::WavWriter::create(self.0.path().join(format!("{number}.wav")), spec).unwrap();
         samples.iter().for_each(|sample| writer.write_sample(*sample).unwrap());
         writer.finalize().unwrap();
         let line =
-            format!(r#"{{"name":"{name}","text_hash":"t","pcm_hash":"{name}","file":"{name}.wav","samples":1}}"#);
-        let list = self.0.path().join("manifest.jsonl");
-        let old = fs::read_to_string(&list).unwrap_or_default();
+            format!(r#"{{"name":"{name}","text_hash":"t","pcm_hash":"{number}","file":"{number}.wav","samples":1}}"#);
         fs::write(list, format!("{old}{line}\n")).unwrap();
     }
 
@@ -170,6 +171,18 @@ fn a_prompt_is_recognised_before_its_end_once_no_other_is_left() {
     }
     assert_eq!(matcher.poll_begun(), Some(PromptBegun { name: "second".to_owned(), started_at: Duration::ZERO }));
     assert_eq!((matcher.poll_begun(), matcher.poll_heard()), (None, None), "told once, and not yet heard");
+}
+
+#[test]
+fn a_prompt_is_recognised_by_its_name_while_its_wording_is_still_open() {
+    let (offer, one, two) = (sentence(1, 9), sentence(2, 14), sentence(3, 14));
+    let prompts = Prompts::new(&[("offer", &joined(&[&offer, &one])), ("offer", &joined(&[&offer, &two]))]);
+    let mut matcher = prompts.matcher();
+    for (number, packet) in offer[..offer.len() / 160 * 160].chunks(160).enumerate() {
+        matcher.handle_audio(number as u64 * 160, packet).unwrap();
+    }
+    assert_eq!(matcher.poll_heard(), None);
+    assert_eq!(matcher.poll_begun().map(|begun| begun.name).as_deref(), Some("offer"));
 }
 
 #[test]
