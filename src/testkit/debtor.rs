@@ -204,7 +204,7 @@ impl Call {
 
     /// Thinks before answering; what is heard meanwhile is not lost.
     async fn hesitate(&mut self) -> Result<(), DebtorError> {
-        let until = Instant::now() + Duration::from_millis(self.random.random_range(200..600));
+        let until = Instant::now() + Duration::from_millis(self.random.random_range(100..400));
         while !self.is_over {
             tokio::select! {
                 () = sleep_until(until) => return Ok(()),

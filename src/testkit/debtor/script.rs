@@ -50,8 +50,8 @@ const DEAD_ENDS: [&str; 14] = [
 /// Entries of one card field before a debtor gives up.
 const MOST_ENTRIES: u8 = 2;
 
-/// Prompts for a card's fields after the first, which are keyed as soon as they are recognised.
-const FIELDS: [&str; 3] = ["card_expiry", "card_code", "card_postal"];
+/// Prompts for a card's fields, which are keyed as soon as they are recognised.
+const FIELDS: [&str; 4] = ["card_number", "card_expiry", "card_code", "card_postal"];
 /// Questions whose answer is keyed as soon as they are recognised, where they are asked again.
 const FACTS: [&str; 4] = ["ask_reference", "ask_date_of_birth", "ask_postal_code", "ask_last_four"];
 /// The question that is answered before it is asked to its end.

@@ -8,6 +8,10 @@ use tokio::process::Command;
 
 /// The level of speech, as an effective value.
 const LEVEL: f64 = 3_500.0;
+/// From this on a sample is no silence.
+const AUDIBLE: u16 = 200;
+/// Samples kept before the first sound: 40 ms.
+const BREATH: usize = 320;
 /// Samples over which mumbling follows the loudness of speech: 12 ms.
 const SYLLABLE: usize = 100;
 
@@ -74,8 +78,14 @@ impl DebtorVoice {
         let hertz = reader.spec().sample_rate;
         let samples: Vec<i16> = reader.into_samples().collect::<Result<_, _>>().map_err(|_| unusable())?;
         let narrow = resample_clip(hertz, 8_000, &samples).map_err(|_| unusable())?;
-        Ok(levelled(&narrow))
+        Ok(levelled(from_first_sound(&narrow)))
     }
+}
+
+/// Without the silence that a synthesiser begins with: how long a debtor thinks is said elsewhere.
+fn from_first_sound(samples: &[i16]) -> &[i16] {
+    let first = samples.iter().position(|sample| sample.unsigned_abs() > AUDIBLE).unwrap_or_default();
+    &samples[first.saturating_sub(BREATH)..]
 }
 
 fn levelled(samples: &[i16]) -> Vec<i16> {

@@ -13,10 +13,10 @@ pub enum Keying {
     Tones,
 }
 
-/// Frames a key is held: 120 ms.
-pub(super) const HELD: usize = 6;
-/// Frames between two keys: 80 ms.
-pub(super) const PAUSE: usize = 4;
+/// Frames a key is held: 100 ms.
+pub(super) const HELD: usize = 5;
+/// Frames between two keys: 60 ms.
+pub(super) const PAUSE: usize = 3;
 /// The amplitude of each of a key's two tones: -12 dBov.
 const AMPLITUDE: f64 = 8_000.0;
 /// The level in a telephone-event, in -dBm0.

@@ -105,7 +105,6 @@ fn every_step_has_to_be_heard_whole_and_in_order() {
 fn who_keys_ahead_does_not_key_again() {
     let mut script = script(1);
     let begun = |name: &str| PromptBegun { name: name.to_owned(), started_at: Duration::from_millis(100) };
-    assert_eq!(script.recognise(&begun("card_number")), Reply::Nothing, "the first is heard to its end");
     assert_eq!(script.recognise(&begun("ask_date_of_birth")), Reply::Nothing, "what is said waits for the end");
     assert_eq!(script.recognise(&begun("card_expiry")), press("1230", "expiry date"));
     assert_eq!(script.hear(&heard("card_expiry")), Reply::Nothing);
