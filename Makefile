@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench voices setup setup-test build lint deny house docs clean
+.PHONY: help demo seed run test check bench voices setup setup-test build lint deny house docs clean
 
 SEED ?= 1
 CONFIG ?= config/tonegate.toml
@@ -11,8 +11,11 @@ CARGO ?= cargo
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: setup build ## hold one whole call over loopback and show it; SEED=n varies the caller
+demo: seed setup build ## hold one whole call over loopback and show it; SEED=n varies the caller
 	@target/debug/examples/demo --seed $(SEED)
+
+seed:
+	@case '$(SEED)' in *[!0-9]*|'') echo "SEED=$(SEED): a seed is a whole number, such as SEED=7" >&2; exit 2;; esac
 
 run: setup build ## serve with config/tonegate.toml; CONFIG=file for another
 	@target/debug/tonegate serve --config $(CONFIG)
