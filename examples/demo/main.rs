@@ -28,6 +28,9 @@ const CALL_DEADLINE: Duration = Duration::from_secs(240);
 /// Longest from the call's end until its records are in the account book.
 const RECORDS_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The file that tells whose demo a directory holds.
+const MARK: &str = "seed";
+
 /// One whole call, shown step by step.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -66,9 +69,7 @@ fn main() -> ExitCode {
 
 fn hold(arguments: &Arguments) -> Result<()> {
     let directory = &arguments.directory;
-    if directory.exists() {
-        fs::remove_dir_all(directory).with_context(|| format!("cannot clear {}", directory.display()))?;
-    }
+    prepare(directory, arguments.seed)?;
     let narrator = Narrator::begin(arguments.seed);
     let gateway = Gateway::start(&sibling("tonegate")?, &arguments.gateway())?;
     narrator.gateway_ready(gateway.addresses().sip_udp);
@@ -91,6 +92,19 @@ fn hold(arguments: &Arguments) -> Result<()> {
     let evidence = evidence::gather(directory, &call)?;
     narrator.summary(directory, &call, &evidence, String::from_utf8_lossy(&audit.stdout).trim());
     Ok(())
+}
+
+/// Makes the directory, and clears what an earlier demo left there, but nothing else.
+fn prepare(directory: &Path, seed: u64) -> Result<()> {
+    let is_empty = || fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none());
+    if directory.exists() && !is_empty() {
+        let is_of_a_demo = [MARK, "debtor.jsonl"].iter().any(|file| directory.join(file).exists());
+        ensure!(is_of_a_demo, "{} holds something else than a demo; name another directory", directory.display());
+        fs::remove_dir_all(directory).with_context(|| format!("cannot clear {}", directory.display()))?;
+    }
+    fs::create_dir_all(directory)?;
+    fs::write(directory.join(MARK), format!("{seed}\n"))
+        .with_context(|| format!("cannot write to {}", directory.display()))
 }
 
 /// The call as the gateway tells it.

@@ -19,7 +19,7 @@ impl Narrator {
     pub(crate) fn begin(seed: u64) -> Self {
         let narrator = Self { colour: io::stdout().is_terminal() };
         narrator.line(&narrator.bold("Tonegate: one whole call"));
-        narrator.line(&format!("  the caller is person {seed}; another one: SEED={} make demo", seed + 1));
+        narrator.line(&format!("  the caller is person {seed}; another one: SEED={} make demo", seed.wrapping_add(1)));
         narrator.line("  starting the gateway, its vault and the sandbox processor ...");
         narrator
     }
@@ -57,9 +57,11 @@ impl Narrator {
 
     pub(crate) fn summary(&self, directory: &Path, call: &Call, evidence: &Evidence, audit: &str) {
         let at = directory.display();
+        let last = call.timeline.last().and_then(|entry| entry["at_ms"].as_f64());
+        let seconds = last.unwrap_or_default() / 1_000.0;
         self.line("");
         self.line(&self.bold("What happened, and where to look"));
-        self.line(&format!("  timeline     {at}/timeline.json: {} steps", call.timeline.len()));
+        self.line(&format!("  timeline     {at}/timeline.json: {} steps in {seconds:.1} s", call.timeline.len()));
         self.line(&format!(
             "  recording    {at}/recordings/{}.wav: {:.1} s, the caller's side exactly silent for all {:.1} s of card entry",
             call.id, evidence.recording_seconds, evidence.silent_seconds
@@ -104,6 +106,18 @@ fn stamp(at_ms: u64) -> String {
     format!("{:>4}.{:03}", at_ms / 1_000, at_ms % 1_000)
 }
 
+/// "DateOfBirth: Match" as "date of birth: match"
+fn spaced(detail: &str) -> String {
+    let mut words = String::new();
+    for character in detail.chars() {
+        if character.is_uppercase() && words.ends_with(char::is_alphanumeric) {
+            words.push(' ');
+        }
+        words.extend(character.to_lowercase());
+    }
+    words
+}
+
 /// What a timeline entry means, to a person; `None` where it is too fine to show.
 fn words(entry: &Value) -> Option<String> {
     let detail = entry["detail"].as_str().unwrap_or_default();
@@ -116,7 +130,7 @@ fn words(entry: &Value) -> Option<String> {
         "opened" => "notices proven played: caller audio may flow to recogniser and recorder".to_owned(),
         "caller.heard" => format!("hears {detail}"),
         "caller.keyed" => format!("takes {detail}"),
-        "verification" => format!("compares {}", detail.replace('_', " ")),
+        "verification" => format!("compares {}", spaced(detail)),
         "verified" => "the right party is verified".to_owned(),
         "offer" => "computes an offer inside the strategy's bounds".to_owned(),
         "arrangement.agreed" => format!("plan read back and agreed: {detail}"),
