@@ -14,6 +14,13 @@ const LEAST: usize = 5;
 /// Of this many audible frames at least four in five must be the prompt's before it is certain: 0.8 s of speech.
 const CERTAIN: usize = 40;
 
+/// A prompt of which this many frames were heard may pause, because a busy far end skips what it could only send late, ...
+const KNOWN: usize = 20;
+/// ... for at most this many frames ...
+const LONGEST_PAUSE: usize = 25;
+/// ... and goes on where this many audible frames in a row, but for two, are its own.
+const RESUMED: usize = 8;
+
 /// How far a comparison is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -37,6 +44,7 @@ pub(super) struct Hypothesis {
     missed: usize,
     recent: Vec<bool>,
     last_match: usize,
+    paused: usize,
     state: State,
 }
 
@@ -54,6 +62,7 @@ impl Hypothesis {
             missed: 0,
             recent: Vec::new(),
             last_match: 0,
+            paused: 0,
             state: State::Open,
         }
     }
@@ -84,28 +93,72 @@ impl Hypothesis {
             State::Refuted => return self.sounded_until(),
             State::Open | State::Ended => self.samples.len(),
         };
-        self.begin + heard as u64
+        self.place(0) + heard as u64
     }
 
     /// The index after its last sound that was heard.
     pub(super) fn sounded_until(&self) -> u64 {
-        self.begin + ((self.last_match + 1) * FRAME) as u64
+        self.place(self.last_match + 1)
+    }
+
+    /// Where a frame is heard.
+    fn place(&self, frame: usize) -> u64 {
+        self.begin + ((frame + self.paused) * FRAME) as u64
+    }
+
+    fn expected(&self, frame: usize) -> Option<&[f32]> {
+        self.samples.chunks_exact(FRAME).nth(frame)
     }
 
     /// Compares what was heard since the last time.
     pub(super) fn follow(&mut self, heard: &Heard) {
         while self.state == State::Open {
-            let Some(expected) = self.samples.chunks_exact(FRAME).nth(self.next) else {
+            if self.is_lost() {
+                let longest = self.place(self.last_match + LONGEST_PAUSE + 2 * RESUMED);
+                if self.matched >= KNOWN && heard.end() < longest {
+                    return;
+                }
+                self.resume_or_refute(heard);
+                continue;
+            }
+            let Some(expected) = self.expected(self.next) else {
                 self.state = State::Ended;
                 return;
             };
-            let Some(sound) = heard.slice(self.begin + (self.next * FRAME) as u64, FRAME) else { return };
+            let Some(sound) = heard.slice(self.place(self.next), FRAME) else { return };
             if is_audible(expected) || is_audible(&sound) {
                 let is_same = correlation(expected, &sound) >= SAME;
                 self.judge(is_same);
             }
             self.next += 1;
         }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.recent.len() == WINDOW && self.recent.iter().filter(|same| **same).count() < LEAST
+    }
+
+    fn resume_or_refute(&mut self, heard: &Heard) {
+        let pause = (1..=LONGEST_PAUSE).find(|pause| self.matched >= KNOWN && self.goes_on(heard, *pause));
+        match pause {
+            Some(pause) => {
+                self.paused += pause;
+                self.next = self.last_match + 1;
+                self.recent.clear();
+            }
+            None => self.state = State::Refuted,
+        }
+    }
+
+    /// Whether the prompt is heard again after a pause.
+    fn goes_on(&self, heard: &Heard, pause: usize) -> bool {
+        let rest = self.last_match + 1..self.samples.len() / FRAME;
+        let audible = rest.filter_map(|frame| Some((frame, self.expected(frame).filter(|frame| is_audible(frame))?)));
+        let is_same = |(frame, expected): (usize, &[f32])| {
+            let sound = heard.slice(self.place(frame + pause), FRAME);
+            sound.is_some_and(|sound| correlation(expected, &sound) >= SAME)
+        };
+        audible.take(RESUMED).filter(|frame| is_same(*frame)).count() >= RESUMED - 2
     }
 
     fn judge(&mut self, is_same: bool) {
@@ -118,9 +171,6 @@ impl Hypothesis {
         self.recent.push(is_same);
         if self.recent.len() > WINDOW {
             self.recent.remove(0);
-        }
-        if self.recent.len() == WINDOW && self.recent.iter().filter(|same| **same).count() < LEAST {
-            self.state = State::Refuted;
         }
     }
 }

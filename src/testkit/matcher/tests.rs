@@ -186,6 +186,18 @@ fn a_prompt_is_recognised_by_its_name_while_its_wording_is_still_open() {
 }
 
 #[test]
+fn a_prompt_that_pauses_because_its_sender_was_late_is_heard_whole() {
+    let (one, two) = (sentence(1, 14), sentence(2, 14));
+    let prompts = Prompts::new(&[("one", &one), ("two", &two)]);
+    for late in [5, 13, 25] {
+        let (begin, rest) = one.split_at(one.len() / 2 / 160 * 160);
+        let found = hear(&mut prompts.matcher(), &joined(&[begin, &vec![0; late * 160], rest, &two]), |_, _| true);
+        assert_eq!(names(&found), ["one", "two"], "late by {late} frames");
+        assert!(found.iter().all(|heard| heard.complete > 0.95), "{found:?}");
+    }
+}
+
+#[test]
 fn a_prompt_that_begins_in_the_silence_another_ends_with_is_heard() {
     let (one, two) = (sentence(1, 8), sentence(2, 8));
     let prompts = Prompts::new(&[("one", &one), ("two", &two)]);
