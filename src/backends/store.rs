@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A write is durable when its future resolves to `Ok`: the file is in WAL mode with `synchronous=FULL`. A write whose
-//! deadline passes may or may not have been made; writing it again must be harmless, and is, because every row is keyed.
+//! deadline passes may or may not have been made. Rows are keyed, so that writing them again is harmless; an entry of the
+//! audit chain is not, so [`Store::persist`] waits for a write that is late and never makes it twice.
 
 mod apply;
 mod health;
@@ -186,21 +187,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; after [`StoreError::Stalled`] the changes may or may not be there.
     pub async fn write(&self, writes: impl Into<Batch>) -> Result<Receipt, StoreError> {
-        let Batch(writes) = writes.into();
-        let has_records = writes.iter().any(|write| matches!(write, Write::Record(_) | Write::CallConcluded { .. }));
-        let reply = self.inner.writer.submit(writes)?;
-        let receipt = match tokio::time::timeout(self.inner.commit_deadline, reply).await {
-            Ok(Ok(result)) => result?,
-            Ok(Err(_)) => return Err(StoreError::Closed),
-            Err(_) => {
-                self.inner.monitor.report_stall();
-                return Err(StoreError::Stalled);
-            }
-        };
-        if has_records {
-            self.inner.outbox.notify_one();
-        }
-        Ok(receipt)
+        self.write_until(writes.into(), Instant::now()).await
     }
 
     /// Makes changes durable and tries again until `give_up`: for records that must not be lost because the store
@@ -212,7 +199,7 @@ impl Store {
         let Batch(writes) = writes.into();
         let mut health = self.health();
         loop {
-            match self.write(writes.clone()).await {
+            match self.write_until(Batch(writes.clone()), give_up).await {
                 Err(StoreError::Busy | StoreError::Stalled | StoreError::Full | StoreError::Failed(_))
                     if Instant::now() < give_up =>
                 {
@@ -225,6 +212,25 @@ impl Store {
                 result => return result,
             }
         }
+    }
+
+    /// Makes changes durable within the commit deadline. Where that passes before `give_up`, the same changes are waited
+    /// for and not made again: they may be in the middle of being made.
+    async fn write_until(&self, Batch(writes): Batch, give_up: Instant) -> Result<Receipt, StoreError> {
+        let has_records = writes.iter().any(|write| matches!(write, Write::Record(_) | Write::CallConcluded { .. }));
+        let mut reply = self.inner.writer.submit(writes)?;
+        let answer = match tokio::time::timeout(self.inner.commit_deadline, &mut reply).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.inner.monitor.report_stall();
+                tokio::time::timeout_at(give_up, reply).await.map_err(|_| StoreError::Stalled)?
+            }
+        };
+        let receipt = answer.map_err(|_| StoreError::Closed)??;
+        if has_records {
+            self.inner.outbox.notify_one();
+        }
+        Ok(receipt)
     }
 
     /// Sets the free space, in bytes, below which the store counts as bad.

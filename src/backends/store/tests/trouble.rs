@@ -61,6 +61,28 @@ async fn a_stalled_commit_fails_its_write_turns_health_bad_and_passes() {
 }
 
 #[tokio::test]
+async fn a_write_that_is_only_late_is_made_once() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("tonegate.sqlite");
+    let options = StoreOptions { commit_deadline: Duration::from_millis(50), ..patient(&path) };
+    let (store, _) = Store::open(options, Timestamp::UNIX_EPOCH).unwrap();
+    let mut health = store.health();
+    let stall = Connection::open(&path).unwrap();
+    stall.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let persisting = tokio::spawn({
+        let (store, entry) = (store.clone(), entry(Uuid::from_u128(1), Kind::CallStarted));
+        async move { store.persist(Write::Audit(entry), Instant::now() + PATIENCE).await }
+    });
+    becomes(&mut health, |health| health != Health::Good).await;
+    stall.execute_batch("ROLLBACK").unwrap();
+    persisting.await.unwrap().unwrap();
+    becomes(&mut health, |health| health == Health::Good).await;
+    // Whatever else was queued is before this one.
+    store.persist(Write::Audit(entry(Uuid::from_u128(1), Kind::CallEnded)), Instant::now() + PATIENCE).await.unwrap();
+    assert_eq!(verify(&path, None).unwrap().records, 2, "nothing is told twice");
+}
+
+#[tokio::test]
 async fn too_little_space_turns_health_bad() {
     let directory = TempDir::new().unwrap();
     let options = StoreOptions { least_free: u64::MAX, ..patient(&directory.path().join("tonegate.sqlite")) };
