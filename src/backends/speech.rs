@@ -21,6 +21,7 @@ mod memory;
 mod piper;
 mod pocketsphinx;
 mod polish;
+mod program;
 mod prompt;
 mod recogniser;
 mod recognisers;

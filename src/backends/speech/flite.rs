@@ -1,10 +1,7 @@
 //! The synthesisers of Debian's packages, one process a text. The text goes in by standard input, where no process list
 //! shows it.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::{path::PathBuf, process::Stdio};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -14,7 +11,7 @@ use tokio::{
 use super::{
     engine::{BoxFuture, EngineFailure, Sound, Voice},
     memory::MemoryFile,
-    wave,
+    program, wave,
 };
 
 /// Most bytes of sound that are read: two minutes at 22 kHz.
@@ -34,8 +31,8 @@ impl Flite {
     /// A voice by its name in `flite -lv`: kal, kal16, awb, rms or slt. `None` where the program is not installed.
     #[must_use]
     pub fn new(voice: &str) -> Option<Self> {
-        let program = Path::new("/usr/bin/flite");
-        program.exists().then(|| Self { program: program.to_owned(), voice: voice.to_owned() })
+        let program = program::find("flite");
+        program.exists().then(|| Self { program, voice: voice.to_owned() })
     }
 
     async fn render(&self, text: &str) -> Result<Sound, EngineFailure> {
@@ -85,8 +82,8 @@ impl EspeakNg {
     /// A voice by its name, such as `en-us` or `en-us+klatt4`. `None` where the program is not installed.
     #[must_use]
     pub fn new(voice: &str, words_per_minute: u16) -> Option<Self> {
-        let program = Path::new("/usr/bin/espeak-ng");
-        program.exists().then(|| Self { program: program.to_owned(), voice: voice.to_owned(), words_per_minute })
+        let program = program::find("espeak-ng");
+        program.exists().then(|| Self { program, voice: voice.to_owned(), words_per_minute })
     }
 
     async fn render(&self, text: &str) -> Result<Sound, EngineFailure> {

@@ -23,6 +23,7 @@ use super::{
     engine::{BoxFuture, Decoder, EngineFailure, RecognitionEngine, Utterance},
     grammar::Grammar,
     memory::MemoryFile,
+    program,
 };
 
 /// The rate of the acoustic model.
@@ -46,11 +47,11 @@ pub struct Model {
 }
 
 impl Default for Model {
-    /// As Debian's `pocketsphinx` and `pocketsphinx-en-us` install them.
+    /// As Debian's `pocketsphinx` and `pocketsphinx-en-us` install them; another program of that name on `PATH` comes first.
     fn default() -> Self {
         let model = Path::new("/usr/share/pocketsphinx/model/en-us");
         Self {
-            program: "/usr/bin/pocketsphinx_batch".into(),
+            program: program::find("pocketsphinx_batch"),
             acoustic: model.join("en-us"),
             dictionary: model.join("cmudict-en-us.dict"),
         }
