@@ -5,7 +5,7 @@ use std::{io::Write, path::Path};
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
 
-use crate::{api, config::Config, health, parts, speech, startup};
+use crate::{admin::Readiness, api, config::Config, health, parts, speech, startup};
 
 /// One thing that was looked at.
 struct Finding {
@@ -75,7 +75,7 @@ fn sockets(config: &Config) -> Result<(), String> {
 async fn opened(config: &Config) -> Result<(), String> {
     let stop = CancellationToken::new();
     let bearers = api::Bearers::read(&[]).map_err(|_| "no key for tokens".to_owned())?;
-    let opened = parts::open(config, bearers.into(), String::new(), stop.clone()).await;
+    let opened = parts::open(config, bearers.into(), String::new(), Readiness::new().into(), stop.clone()).await;
     let result = match &opened {
         Ok(parts) => parts::reachable(parts).await,
         Err(error) => Err(format!("{error:#}")),

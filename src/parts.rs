@@ -30,6 +30,7 @@ use rules::calendar::Calendar;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admin::Readiness,
     api::Bearers,
     config::{self, Config},
     sandbox::certificate::Files,
@@ -64,6 +65,7 @@ pub(crate) async fn open(
     config: &Config,
     bearers: Arc<Bearers>,
     interface: String,
+    readiness: Arc<Readiness>,
     stop: CancellationToken,
 ) -> Result<Parts> {
     let (store, recovery) = open_store(config)?;
@@ -88,6 +90,7 @@ pub(crate) async fn open(
         vault,
         processor: processor.clone(),
         terms: CaptureTerms { brands: brands(config), postal: config.capture.postal },
+        readiness,
         time_zone: ArcSwap::from_pointee(time_zone(config)?),
         agents: Agents { servers: ArcSwap::from_pointee(servers(config)?), bearers, interface },
     };

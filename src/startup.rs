@@ -52,7 +52,7 @@ async fn run(path: &Path, config: Config) -> Result<()> {
 
     let bearers = Arc::new(Bearers::read(&config.api.token).map_err(|problems| listed(&problems))?);
     let public = api::base_url(&config.api, interface_address);
-    let parts = parts::open(&config, Arc::clone(&bearers), public, children.clone()).await?;
+    let parts = parts::open(&config, Arc::clone(&bearers), public, Arc::clone(&readiness), children.clone()).await?;
     tasks.extend(parts.tasks);
     admin::observe_certificates(&config);
     readiness.pass(Check::Prompts);

@@ -84,6 +84,13 @@ impl Readiness {
         self.states().iter().all(Option::is_none)
     }
 
+    /// Whether cards may be taken: not while what is written of them may be lost, or may carry a wrong time.
+    #[must_use]
+    pub(crate) fn may_capture(&self) -> bool {
+        let states = self.states();
+        [Check::Store, Check::Disk, Check::Clock].into_iter().all(|check| states[check as usize].is_none())
+    }
+
     /// The first check that fails, in the order of the report.
     #[must_use]
     pub(crate) fn first_failing(&self) -> Option<Check> {
@@ -138,6 +145,18 @@ mod tests {
         assert!(!readiness.is_ready());
         assert!(readiness.report().contains("failing store: commits are slow\n"));
         assert!(readiness.report().contains("ok sip\n"));
+    }
+
+    #[test]
+    fn cards_are_taken_while_they_can_be_kept_and_dated() {
+        for stops in [Check::Store, Check::Disk, Check::Clock] {
+            let readiness = Readiness::new();
+            Check::ALL.into_iter().for_each(|check| readiness.pass(check));
+            readiness.fail(Check::Drain, "leaving");
+            assert!(readiness.may_capture(), "a call that is up pays to its end");
+            readiness.fail(stops, "in trouble");
+            assert!(!readiness.may_capture(), "{}", stops.name());
+        }
     }
 
     #[test]

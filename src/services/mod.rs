@@ -26,6 +26,8 @@ use jiff::Timestamp;
 use sip::DialogRecord;
 use tokio::sync::mpsc;
 
+use crate::admin::Readiness;
+
 pub(crate) use access::StoreTrail;
 pub(crate) use agents::{Agents, Server};
 pub(crate) use journal::Journal;
@@ -47,6 +49,8 @@ pub(crate) struct Backends {
     pub(crate) vault: Option<VaultLink>,
     pub(crate) processor: Option<Arc<Processor>>,
     pub(crate) terms: CaptureTerms,
+    /// Whether cards may be taken now.
+    pub(crate) readiness: Arc<Readiness>,
     /// The zone of today's date, for expiry.
     pub(crate) time_zone: arc_swap::ArcSwap<jiff::tz::TimeZone>,
     pub(crate) agents: Agents,
@@ -119,6 +123,10 @@ impl Backends {
             Request::Record(record) => self.journal.record(*record).await,
             Request::Conclude { attempt, compliance, reason, audit } => {
                 self.journal.conclude(call, *attempt, *compliance, reason, &audit).await
+            }
+            Request::NamePayment | Request::OpenPayment { .. } if !self.readiness.may_capture() => {
+                tracing::warn!(call = %call, "no card is taken while the gateway is in trouble");
+                Reply::Failed(Failure::Unavailable)
             }
             Request::NamePayment => Reply::PaymentNamed(uuid::Uuid::new_v4()),
             Request::OpenPayment { payment, amount, account, arrangement } => {
