@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
 use ring::hmac;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -220,6 +221,14 @@ impl BotSession {
     /// Where the socket fails.
     pub async fn send_binary(&mut self, bytes: Vec<u8>) -> Result<(), BotError> {
         Ok(self.socket.send(Message::Binary(bytes.into())).await.map_err(Box::new)?)
+    }
+
+    /// Sends bytes that need be no frame at all.
+    ///
+    /// # Errors
+    /// Where the socket fails.
+    pub async fn send_unframed(&mut self, bytes: &[u8]) -> Result<(), BotError> {
+        Ok(self.socket.get_mut().write_all(bytes).await?)
     }
 
     /// Closes with a code, and waits for the answer, whose code it tells.

@@ -1,6 +1,7 @@
 //! A real `tonegate serve` in a process of its own, on free ports, in a directory of its own.
 
 use std::{
+    ffi::OsString,
     fs,
     io::{self, BufRead, BufReader},
     net::SocketAddr,
@@ -59,6 +60,8 @@ pub struct GatewayOptions {
     pub more: String,
     /// The log filter.
     pub log: String,
+    /// More variables of its environment.
+    pub environment: Vec<(String, OsString)>,
 }
 
 impl GatewayOptions {
@@ -76,6 +79,7 @@ impl GatewayOptions {
             api: String::new(),
             more: String::new(),
             log: "info".to_owned(),
+            environment: Vec::new(),
         }
     }
 }
@@ -113,7 +117,7 @@ impl Gateway {
         let config = options.directory.join("tonegate.toml");
         let ports = PortRange::claim()?;
         fs::write(&config, configuration(options, &ports))?;
-        Self::run(binary, &options.directory, Some(ports))
+        Self::run(binary, &options.directory, &options.environment, Some(ports))
     }
 
     /// Starts `binary` again with what an earlier one left in `directory`.
@@ -125,10 +129,15 @@ impl Gateway {
         let first = text.lines().find_map(|line| line.strip_prefix("first_port = ")?.parse().ok());
         // A configuration that was not made here may name any ports.
         let ports = first.and_then(|first| PortRange::hold(first).ok());
-        Self::run(binary, directory, ports)
+        Self::run(binary, directory, &[], ports)
     }
 
-    fn run(binary: &Path, directory: &Path, ports: Option<PortRange>) -> io::Result<Self> {
+    fn run(
+        binary: &Path,
+        directory: &Path,
+        environment: &[(String, OsString)],
+        ports: Option<PortRange>,
+    ) -> io::Result<Self> {
         let log_path = directory.join("gateway.log");
         let began = fs::metadata(&log_path).map_or(0, |metadata| metadata.len());
         let output = fs::OpenOptions::new().create(true).append(true).open(&log_path)?;
@@ -136,6 +145,7 @@ impl Gateway {
             .args(["serve", "--config"])
             .arg(directory.join("tonegate.toml"))
             .env("TONEGATE_OPERATOR_TOKEN", OPERATOR_TOKEN)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::from(output.try_clone()?))
             .stderr(Stdio::from(output))

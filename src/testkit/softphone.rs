@@ -89,12 +89,14 @@ pub struct Softphone {
     dialog: Dialog,
     orders: mpsc::Sender<Order>,
     events: mpsc::Receiver<PhoneEvent>,
+    far: SocketAddr,
 }
 
 /// Something to send.
 enum Order {
     Say(Arc<[i16]>),
     Press(Vec<u8>),
+    Send(Vec<Vec<u8>>),
 }
 
 impl Softphone {
@@ -107,8 +109,9 @@ impl Softphone {
         let media = Media::bind(request.local).await?;
         let (dialog, answer) = Dialog::establish(request, media.port()?, sender.clone()).await?;
         let (orders, queue) = mpsc::channel(ROOM);
+        let far = answer.media;
         media.run(answer, request.keying, queue, sender);
-        Ok(Self { dialog, orders, events })
+        Ok(Self { dialog, orders, events, far })
     }
 
     /// Calls, and gives up while it rings. Returns the final status of the INVITE.
@@ -129,6 +132,17 @@ impl Softphone {
     /// Presses keys (0-9, *, #, A-D) after what is still to be said.
     pub async fn press(&self, keys: &str) {
         self.orders.send(Order::Press(keys.bytes().collect())).await.ok();
+    }
+
+    /// Sends any packets from the port that its audio comes from, after what is still to be said.
+    pub async fn send(&self, packets: Vec<Vec<u8>>) {
+        self.orders.send(Order::Send(packets)).await.ok();
+    }
+
+    /// Where the far side takes audio.
+    #[must_use]
+    pub fn far(&self) -> SocketAddr {
+        self.far
     }
 
     /// The next event; `None` once the call is over and everything was read.

@@ -1,9 +1,9 @@
 //! A bot behind the gateway: Twilio Media Streams on one side, a telephone on the other, `/v1` beside them.
 
-mod capture;
-mod line;
+pub(crate) mod capture;
+pub(crate) mod line;
 
-use std::{f64::consts::TAU, time::Duration};
+use std::{f64::consts::TAU, net::SocketAddr, time::Duration};
 
 use audio::g711::{decode_ulaw, encode_ulaw};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -26,36 +26,60 @@ const AUTH_TOKEN: &str = "12345678901234567890123456789012";
 /// The telephone number of the account `CA-1001` in `config/sample-accounts.csv`.
 const CALLER: &str = "+12025550143";
 /// How long an opening may take, and anything else that is heard to its end.
-const HEARD_OUT: Duration = Duration::from_secs(40);
+pub(crate) const HEARD_OUT: Duration = Duration::from_secs(40);
 /// The rate of audio in samples, as a place on the line.
 const SECOND: u64 = HERTZ as u64;
 
 /// A gateway whose calls go to a bot, a caller in the call, and the bot's stream.
-struct Scene {
-    gateway: Gateway,
-    line: Line,
-    bot: BotSession,
+pub(crate) struct Scene {
+    pub(crate) gateway: Gateway,
+    pub(crate) line: Line,
+    pub(crate) bot: BotSession,
+    /// Where the gateway takes the caller's audio.
+    pub(crate) media: SocketAddr,
 }
 
 impl Scene {
-    async fn set(name: &str) -> Self {
+    pub(crate) async fn set(name: &str) -> Self {
         Self::keyed(name, Keying::TelephoneEvent).await
     }
 
     /// The same with a caller who sends keys in this way.
     async fn keyed(name: &str, keying: Keying) -> Self {
+        Self::of(plant::options(name), keying).await
+    }
+
+    /// The same with a gateway that is set up in this way.
+    pub(crate) async fn of(options: GatewayOptions, keying: Keying) -> Self {
         let server = BotServer::bind().await.expect("a port");
         let url = server.url().expect("an address");
-        let options = plant::options(name);
         let auth_token_file = options.directory.join("auth-token");
         std::fs::write(&auth_token_file, AUTH_TOKEN).expect("a file");
         let agent = Agent::SignedBot { url: url.clone(), auth_token_file };
         let gateway = plant::start(&GatewayOptions { agent, ..options });
         let request = CallRequest { keying, ..CallRequest::new(gateway.addresses().sip_udp, CALLER, "collections") };
-        let line = Line::of(Softphone::call(&request).await.expect("an answer"));
+        let phone = Softphone::call(&request).await.expect("an answer");
+        let (media, line) = (phone.far(), Line::of(phone));
         let bot = accept(&server).await;
         assert!(bot.is_signed(&url, AUTH_TOKEN), "the handshake is signed");
-        Self { gateway, line, bot }
+        Self { gateway, line, bot, media }
+    }
+
+    /// The caller makes a tone, and the bot hears it.
+    pub(crate) async fn caller_is_heard(&mut self) {
+        self.line.say(tone(1_000)).await;
+        let mut loud = 0;
+        while loud < 40 {
+            let heard = decoded(&self.bot.expect("media").await.expect("the caller's tone"));
+            loud += u32::from(heard.iter().any(|sample| sample.unsigned_abs() > 4_000));
+        }
+    }
+
+    /// The bot says a tone, and the caller hears it.
+    pub(crate) async fn bot_is_heard(&mut self) {
+        let before = self.line.sounding();
+        self.bot.say(&coded(&tone(1_000))).await.expect("a stream that is up");
+        self.line.until("a second of tone", HEARD_OUT, |heard| heard.sounding() >= before + 40).await;
     }
 
     /// The bot's part of the interface, and a client that may use it.
@@ -77,7 +101,7 @@ async fn accept(server: &BotServer) -> BotSession {
 }
 
 /// A tone of 1 kHz as samples.
-fn tone(milliseconds: u32) -> Vec<i16> {
+pub(crate) fn tone(milliseconds: u32) -> Vec<i16> {
     let count = milliseconds * HERTZ / 1_000;
     (0..count).map(|n| ((f64::from(n) * TAU / 8.0).sin() * 9_000.0).round() as i16).collect()
 }
@@ -87,7 +111,7 @@ fn coded(samples: &[i16]) -> Vec<u8> {
 }
 
 /// The caller's audio in a `media` message.
-fn decoded(message: &Value) -> Vec<i16> {
+pub(crate) fn decoded(message: &Value) -> Vec<i16> {
     let payload = message["media"]["payload"].as_str().expect("a payload");
     STANDARD.decode(payload).expect("base64").into_iter().map(decode_ulaw).collect()
 }
@@ -132,7 +156,7 @@ async fn told(client: &Client, facts: &str, bot: &mut BotSession) -> Reply {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_begins_and_counts_as_twilio_s_does() {
-    let Scene { gateway, line, mut bot } = Scene::set("bot-wire").await;
+    let Scene { gateway, line, mut bot, .. } = Scene::set("bot-wire").await;
     assert_eq!(bot.connected, json!({"event": "connected", "protocol": "Call", "version": "1.0.0"}));
     let start = bot.start.clone();
     assert_eq!((number(&start["sequenceNumber"]), &start["streamSid"]), (1, &start["start"]["streamSid"]));
@@ -168,7 +192,7 @@ async fn a_stream_begins_and_counts_as_twilio_s_does() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bot_is_heard_and_marked_and_cut_within_a_frame() {
-    let Scene { gateway, line, mut bot } = Scene::set("bot-audio").await;
+    let Scene { gateway, line, mut bot, .. } = Scene::set("bot-audio").await;
     let before = line.sounding();
     bot.say(&coded(&tone(1_000))).await.expect("a stream that is up");
     keys_until_mark(&mut bot, "said").await;
@@ -207,7 +231,7 @@ async fn speech() -> Vec<i16> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_who_speaks_silences_the_bot_at_once() {
-    let Scene { gateway, line, mut bot } = Scene::set("bot-barge-in").await;
+    let Scene { gateway, line, mut bot, .. } = Scene::set("bot-barge-in").await;
     let speech = speech().await;
     let mut delays = Vec::new();
     for _ in 0..5 {
@@ -231,7 +255,7 @@ async fn a_caller_who_speaks_silences_the_bot_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_short_run_of_keys_reaches_the_bot_and_a_card_s_length_does_not() {
-    let Scene { gateway, line, mut bot } = Scene::set("bot-keys").await;
+    let Scene { gateway, line, mut bot, .. } = Scene::set("bot-keys").await;
     line.press("42#").await;
     let mut keys = String::new();
     while keys.len() < 3 {
@@ -258,7 +282,7 @@ async fn a_short_run_of_keys_reaches_the_bot_and_a_card_s_length_does_not() {
 async fn a_bot_verifies_the_caller_and_gets_facts_after_the_disclosure() {
     let scene = Scene::set("bot-verify").await;
     let (base, client) = scene.interface();
-    let Scene { gateway, line, mut bot } = scene;
+    let Scene { gateway, line, mut bot, .. } = scene;
     let (verify, facts) = (format!("{base}/verify"), format!("{base}/facts"));
     let stranger = Client::bearing("a-token-that-nobody-was-given");
     assert_eq!(stranger.get(&facts).await.status, 401);
@@ -295,7 +319,7 @@ async fn a_bot_verifies_the_caller_and_gets_facts_after_the_disclosure() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bot_that_breaks_off_is_apologised_for_within_two_seconds() {
-    let Scene { gateway, line, mut bot } = Scene::set("bot-breaks").await;
+    let Scene { gateway, line, mut bot, .. } = Scene::set("bot-breaks").await;
     listen(&mut bot, 200).await;
     let (before, at) = (line.sounding(), line.position());
     bot.break_off();

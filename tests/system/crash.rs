@@ -78,7 +78,7 @@ fn read(database: &Path) -> Connection {
     Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a database")
 }
 
-fn assert_audit_holds(directory: &Path) {
+pub(crate) fn assert_audit_holds(directory: &Path) {
     let output = directory.join("audit.txt");
     let mut verify = Command::new(tonegate());
     verify.args(["audit", "verify", "--config"]).arg(directory.join("tonegate.toml"));

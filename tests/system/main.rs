@@ -13,3 +13,4 @@ mod operations;
 mod plant;
 mod signalling;
 mod softphone;
+mod trouble;

@@ -83,7 +83,7 @@ fn check(config: &Path) -> Output {
 }
 
 /// Rewrites a gateway's configuration.
-fn rewrite(gateway: &Gateway, from: &str, to: &str) {
+pub(crate) fn rewrite(gateway: &Gateway, from: &str, to: &str) {
     let path = gateway.directory().join("tonegate.toml");
     let text = fs::read_to_string(&path).expect("a configuration");
     assert!(text.contains(from), "{from} is not in the configuration");

@@ -23,7 +23,7 @@ const SCENARIO: Duration = Duration::from_secs(60);
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// Runs one scenario over a transport (SIPp's `u1` or `t1`) and panics with its words unless it succeeds.
-async fn scenario(name: &str, transport: &str, calls: u32, to: SocketAddr) {
+pub(crate) async fn scenario(name: &str, transport: &str, calls: u32, to: SocketAddr) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp");
     let run = Command::new("sipp")
         .args(["-sf", &format!("{name}.xml"), "-s", "collections", "-i", "127.0.0.1", "-t", transport])
@@ -41,7 +41,7 @@ async fn scenario(name: &str, transport: &str, calls: u32, to: SocketAddr) {
 }
 
 /// Waits until as many calls ended for a reason, and none is left.
-async fn ended(gateway: &Gateway, count: f64, reason: &str) {
+pub(crate) async fn ended(gateway: &Gateway, count: f64, reason: &str) {
     let reason = format!("reason=\"{reason}\"");
     eventually(SETTLE, &reason, async || {
         let exposed = metrics(gateway).await;

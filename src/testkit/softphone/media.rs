@@ -178,6 +178,11 @@ impl Sender {
     async fn tick(&mut self, socket: &UdpSocket, orders: &mut mpsc::Receiver<Order>) -> Tick {
         if self.speech.is_empty() && self.keys.is_empty() && self.event.is_none() && self.pause == 0 {
             match orders.try_recv() {
+                Ok(Order::Send(packets)) => {
+                    for packet in packets {
+                        socket.send_to(&packet, self.answer.media).await.ok();
+                    }
+                }
                 Ok(order) => self.take(order),
                 Err(mpsc::error::TryRecvError::Disconnected) => return Tick::Over,
                 Err(mpsc::error::TryRecvError::Empty) => {}
@@ -199,6 +204,8 @@ impl Sender {
                 self.speech.extend(tones(&keys));
             }
             Order::Press(keys) => self.keys.extend(keys),
+            // It went out where it was taken.
+            Order::Send(_) => {}
         }
     }
 

@@ -4,7 +4,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use testkit::{bot::BotSession, softphone::Keying};
 
-use super::{HEARD_OUT, Scene, decoded, listen, told, tone};
+use super::{HEARD_OUT, Scene, decoded, listen, told};
 use crate::{
     client::{Client, metrics, noted, sum, timeline, when},
     leaks::{needle::Needle, search_files},
@@ -41,15 +41,15 @@ impl Received {
 }
 
 /// A verified call whose bot has asked for a payment.
-struct Capture {
-    scene: Scene,
-    client: Client,
-    address: String,
+pub(crate) struct Capture {
+    pub(crate) scene: Scene,
+    pub(crate) client: Client,
+    pub(crate) address: String,
     received: Received,
 }
 
 impl Capture {
-    async fn start(name: &str, keying: Keying) -> Self {
+    pub(crate) async fn start(name: &str, keying: Keying) -> Self {
         let mut scene = Scene::keyed(name, keying).await;
         let (base, client) = scene.interface();
         for (factor, value) in [("name", "yes"), ("date_of_birth", "1984-03-17"), ("postal_code", "20009")] {
@@ -62,13 +62,21 @@ impl Capture {
         this
     }
 
-    async fn ask(&mut self) {
+    pub(crate) async fn ask(&mut self) {
         let asked = self.client.post(&self.address, &json!({"amount_minor": 5_000})).await;
         assert_eq!((asked.status, &asked.json()["state"]), (202, &json!("arming")), "{}", asked.text);
     }
 
+    /// The caller keys the whole card.
+    pub(crate) async fn key(&mut self) {
+        for (step, keys) in FIELDS {
+            self.until_step(step).await;
+            self.scene.line.press(keys).await;
+        }
+    }
+
     /// Reads the stream until the capture is as wanted.
-    async fn until(&mut self, what: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&mut self, what: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..LOOKS {
             let state = self.client.get(&self.address).await.json();
             if is_wanted(&state) {
@@ -79,7 +87,7 @@ impl Capture {
         panic!("{what}: not within a minute of audio");
     }
 
-    async fn until_step(&mut self, step: &str) {
+    pub(crate) async fn until_step(&mut self, step: &str) {
         self.until(step, |state| state["state"] == "keying" && state["step"] == step).await;
     }
 
@@ -111,10 +119,7 @@ impl Capture {
 
 async fn pay(name: &str, keying: Keying) {
     let mut capture = Capture::start(name, keying).await;
-    for (step, keys) in FIELDS {
-        capture.until_step(step).await;
-        capture.scene.line.press(keys).await;
-    }
+    capture.key().await;
     let is_settled = |state: &Value| matches!(state["state"].as_str(), Some("approved" | "declined" | "failed"));
     let settled = capture.until("an answer of the processor", is_settled).await;
     assert_eq!((&settled["state"], &settled["last_four"]), (&json!("approved"), &json!(CANARY[12..])), "{settled}");
@@ -155,13 +160,7 @@ async fn a_vault_that_dies_ends_the_capture_and_not_the_call() {
     assert_eq!((counted(&[]), counted(&["outcome=\"approved\""])), (1.0, 0.0), "the failure is counted as one");
     capture.until_told("card_cancelled").await;
 
-    // Both hear each other again.
-    capture.scene.line.say(tone(1_000)).await;
-    let mut loud = 0;
-    while loud < 40 {
-        let heard = decoded(&capture.scene.bot.expect("media").await.expect("the caller's tone"));
-        loud += u32::from(heard.iter().any(|sample| sample.unsigned_abs() > 4_000));
-    }
+    capture.scene.caller_is_heard().await;
     listen(&mut capture.scene.bot, 1_000).await;
     // The vault is there again, and takes the next card.
     capture.ask().await;

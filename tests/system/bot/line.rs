@@ -15,23 +15,23 @@ const TONE_HERTZ: f64 = 1_000.0;
 
 /// What a telephone has heard.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Heard {
+pub(crate) struct Heard {
     /// Every packet with sound: its place on the line, and how much of its energy is the tone.
     packets: Vec<(u64, f64)>,
     /// The end of what came so far, in samples.
     position: u64,
     /// Whether the far side hung up.
-    pub(super) is_over: bool,
+    pub(crate) is_over: bool,
 }
 
 impl Heard {
     /// Packets with sound.
-    pub(super) fn sounding(&self) -> usize {
+    pub(crate) fn sounding(&self) -> usize {
         self.packets.len()
     }
 
     /// Samples since the last sound.
-    pub(super) fn quiet_for(&self) -> u64 {
+    pub(crate) fn quiet_for(&self) -> u64 {
         self.packets.last().map_or(self.position, |(index, _)| self.position.saturating_sub(*index))
     }
 
@@ -53,68 +53,74 @@ impl Heard {
 enum Order {
     Say(Vec<i16>),
     Press(&'static str),
+    Send(Vec<Vec<u8>>),
     HangUp(oneshot::Sender<()>),
 }
 
 /// A call from the caller's side.
-pub(super) struct Line {
+pub(crate) struct Line {
     heard: watch::Receiver<Heard>,
     orders: mpsc::Sender<Order>,
 }
 
 impl Line {
     /// Listens to a telephone from now on.
-    pub(super) fn of(phone: Softphone) -> Self {
+    pub(crate) fn of(phone: Softphone) -> Self {
         let (sender, heard) = watch::channel(Heard::default());
         let (orders, queue) = mpsc::channel(16);
         tokio::spawn(attend(phone, queue, sender));
         Self { heard, orders }
     }
 
-    pub(super) async fn say(&self, samples: Vec<i16>) {
+    pub(crate) async fn say(&self, samples: Vec<i16>) {
         self.order(Order::Say(samples)).await;
     }
 
-    pub(super) async fn press(&self, keys: &'static str) {
+    pub(crate) async fn press(&self, keys: &'static str) {
         self.order(Order::Press(keys)).await;
     }
 
+    /// Sends any packets from where its audio comes from.
+    pub(crate) async fn send(&self, packets: Vec<Vec<u8>>) {
+        self.order(Order::Send(packets)).await;
+    }
+
     /// Hangs up, and waits until that is confirmed.
-    pub(super) async fn hang_up(&self) {
+    pub(crate) async fn hang_up(&self) {
         let (done, confirmed) = oneshot::channel();
         self.order(Order::HangUp(done)).await;
         confirmed.await.expect("a BYE that is answered");
     }
 
     /// Packets with sound so far.
-    pub(super) fn sounding(&self) -> usize {
+    pub(crate) fn sounding(&self) -> usize {
         self.heard.borrow().sounding()
     }
 
     /// The end of what came so far, in samples.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.heard.borrow().position
     }
 
     /// The place of the packet with sound that came after `count` others.
-    pub(super) fn first_after(&self, count: usize) -> u64 {
+    pub(crate) fn first_after(&self, count: usize) -> u64 {
         self.heard.borrow().packets[count].0
     }
 
     /// The end of the last packet with sound.
-    pub(super) fn last(&self) -> u64 {
+    pub(crate) fn last(&self) -> u64 {
         self.heard.borrow().packets.last().map_or(0, |(index, _)| index + FRAME as u64)
     }
 
     /// How much of the sound after `count` packets is the tone, from 0 to 1.
-    pub(super) fn tone_share(&self, count: usize) -> f64 {
+    pub(crate) fn tone_share(&self, count: usize) -> f64 {
         let heard = self.heard.borrow();
         let shares: Vec<f64> = heard.packets[count..].iter().map(|(_, share)| *share).collect();
         shares.iter().sum::<f64>() / shares.len() as f64
     }
 
     /// Waits until what was heard is as wanted.
-    pub(super) async fn until(&self, what: &str, within: Duration, is_wanted: impl FnMut(&Heard) -> bool) {
+    pub(crate) async fn until(&self, what: &str, within: Duration, is_wanted: impl FnMut(&Heard) -> bool) {
         let mut heard = self.heard.clone();
         let waited = timeout(within, heard.wait_for(is_wanted)).await;
         assert!(matches!(waited, Ok(Ok(_))), "{what}: not heard within {within:?}");
@@ -135,6 +141,7 @@ async fn attend(mut phone: Softphone, mut orders: mpsc::Receiver<Order>, heard: 
             order = orders.recv() => match order {
                 Some(Order::Say(samples)) => phone.say(samples).await,
                 Some(Order::Press(keys)) => phone.press(keys).await,
+                Some(Order::Send(packets)) => phone.send(packets).await,
                 Some(Order::HangUp(done)) => {
                     if phone.hang_up().await.is_ok() {
                         done.send(()).ok();
