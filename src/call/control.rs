@@ -339,7 +339,8 @@ impl Call {
     /// When to call [`Call::handle_timeout`] at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let longest = (self.phase != Phase::Done).then(|| self.began + self.settings.longest);
+        let may_be_too_long = matches!(self.phase, Phase::Opening | Phase::Talking);
+        let longest = may_be_too_long.then(|| self.began + self.settings.longest);
         [self.deadline, longest, self.capture_timeout(), self.agent_timeout()].into_iter().flatten().min()
     }
 
@@ -350,7 +351,7 @@ impl Call {
             self.deadline = None;
             self.overdue();
         }
-        if now >= self.began + self.settings.longest && matches!(self.phase, Phase::Opening | Phase::Talking) {
+        if matches!(self.phase, Phase::Opening | Phase::Talking) && now >= self.began + self.settings.longest {
             self.close(EndReason::LongestCall, vec![Phrase::Goodbye]);
         }
         self.capture_due();

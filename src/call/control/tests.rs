@@ -484,6 +484,7 @@ fn the_longest_call_ends_with_a_good_bye() {
     rig.now += Duration::from_secs(600);
     rig.call.handle_timeout(rig.now);
     rig.drain();
+    assert!(rig.call.poll_timeout().is_some_and(|due| due > rig.now), "nothing is due while it is said");
     rig.play_all();
     assert_eq!(rig.done, Some(EndReason::LongestCall));
 }
