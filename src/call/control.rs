@@ -3,6 +3,7 @@
 mod capture;
 mod closing;
 mod collector;
+mod hold;
 mod interface;
 mod matter;
 mod opening;
@@ -30,7 +31,9 @@ use crate::{
     port::{AuditEvent, Reply, Request, Ticket},
 };
 
-use self::{capture::Payment, collector::Scripted, matter::Matter, opening::SetUp, records::Facts, stream::Stream};
+use self::{
+    capture::Payment, collector::Scripted, hold::Hold, matter::Matter, opening::SetUp, records::Facts, stream::Stream,
+};
 
 /// Longest from the INVITE to the answer.
 const SET_UP_DEADLINE: Duration = Duration::from_secs(8);
@@ -197,6 +200,7 @@ pub struct Call {
     mouth: Mouth,
     payment: Option<Payment>,
     facts: Facts,
+    hold: Hold,
     ending: Option<EndReason>,
     deadline: Option<Instant>,
     tickets: u64,
@@ -226,6 +230,7 @@ impl Call {
             mouth: Mouth::default(),
             payment: None,
             facts: Facts::default(),
+            hold: Hold::default(),
             ending: None,
             deadline: Some(began + SET_UP_DEADLINE),
             tickets: 0,
@@ -287,6 +292,8 @@ impl Call {
             LegOutput::SourceLocked { as_described } => {
                 self.note("media.source_locked", if as_described { "as described" } else { "by its packets" });
             }
+            LegOutput::Held => self.held(),
+            LegOutput::Resumed => self.resumed(),
             LegOutput::Closed => self.note("media.closed", ""),
         }
     }
@@ -369,7 +376,7 @@ impl Call {
 
     fn agent_timeout(&self) -> Option<Instant> {
         match &self.agent {
-            Agent::Collector(scripted) => scripted.poll_timeout(),
+            Agent::Collector(scripted) => scripted.poll_timeout().and_then(|due| self.hold.due(due)),
             Agent::Stream(stream) => stream.poll_timeout(),
         }
     }

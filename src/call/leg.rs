@@ -10,6 +10,7 @@
 
 mod delivery;
 mod report;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +54,8 @@ pub struct Leg {
     hush_due: Option<Instant>,
     described: Option<SocketAddr>,
     learn_source: bool,
+    media_timeout: Option<Duration>,
+    held: bool,
     agent_muted: bool,
     capturing: bool,
     capture_prompt: Option<(SegmentId, CapturePrompt)>,
@@ -74,6 +77,8 @@ impl Leg {
         Self {
             described: config.session.remote,
             learn_source: config.session.learn_source,
+            media_timeout: config.session.media_timeout,
+            held: false,
             session: Session::new(config.session, now),
             gate: Gate::new(config.gate, now),
             playout: Playout::new(config.playout),
@@ -143,10 +148,7 @@ impl Leg {
             LegCommand::CancelCapture => self.gate.cancel_capture(now),
             LegCommand::Acknowledge(ack) => self.gate.acknowledge(now, ack),
             LegCommand::Info(info) => self.gate.handle_info(now, *info),
-            LegCommand::Retarget(remote) => {
-                self.described = remote;
-                self.session.retarget(now, remote, None, self.learn_source);
-            }
+            LegCommand::Retarget(target) => self.retarget(now, &target),
             LegCommand::AttachVault { .. } | LegCommand::Close => {}
         }
         self.settle(now);
@@ -170,11 +172,11 @@ impl Leg {
     }
 
     /// The 20 ms slot of this leg: makes the packet that is due, and says where to send it. [`Leg::transmitted`] follows.
-    /// Nothing is played while there is no destination.
+    /// Nothing is played while there is no destination, or the caller holds the call.
     pub fn tick(&mut self, now: Instant, out: &mut PacketBuffer) -> Option<Transmit> {
         let index = self.ticks * FRAME_SAMPLES as u64;
         self.ticks += 1;
-        let Some(to) = self.session.destination() else {
+        let Some(to) = self.session.destination().filter(|_| !self.held) else {
             self.session.skip();
             self.tap_sent(index, &[0; FRAME_SAMPLES]);
             return None;
@@ -378,6 +380,8 @@ impl Leg {
 
     fn speech(&mut self, now: Instant, edge: SpeechEdge) {
         match (edge, self.hush) {
+            // Music on hold interrupts nobody.
+            (SpeechEdge::Started, _) if self.held => {}
             (SpeechEdge::Started, HushPolicy::OnSpeech { guard }) if guard.is_zero() => self.hush_now(),
             (SpeechEdge::Started, HushPolicy::OnSpeech { guard }) => self.hush_due = Some(now + guard),
             (SpeechEdge::Started, HushPolicy::Never) => {}

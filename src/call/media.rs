@@ -67,10 +67,23 @@ pub enum LegCommand {
     Acknowledge(MuteAck),
     /// A SIP INFO body that may carry a key.
     Info(Box<RawInfo>),
-    /// Media goes somewhere else from now on: a re-INVITE said so.
-    Retarget(Option<SocketAddr>),
+    /// Where media goes from now on, and which ways: a new session description said so.
+    Retarget(Target),
     /// The call is over: stop a capture, say RTCP BYE, report.
     Close,
+}
+
+/// The far end's media, as its latest session description has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Where it wants RTP; none where the description names no host.
+    pub remote: Option<SocketAddr>,
+    /// Where it wants RTCP; else one port above.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// Whether it wants to hear. Where not, the call is held.
+    pub hears: bool,
+    /// Whether it means to send.
+    pub sends: bool,
 }
 
 /// Something the leg tells the control.
@@ -124,6 +137,10 @@ pub enum LegOutput {
         /// Whether it is the address that the session description named.
         as_described: bool,
     },
+    /// The caller holds the call: what is to be said waits.
+    Held,
+    /// The caller is back: what waited goes on.
+    Resumed,
     /// The leg is closed; the last output.
     Closed,
 }

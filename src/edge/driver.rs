@@ -10,7 +10,7 @@ use audio::PlayoutConfig;
 use call::{
     AgentKind, Call, CallId, EndReason, Invitation, Output, Settings, SinkKind,
     leg::{HushPolicy, LegConfig},
-    media::{AGENT_SINK, LegCommand, LegOutput, RECORDER_SINK},
+    media::{AGENT_SINK, LegCommand, LegOutput, RECORDER_SINK, Target},
     port::{AuditEvent, Failure, Reply, Request, Ticket},
 };
 use frame::SampleRate;
@@ -55,7 +55,7 @@ pub(crate) struct Plant {
 pub struct Prepared {
     leg: LegHandle,
     outputs: mpsc::Receiver<LegOutput>,
-    answer: String,
+    local: media::LocalMedia,
 }
 
 /// A call that signalling has announced.
@@ -81,7 +81,7 @@ pub(crate) struct Driver {
     asked: u64,
     leg: Option<LegHandle>,
     leg_outputs: Option<mpsc::Receiver<LegOutput>>,
-    answer: Option<String>,
+    local: Option<media::LocalMedia>,
     recognition: Option<Box<dyn Recognition>>,
     bot: Option<Box<dyn Bot>>,
     began: Instant,
@@ -112,7 +112,7 @@ impl Driver {
             asked: 0,
             leg: None,
             leg_outputs: None,
-            answer: None,
+            local: None,
             recognition: None,
             bot: None,
             began,
@@ -150,10 +150,10 @@ impl Driver {
             Mail::Info(info) => self.command(LegCommand::Info(Box::new(info))),
             Mail::Retarget(negotiated) => self.retarget(&negotiated),
             Mail::Prepared(ticket, Ok(prepared)) => {
-                let Prepared { leg, outputs, answer } = *prepared;
+                let Prepared { leg, outputs, local } = *prepared;
                 self.leg = Some(leg);
                 self.leg_outputs = Some(outputs);
-                self.answer = Some(answer);
+                self.local = Some(local);
                 self.call.handle_reply(now, ticket, Reply::Prepared);
             }
             Mail::Prepared(ticket, Err(failure)) => self.call.handle_reply(now, ticket, Reply::Failed(failure)),
@@ -230,7 +230,10 @@ impl Driver {
         let (signalling, handle) = (self.plant.signalling.clone(), self.handle);
         let told = match output {
             Output::Ring => signalling.ring(handle).await,
-            Output::Answer => signalling.answer(handle, self.answer.take().unwrap_or_default()).await,
+            Output::Answer => match self.local {
+                Some(local) => signalling.answer(handle, local).await,
+                None => Ok(()),
+            },
             Output::Refuse => {
                 let retry_after = Some(self.plant.retry_after);
                 signalling.reject(handle, Status::SERVICE_UNAVAILABLE, retry_after).await
@@ -314,7 +317,7 @@ impl Driver {
     }
 
     fn retarget(&mut self, negotiated: &media::Negotiated) {
-        self.command(LegCommand::Retarget(negotiated.remote_rtp));
+        self.command(LegCommand::Retarget(target(negotiated)));
     }
 
     /// Waits for the leg's last words, so that nothing of the call is left on its thread.
@@ -356,17 +359,29 @@ async fn prepare(
         tracing::warn!(%error, "a call finds no media");
         Failure::Full
     })?;
+    if let Some(offer) = offer {
+        // A call may be held from the start.
+        leg.send(LegCommand::Retarget(target(offer.negotiated()))).map_err(|_| Failure::Full)?;
+    }
     let local = media::LocalMedia {
         address: plant.media_address,
         port: leg.local().port(),
         session: rand::rng().random_range(1..=u64::from(u32::MAX)),
     };
-    let answer = offer.map_or_else(|| media::offer(&local), |offer| offer.answer(&local));
     let dialog = plant.signalling.prepare_answer(handle).await.map_err(|_| Failure::Unavailable)?;
     if !plant.services.journal(attempt, compliance, dialog).await {
         return Err(Failure::NotDurable);
     }
-    Ok(Prepared { leg, outputs, answer })
+    Ok(Prepared { leg, outputs, local })
+}
+
+fn target(negotiated: &media::Negotiated) -> Target {
+    Target {
+        remote: negotiated.remote_rtp,
+        remote_rtcp: negotiated.remote_rtcp,
+        hears: negotiated.direction.sends(),
+        sends: negotiated.direction.receives(),
+    }
 }
 
 fn leg_config(offer: Option<&media::Offer>, agent: AgentKind) -> LegConfig {

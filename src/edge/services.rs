@@ -25,7 +25,7 @@ pub enum Mail {
     Signal(call::Signal),
     /// A SIP INFO body that may carry a key.
     Info(frame::RawInfo),
-    /// The session moved by a re-INVITE.
+    /// What holds of the session from now on.
     Retarget(sip::media::Negotiated),
     /// The leg is open and the call is durable, or not.
     Prepared(Ticket, Result<Box<crate::driver::Prepared>, call::port::Failure>),

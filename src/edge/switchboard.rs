@@ -82,6 +82,7 @@ impl Switchboard {
                 }
                 self.post(call, Mail::Signal(Signal::Acknowledged));
             }
+            Event::Changed { call, negotiated } => self.post(call, Mail::Retarget(negotiated)),
             Event::Info { call, info } => self.post(call, Mail::Info(info)),
             Event::Ended { call, reason } => self.post(call, Mail::Signal(signal(reason))),
             Event::Closed { call } => {

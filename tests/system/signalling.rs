@@ -67,8 +67,10 @@ async fn calls_are_answered_and_ended_over_udp_and_tcp() {
     scenario("retransmitted_invite", "u1", 2, udp).await;
     scenario("options", "u1", 3, udp).await;
     scenario("options", "t1", 3, tcp).await;
-    // Eight INVITEs that meant a call, although ten came.
-    ended(&gateway, 8.0, "caller_hung_up").await;
+    scenario("hold_and_resume", "u1", 3, udp).await;
+    scenario("hold_and_resume", "t1", 3, tcp).await;
+    // Fourteen INVITEs that opened a call, although more came.
+    ended(&gateway, 14.0, "caller_hung_up").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,15 @@
 //! A telephone of others: `baresip` (Debian package baresip-core) calls the gateway.
 
-use std::{f32::consts::TAU, fs, net::UdpSocket, path::Path, process::Stdio, time::Duration};
+use std::{
+    f32::consts::TAU,
+    fs,
+    net::{SocketAddr, TcpListener, UdpSocket},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 
-use tokio::{process::Command, time::timeout};
+use tokio::{io::AsyncWriteExt, net::TcpStream, process::Command, time::timeout};
 
 use crate::{
     client::{metrics, noted, sum, when},
@@ -19,12 +26,14 @@ const MODULES: &[&str] = &["g711", "aufile", "aubridge"];
 /// The rate of what it says.
 const HERTZ: u32 = 8_000;
 
-/// Writes a configuration that binds loopback alone, speaks from a file and hears into a bridge.
-fn configure(directory: &Path) {
+/// Writes a configuration that binds loopback alone, speaks from a file and hears into a bridge. Where its commands are
+/// taken.
+fn configure(directory: &Path) -> SocketAddr {
     fs::create_dir_all(directory).expect("a directory");
     let voice = directory.join("voice.wav");
     speak(&voice);
     let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+    let keypad = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
     let mut config = format!(
         "poll_method epoll\nsip_listen 127.0.0.1:{port}\nnet_interface 127.0.0.1\nmodule_path {}\n\
          audio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,bell\n",
@@ -34,11 +43,19 @@ fn configure(directory: &Path) {
     for module in MODULES {
         config.push_str(&format!("module {module}.so\n"));
     }
-    config.push_str("module_app account.so\nmodule_app menu.so\n");
+    config.push_str("module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n");
+    config.push_str(&format!("ctrl_tcp_listen {keypad}\n"));
     fs::write(directory.join("config"), config).expect("a configuration");
     let account = format!("<sip:+15555550123@127.0.0.1:{port}>;regint=0;audio_codecs=PCMU\n");
     fs::write(directory.join("accounts"), account).expect("an account");
     fs::write(directory.join("contacts"), "").expect("contacts");
+    keypad
+}
+
+/// Tells a running baresip something: a netstring of JSON, as its module `ctrl_tcp` reads it.
+async fn tell(keypad: &mut TcpStream, command: &str) {
+    let words = format!("{{\"command\":\"{command}\"}}");
+    keypad.write_all(format!("{}:{words},", words.len()).as_bytes()).await.expect("a baresip that listens");
 }
 
 /// Writes a tone that lasts as long as the call.
@@ -64,11 +81,11 @@ fn modules() -> &'static Path {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn baresip_calls_hears_the_opening_and_hangs_up() {
+async fn baresip_calls_hears_the_opening_holds_resumes_and_hangs_up() {
     let options = plant::options("softphone");
     let gateway = plant::start(&options);
     let directory = options.directory.join("baresip");
-    configure(&directory);
+    let keypad = configure(&directory);
     let call = Command::new("baresip")
         .args(["-4", "-f"])
         .arg(&directory)
@@ -84,6 +101,12 @@ async fn baresip_calls_hears_the_opening_and_hangs_up() {
         assert!(when(&timeline, kind, "").is_some(), "{kind} is missing: {timeline:#?}");
     }
     assert!(sum(&metrics(&gateway).await, "tonegate_rtp_packets_total", &["direction=\"received\""]) > 50.0);
+
+    let mut keypad = TcpStream::connect(keypad).await.expect("a baresip that listens");
+    tell(&mut keypad, "hold").await;
+    noted(&gateway, PATIENCE, "held", "").await;
+    tell(&mut keypad, "resume").await;
+    noted(&gateway, PATIENCE, "resumed", "").await;
 
     let output = call.await.expect("a task").expect("baresip ends in time").expect("baresip runs");
     let words = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);

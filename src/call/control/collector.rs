@@ -50,7 +50,7 @@ impl Scripted {
 impl Call {
     /// Tells the collector, and does what it then wants.
     pub(super) fn collector_event(&mut self, event: Event) {
-        let now = self.now;
+        let now = self.hold.clock(self.now);
         let Agent::Collector(scripted) = &mut self.agent else { return };
         if self.phase != Phase::Talking {
             return;
@@ -60,7 +60,7 @@ impl Call {
     }
 
     pub(super) fn agent_due(&mut self) {
-        let now = self.now;
+        let now = self.hold.clock(self.now);
         match &mut self.agent {
             Agent::Collector(scripted) if scripted.core.poll_timeout().is_some_and(|due| due <= now) => {
                 scripted.core.handle_timeout(now);
@@ -145,13 +145,17 @@ impl Call {
         if !scripted.listening || !scripted.keys.is_empty() {
             return;
         }
+        if self.hold.is_on() {
+            // Music or another person. The collector asks again when the caller is back.
+            return self.note_taking("caller.heard", "on hold", Some(took));
+        }
         self.note_taking("caller.heard", if heard.is_some() { "speech" } else { "nothing" }, Some(took));
         self.stop_listening();
         self.collector_event(Event::Heard(heard.map_or(Heard::Nothing, Heard::Text)));
     }
 
     pub(super) fn speech(&mut self, edge: SpeechEdge) {
-        if edge == SpeechEdge::Started && self.phase == Phase::Talking {
+        if edge == SpeechEdge::Started && self.phase == Phase::Talking && !self.hold.is_on() {
             self.note("caller.speech", "");
             self.collector_event(Event::SpeechStarted);
         }

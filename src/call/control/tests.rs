@@ -488,3 +488,44 @@ fn the_longest_call_ends_with_a_good_bye() {
     rig.play_all();
     assert_eq!(rig.done, Some(EndReason::LongestCall));
 }
+
+#[test]
+fn the_conversation_stands_still_while_the_call_is_held() {
+    let mut rig = Rig::new(AgentKind::Collector);
+    rig.signal(Signal::Acknowledged);
+    rig.play_all();
+    // The collector has asked, and waits for an answer.
+    let waits_for = rig.call.poll_timeout().expect("a deadline").duration_since(rig.now);
+    assert!(waits_for < Duration::from_secs(10));
+    rig.leg(LegOutput::Held);
+    let said = rig.count("play");
+    for _ in 0..50 {
+        rig.now += Duration::from_secs(2);
+        rig.call.handle_timeout(rig.now);
+        rig.call.handle_heard(rig.now, Some("yes".into()), Duration::ZERO);
+        rig.drain();
+    }
+    assert_eq!((rig.count("play"), rig.done), (said, None), "music on hold is no answer, and nobody is asked again");
+    rig.leg(LegOutput::Resumed);
+    assert_eq!(rig.call.poll_timeout().map(|due| due.duration_since(rig.now)), Some(waits_for));
+    rig.now += waits_for;
+    rig.call.handle_timeout(rig.now);
+    rig.drain();
+    assert!(rig.count("play") > said, "asked again");
+}
+
+#[test]
+fn a_held_call_still_has_a_longest_time() {
+    let mut rig = Rig::new(AgentKind::Collector);
+    rig.signal(Signal::Acknowledged);
+    rig.play_all();
+    rig.leg(LegOutput::Held);
+    let mut waited = 0;
+    while rig.done.is_none() && waited < 10 {
+        rig.now = rig.call.poll_timeout().expect("a deadline");
+        rig.call.handle_timeout(rig.now);
+        rig.drain();
+        waited += 1;
+    }
+    assert_eq!(rig.done, Some(EndReason::LongestCall), "its good-bye is not waited for for ever");
+}

@@ -6,6 +6,7 @@ use gate::{CaptureOutcome, Collect, KeyPolicy, MuteAck, Purpose};
 use rtp::{Codec, Packet};
 
 use super::*;
+use crate::media::Target;
 
 const AGENT: SinkId = SinkId(1);
 const RECORDER: SinkId = SinkId(2);
@@ -32,6 +33,10 @@ struct Line {
 
 impl Line {
     fn new() -> Self {
+        Self::timing_out(None)
+    }
+
+    fn timing_out(media_timeout: Option<Duration>) -> Self {
         let session = SessionConfig {
             codec: Codec::Pcmu,
             payload_type: 0,
@@ -43,7 +48,7 @@ impl Line {
             first_sequence: u16::MAX - 1,
             first_timestamp: 1_000,
             cname: "leg".to_owned(),
-            media_timeout: None,
+            media_timeout,
             seed: 1,
         };
         let gate = GateConfig { rate: frame::SampleRate::Hz8000, keys: KeyPolicy::Declared };
@@ -86,6 +91,18 @@ impl Line {
             self.leg.handle_timeout(self.now);
             self.drain();
         }
+    }
+
+    /// Lets time pass in which nothing comes.
+    fn pass(&mut self, span: Duration) {
+        let until = self.now + span;
+        while let Some(due) = self.leg.poll_timeout().filter(|&due| due <= until) {
+            self.now = self.now.max(due);
+            self.leg.handle_timeout(self.now);
+            self.drain();
+            while self.leg.poll_report(self.now).is_some() {}
+        }
+        self.now = until;
     }
 
     fn steps(&mut self, count: usize) {
@@ -147,6 +164,15 @@ fn prompt(id: u64, samples: usize) -> Segment {
     Segment { id: SegmentId(id), source: Source::Prompt, interruptible: false, samples: vec![8_000; samples].into() }
 }
 
+fn target(remote: Option<SocketAddr>) -> Target {
+    Target { remote, remote_rtcp: None, hears: true, sends: true }
+}
+
+/// What a caller's `a=sendonly` means here.
+fn on_hold() -> Target {
+    Target { hears: false, ..target(Some(peer())) }
+}
+
 fn agent(arrived: Instant, generation: u64, samples: usize) -> LegCommand {
     LegCommand::AgentAudio { generation: Generation(generation), samples: vec![8_000; samples].into(), arrived }
 }
@@ -186,14 +212,93 @@ fn a_prompt_that_the_network_refused_is_not_proven() {
 #[test]
 fn nothing_is_played_while_nobody_listens() {
     let mut line = Line::new();
-    line.command(LegCommand::Retarget(None));
+    line.command(LegCommand::Retarget(target(None)));
     line.command(LegCommand::Play(prompt(5, 160)));
     line.tick(true);
     assert!(line.sent.is_empty());
-    line.command(LegCommand::Retarget(Some(peer())));
+    line.command(LegCommand::Retarget(target(Some(peer()))));
     line.tick(true);
     assert_eq!(line.sent[0].1, 1_160, "the timestamp went on");
     assert!(line.take(|output| matches!(output, LegOutput::PromptFinished(_)).then_some(())).is_some());
+}
+
+#[test]
+fn a_prompt_waits_while_the_call_is_held_and_goes_on_where_it_was() {
+    let mut line = Line::new();
+    line.command(LegCommand::Play(prompt(5, 480)));
+    line.steps(1);
+    line.command(LegCommand::Retarget(on_hold()));
+    assert!(line.take(|output| matches!(output, LegOutput::Held).then_some(())).is_some());
+    line.steps(100);
+    assert_eq!((line.sent.len(), line.outputs.len()), (1, 0), "nothing is sent, and nothing counts as heard");
+    line.command(LegCommand::Retarget(target(Some(peer()))));
+    line.steps(2);
+    assert_eq!((line.sent[1].0, line.sent[1].1), (u16::MAX, 1_000 + 101 * 160), "the time of the hold is a pause");
+    assert!(line.outputs.iter().any(|output| matches!(output, LegOutput::Resumed)));
+    let delivery = line.take(|output| if let LegOutput::PromptFinished(it) = output { Some(*it) } else { None });
+    assert_eq!(delivery.map(|delivery| delivery.samples), Some(480));
+}
+
+#[test]
+fn holding_again_is_no_news_and_a_hold_without_an_address_keeps_the_source() {
+    let mut line = Line::new();
+    line.steps(1);
+    line.command(LegCommand::Retarget(on_hold()));
+    line.command(LegCommand::Retarget(Target { remote: None, sends: false, ..on_hold() }));
+    line.command(LegCommand::Retarget(target(Some(peer()))));
+    line.steps(1);
+    let told: Vec<_> = line.outputs.iter().filter(|it| matches!(it, LegOutput::Held | LegOutput::Resumed)).collect();
+    assert!(matches!(told[..], [LegOutput::Held, LegOutput::Resumed]));
+    let locked = line.outputs.iter().filter(|output| matches!(output, LegOutput::SourceLocked { .. })).count();
+    assert_eq!((locked, line.sent.len()), (1, 2), "locked once, before the hold");
+}
+
+#[test]
+fn a_move_locks_the_source_anew() {
+    let mut line = Line::new();
+    line.steps(1);
+    let elsewhere = SocketAddr::from(([192, 0, 2, 8], 4_002));
+    line.command(LegCommand::Retarget(target(Some(elsewhere))));
+    let before = line.leg.statistics().rejected.count(rtp::Rejection::Source);
+    line.steps(1);
+    assert_eq!(
+        line.leg.statistics().rejected.count(rtp::Rejection::Source),
+        before + 1,
+        "the old source is a stranger"
+    );
+    let mut out = PacketBuffer::new();
+    assert_eq!(line.leg.tick(line.now, &mut out).map(|transmit| transmit.to), Some(elsewhere));
+}
+
+#[test]
+fn silence_ends_a_call_but_not_one_that_is_held() {
+    let mut line = Line::timing_out(Some(Duration::from_secs(20)));
+    let timed_out = |line: &mut Line| line.take(|output| matches!(output, LegOutput::MediaTimeout).then_some(()));
+    line.steps(1);
+    for silent in [on_hold(), Target { sends: false, ..on_hold() }, Target { sends: false, ..target(Some(peer())) }] {
+        line.command(LegCommand::Retarget(silent));
+        line.pass(Duration::from_secs(300));
+        assert!(timed_out(&mut line).is_none(), "{silent:?}");
+    }
+    line.command(LegCommand::Retarget(target(Some(peer()))));
+    line.pass(Duration::from_secs(19));
+    assert!(timed_out(&mut line).is_none(), "the caller has as long as at first");
+    line.pass(Duration::from_secs(2));
+    assert!(timed_out(&mut line).is_some());
+}
+
+#[test]
+fn music_on_hold_hushes_nobody() {
+    let mut line = Line::new();
+    line.command(agent(line.now, 3, 16_000));
+    line.steps(2);
+    line.leg.speech(line.now, SpeechEdge::Started);
+    line.command(LegCommand::Retarget(on_hold()));
+    line.leg.handle_timeout(line.now + GUARD);
+    line.leg.speech(line.now, SpeechEdge::Started);
+    line.leg.handle_timeout(line.now + GUARD + GUARD);
+    line.drain();
+    assert!(line.take(|output| matches!(output, LegOutput::Hushed { .. }).then_some(())).is_none());
 }
 
 #[test]
@@ -335,6 +440,40 @@ fn a_capture_mutes_both_ways() {
         TapItem::Sent { .. } => true,
     });
     assert!(quiet, "the caller is not heard");
+}
+
+#[test]
+fn a_hold_or_a_move_leaves_the_mute_of_a_capture_as_it_is() {
+    let elsewhere = SocketAddr::from(([192, 0, 2, 8], 4_002));
+    for change in [on_hold(), Target { sends: false, ..on_hold() }, target(Some(elsewhere))] {
+        let mut line = armed();
+        line.taps.clear();
+        line.command(LegCommand::Retarget(change));
+        (0..10).for_each(|_| line.step(0x90));
+        line.command(LegCommand::Retarget(target(Some(peer()))));
+        (0..10).for_each(|_| line.step(0x90));
+        assert!(line.leg.is_capturing() && !line.taps.is_empty());
+        let quiet = line.taps.iter().all(|item| match item {
+            TapItem::Caller(frame) => frame.mute_epoch().is_some() && frame.samples().iter().all(|&sample| sample == 0),
+            TapItem::Sent { .. } => true,
+        });
+        assert!(quiet, "{change:?}");
+    }
+}
+
+#[test]
+fn a_prompt_of_a_capture_waits_while_the_call_is_held() {
+    let mut line = armed();
+    let step = Step::Number;
+    line.vault(&FromVault::Prompt { step, reason: PromptReason::First });
+    let asked = CapturePrompt { step, reason: PromptReason::First };
+    line.command(LegCommand::PlayCapture { prompt: asked, segment: prompt(8, 320) });
+    line.command(LegCommand::Retarget(on_hold()));
+    line.steps(200);
+    assert_eq!(line.vault_hears(), 0, "the caller has not heard it");
+    line.command(LegCommand::Retarget(target(Some(peer()))));
+    line.steps(2);
+    assert_eq!(line.vault_hears(), 1);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sip::{AnswerError, Availability, CallHandle, DialogRecord, HangUp, RestoreError, Status, Trunk};
+use sip::{
+    AnswerError, Availability, CallHandle, DialogRecord, HangUp, RestoreError, Status, Trunk, media::LocalMedia,
+};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -14,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) enum Command {
     Ring(CallHandle),
     PrepareAnswer(CallHandle, oneshot::Sender<Result<DialogRecord, AnswerError>>),
-    Answer(CallHandle, String, oneshot::Sender<Result<(), AnswerError>>),
+    Answer(CallHandle, LocalMedia, oneshot::Sender<Result<(), AnswerError>>),
     Reject(CallHandle, Status, Option<u32>),
     HangUp(CallHandle, HangUp),
     Restore(Box<DialogRecord>, oneshot::Sender<Result<CallHandle, RestoreError>>),
@@ -71,9 +73,9 @@ impl SignallingHandle {
         Ok(self.ask(|reply| Command::PrepareAnswer(call, reply)).await??)
     }
 
-    /// Sends 200 OK with this session description.
-    pub async fn answer(&self, call: CallHandle, sdp: String) -> Result<(), CommandError> {
-        Ok(self.ask(|reply| Command::Answer(call, sdp, reply)).await??)
+    /// Sends 200 OK with a session description of this media.
+    pub async fn answer(&self, call: CallHandle, local: LocalMedia) -> Result<(), CommandError> {
+        Ok(self.ask(|reply| Command::Answer(call, local, reply)).await??)
     }
 
     /// Refuses a call with a 3xx to 6xx, and Retry-After in seconds where given.

@@ -139,7 +139,7 @@ impl Worker {
         match command {
             Command::Ring(call) => self.endpoint.ring(now, call),
             Command::PrepareAnswer(call, reply) => drop(reply.send(self.endpoint.prepare_answer(call))),
-            Command::Answer(call, sdp, reply) => drop(reply.send(self.endpoint.answer(now, call, &sdp))),
+            Command::Answer(call, local, reply) => drop(reply.send(self.endpoint.answer(now, call, &local))),
             Command::Reject(call, status, retry_after) => self.endpoint.reject(now, call, status, retry_after),
             Command::HangUp(call, reason) => self.endpoint.hang_up(now, call, reason),
             Command::Restore(record, reply) => drop(reply.send(self.endpoint.restore_and_hang_up(now, &record))),

@@ -9,7 +9,7 @@ use super::{HangUp, Path};
 use crate::Status;
 use crate::dialog::Dialog;
 use crate::header::{HeaderName, Headers, Via};
-use crate::media::Offer;
+use crate::media::{Offer, Session};
 use crate::message::{OutgoingResponse, Request};
 use crate::transaction::{Backoff, LIFETIME};
 
@@ -19,10 +19,10 @@ pub(super) struct Call {
     pub(super) stage: Stage,
     /// What a merged INVITE would share; `None` for a restored call.
     pub(super) invite_key: Option<InviteKey>,
-    /// What the caller offered first, to recognise a refresh of it.
+    /// What the caller offered, until it is answered.
     pub(super) offer: Option<Offer>,
-    /// This side's session description, once sent.
-    pub(super) local_sdp: Option<Arc<str>>,
+    /// What both sides hold to, once answered.
+    pub(super) session: Option<Session>,
     /// Whether the end has been told.
     pub(super) has_ended: bool,
 }
@@ -102,8 +102,10 @@ pub(super) enum AnswerKind {
     ToOffer,
     /// The call is up once the ACK's answer is taken: the 2xx carried this side's offer.
     WithOffer,
-    /// A session refresh is done.
-    ToRefresh,
+    /// The session stays, or is changed already.
+    Again,
+    /// The session is as the ACK's answer says: the 2xx carried this side's offer anew.
+    AgainWithOffer,
 }
 
 /// What to do about a 2xx whose time has come.

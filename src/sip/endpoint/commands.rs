@@ -8,6 +8,7 @@ use super::call::{AnswerKind, Call, Offered, Stage, Unacknowledged};
 use super::{CallHandle, EndReason, Endpoint, HangUp};
 use crate::dialog::Dialog;
 use crate::header::HeaderName;
+use crate::media::{LocalMedia, Session};
 use crate::message::Method;
 use crate::{DialogRecord, RestoreError, Status};
 
@@ -40,21 +41,22 @@ impl Endpoint {
         self.offered(call).map(|(state, _)| state.dialog.record())
     }
 
-    /// Second step: sends 200 OK with `sdp` and repeats it until the ACK. `sdp` is the offer's answer
-    /// ([`crate::media::Offer::answer`]), or an offer ([`crate::media::offer`]) where the INVITE brought none.
-    pub fn answer(&mut self, now: Instant, call: CallHandle, sdp: &str) -> Result<(), AnswerError> {
+    /// Second step: sends 200 OK with this side's session description and repeats it until the ACK. The description
+    /// answers the offer, or is one where the INVITE brought none.
+    pub fn answer(&mut self, now: Instant, call: CallHandle, local: &LocalMedia) -> Result<(), AnswerError> {
         let (state, offered) = self.offered(call)?;
+        let session = Session::open(*local, state.offer.clone());
         let response = offered
             .reply
             .dialog_response(Status::OK, &state.dialog.key.local_tag)
             .header(HeaderName::Contact, self.config.advertised_address.contact(offered.path.transport))
             .header(HeaderName::Allow, Method::ALLOWED)
-            .sdp(sdp);
+            .sdp(session.text());
         let (server, path, sequence) = (offered.server, offered.path, offered.sequence);
         let kind = if state.offer.is_some() { AnswerKind::ToOffer } else { AnswerKind::WithOffer };
         let bytes = self.respond(now, server, path, Status::OK, &response);
         if let Some(state) = self.calls.entry(call) {
-            state.local_sdp = Some(sdp.into());
+            (state.offer, state.session) = (None, Some(session));
         }
         self.await_ack(call, Unacknowledged::new(now, sequence, kind, bytes, path));
         Ok(())
@@ -102,7 +104,7 @@ impl Endpoint {
         let dialog = Dialog::restore(record)?;
         let call = self.calls.next_handle();
         let state =
-            Call { dialog, stage: Stage::Ending, invite_key: None, offer: None, local_sdp: None, has_ended: false };
+            Call { dialog, stage: Stage::Ending, invite_key: None, offer: None, session: None, has_ended: false };
         self.calls.insert(call, state);
         self.end_call(call, EndReason::Restored);
         self.send_bye(now, call, HangUp::Failure);

@@ -34,6 +34,14 @@ pub enum Event {
         /// What was agreed, where only the ACK could tell.
         negotiated: Option<Negotiated>,
     },
+    /// The caller changed the session by a re-INVITE: held or resumed the call, or moved its media. Codec and payload
+    /// types are as before.
+    Changed {
+        /// The call.
+        call: CallHandle,
+        /// What holds from now on.
+        negotiated: Negotiated,
+    },
     /// An INFO that may carry a key, for the gate.
     Info {
         /// The call.

@@ -9,7 +9,7 @@ use super::{Arrival, CallHandle, DropReason, EndReason, Endpoint, Event, HangUp}
 use crate::Status;
 use crate::dialog::DialogKey;
 use crate::header::HeaderName;
-use crate::media::accept_answer;
+use crate::media::OfferError;
 use crate::message::Request;
 use crate::transaction::TransactionKey;
 
@@ -31,20 +31,27 @@ impl Endpoint {
         }
     }
 
-    /// Tells that the call is up, once what the ACK brought is taken.
+    /// Tells that the call is up, or that its session changed, once what the ACK brought is taken.
     fn acknowledged(&mut self, arrival: &Arrival, handle: CallHandle, answer: &Unacknowledged, request: &Request) {
         let negotiated = match answer.kind {
-            AnswerKind::ToRefresh => return,
+            AnswerKind::Again => return,
             AnswerKind::ToOffer => None,
-            AnswerKind::WithOffer => match accept_answer(&request.body) {
-                Ok(negotiated) => Some(negotiated),
-                Err(_) => {
-                    self.end_call(handle, EndReason::BadAnswer);
-                    return self.send_bye(arrival.now, handle, HangUp::Failure);
+            AnswerKind::WithOffer | AnswerKind::AgainWithOffer => {
+                let session = self.calls.entry(handle).and_then(|call| call.session.as_mut());
+                match session.map_or(Err(OfferError::NoAudio), |session| session.take_answer(&request.body)) {
+                    Ok(negotiated) => negotiated,
+                    Err(_) => {
+                        self.end_call(handle, EndReason::BadAnswer);
+                        return self.send_bye(arrival.now, handle, HangUp::Failure);
+                    }
                 }
-            },
+            }
         };
-        self.emit(Event::Acknowledged { call: handle, negotiated });
+        match (answer.kind, negotiated) {
+            (AnswerKind::AgainWithOffer, Some(negotiated)) => self.emit(Event::Changed { call: handle, negotiated }),
+            (AnswerKind::AgainWithOffer, None) => {}
+            (_, negotiated) => self.emit(Event::Acknowledged { call: handle, negotiated }),
+        }
     }
 
     /// Gives an ACK to the INVITE transaction it may belong to; whether it did.

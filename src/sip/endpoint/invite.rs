@@ -100,7 +100,7 @@ impl Endpoint {
             }),
             invite_key: Some(InviteKey::of(request)),
             offer,
-            local_sdp: None,
+            session: None,
             has_ended: false,
         };
         self.calls.insert(handle, call);

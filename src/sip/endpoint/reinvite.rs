@@ -1,68 +1,71 @@
 //! INVITE within a dialog (RFC 3261 §14.2).
 
-use std::sync::Arc;
-
 use super::call::{AnswerKind, Reply, Stage, Unacknowledged};
 use super::schedule::Timer;
 use super::tables::ServerMachine;
-use super::{Arrival, CallHandle, Endpoint};
+use super::{Arrival, CallHandle, Endpoint, Event};
 use crate::Status;
 use crate::header::HeaderName;
-use crate::media::Offer;
+use crate::media::{Negotiated, Session};
 use crate::message::{Method, OutgoingResponse, Request};
 use crate::transaction::{InviteServer, TransactionKey};
 
-/// What a re-INVITE gets.
-enum Verdict {
-    /// The session as it is, once more.
-    Refresh(Arc<str>),
-    /// A refusal that leaves the call as it was.
-    Refuse(Status),
+/// What a re-INVITE that can be taken makes of the session.
+struct Change {
+    session: Session,
+    kind: AnswerKind,
+    /// What the call has to know.
+    negotiated: Option<Negotiated>,
 }
 
 impl Endpoint {
-    /// Answers a session refresh with the session as it is, and refuses every change.
+    /// Answers a change of the session that keeps codec and payload types; refuses any other and leaves the call as it
+    /// was. An empty one gets this side's offer.
     pub(super) fn handle_reinvite(&mut self, arrival: &Arrival, request: &Request) {
         if self.servers.len() >= self.config.limits.transactions {
             return self.refuse(arrival, request, Status::SERVICE_UNAVAILABLE);
         }
         let Some(handle) = self.enter_dialog(arrival, request) else { return };
         match self.judge(handle, request) {
-            Verdict::Refresh(sdp) => self.refresh(arrival, handle, request, &sdp),
-            Verdict::Refuse(Status::SERVER_INTERNAL_ERROR) => {
+            Ok(change) => self.change(arrival, handle, request, change),
+            Err(Status::SERVER_INTERNAL_ERROR) => {
                 self.refuse_with(arrival, request, Status::SERVER_INTERNAL_ERROR, |response| {
                     response.header(HeaderName::RetryAfter, "5")
                 });
             }
-            Verdict::Refuse(Status::NOT_ACCEPTABLE_HERE) => {
+            Err(Status::NOT_ACCEPTABLE_HERE) => {
                 self.refuse_with(arrival, request, Status::NOT_ACCEPTABLE_HERE, |response| {
-                    response.header(HeaderName::Warning, "399 tonegate \"The session cannot be changed\"")
+                    response.header(HeaderName::Warning, "399 tonegate \"The session cannot be changed so\"")
                 });
             }
-            Verdict::Refuse(status) => self.refuse(arrival, request, status),
+            Err(status) => self.refuse(arrival, request, status),
         }
     }
 
-    /// Compares the new offer with the one that was answered.
-    fn judge(&self, handle: CallHandle, request: &Request) -> Verdict {
-        let Some(call) = self.calls.peek(handle) else { return Verdict::Refuse(Status::NO_SUCH_CALL) };
+    /// What the request makes of the session, or the status it is refused with.
+    fn judge(&self, handle: CallHandle, request: &Request) -> Result<Change, Status> {
+        let call = self.calls.peek(handle).ok_or(Status::NO_SUCH_CALL)?;
         match &call.stage {
             // The first INVITE has no final response yet (RFC 3261 §14.2).
-            Stage::Offered(_) => return Verdict::Refuse(Status::SERVER_INTERNAL_ERROR),
-            Stage::Ending => return Verdict::Refuse(Status::NO_SUCH_CALL),
-            Stage::Answered { unacknowledged: Some(_), .. } => return Verdict::Refuse(Status::REQUEST_PENDING),
+            Stage::Offered(_) => return Err(Status::SERVER_INTERNAL_ERROR),
+            Stage::Ending => return Err(Status::NO_SUCH_CALL),
+            Stage::Answered { unacknowledged: Some(_), .. } => return Err(Status::REQUEST_PENDING),
             Stage::Answered { unacknowledged: None, .. } => {}
         }
-        let is_sdp = request.content_type().as_deref() == Some("application/sdp");
-        let offer = Offer::parse(&request.body).ok().filter(|_| is_sdp);
-        match (&call.offer, offer, &call.local_sdp) {
-            (Some(first), Some(again), Some(sdp)) if first.is_same_session(&again) => Verdict::Refresh(Arc::clone(sdp)),
-            (_, _, _) => Verdict::Refuse(Status::NOT_ACCEPTABLE_HERE),
+        let mut session = call.session.clone().ok_or(Status::NOT_ACCEPTABLE_HERE)?;
+        if request.body.is_empty() {
+            session.offer_again().map_err(|_| Status::NOT_ACCEPTABLE_HERE)?;
+            return Ok(Change { session, kind: AnswerKind::AgainWithOffer, negotiated: None });
         }
+        if request.content_type().as_deref() != Some("application/sdp") {
+            return Err(Status::NOT_ACCEPTABLE_HERE);
+        }
+        let negotiated = session.take_offer(&request.body).map_err(|_| Status::NOT_ACCEPTABLE_HERE)?;
+        Ok(Change { session, kind: AnswerKind::Again, negotiated })
     }
 
-    /// Answers with the session as it is and waits for the ACK.
-    fn refresh(&mut self, arrival: &Arrival, handle: CallHandle, request: &Request, sdp: &str) {
+    /// Answers with the session as it is from now on, and waits for the ACK.
+    fn change(&mut self, arrival: &Arrival, handle: CallHandle, request: &Request, change: Change) {
         let Some(call) = self.calls.entry(handle) else { return };
         if let Err(phrase) = call.dialog.refresh_target(request) {
             return self.refuse_header(arrival, request, phrase);
@@ -73,12 +76,16 @@ impl Endpoint {
             .dialog_response(Status::OK, &call.dialog.key.local_tag)
             .header(HeaderName::Contact, self.config.advertised_address.contact(arrival.transport))
             .header(HeaderName::Allow, Method::ALLOWED)
-            .sdp(sdp);
+            .sdp(change.session.text());
+        call.session = Some(change.session);
         let machine = ServerMachine::Invite(InviteServer::new(arrival.transport, trying), handle);
         let server = self.servers.insert(TransactionKey::of(request), machine, path);
         self.schedule.set(Timer::Server(server), None);
         let bytes = self.respond(arrival.now, server, path, Status::OK, &response);
-        self.await_ack(handle, Unacknowledged::new(arrival.now, request.sequence, AnswerKind::ToRefresh, bytes, path));
+        self.await_ack(handle, Unacknowledged::new(arrival.now, request.sequence, change.kind, bytes, path));
+        if let Some(negotiated) = change.negotiated {
+            self.emit(Event::Changed { call: handle, negotiated });
+        }
     }
 
     /// Repeats a 2xx until its ACK.

@@ -4,17 +4,21 @@ use std::fmt::Write;
 
 use sdp_types::{Media, Time};
 
-use super::{Codec, Direction, LocalMedia, Offer};
+use super::{Codec, Direction, LocalMedia, Negotiated, Offer};
 
 /// The payload type this side offers telephone events with.
 const EVENT_PAYLOAD_TYPE: u8 = 101;
 
-/// The answer to `offer` (RFC 3264 §6).
-pub(super) fn write_answer(offer: &Offer, local: &LocalMedia) -> String {
-    let mut text = session_lines(local, &offer.session.times);
-    for (index, line) in offer.session.medias.iter().enumerate() {
-        if index == offer.chosen {
-            let agreed = offer.negotiated();
+/// The answer to `offer` (RFC 3264 §6), in this version.
+pub(super) fn write_answer(offer: &Offer, local: &LocalMedia, version: u64) -> String {
+    write_again(offer, offer.negotiated(), local, version)
+}
+
+/// A description with the lines of the other side's: the chosen one with what is `agreed`, the others refused.
+pub(super) fn write_again(remote: &Offer, agreed: &Negotiated, local: &LocalMedia, version: u64) -> String {
+    let mut text = session_lines(local, version, &remote.session.times);
+    for (index, line) in remote.session.medias.iter().enumerate() {
+        if index == remote.chosen {
             let codecs = [(agreed.codec, agreed.payload_type)];
             text.push_str(&audio_lines(local.port, &codecs, agreed.event_payload_type, agreed.direction));
         } else {
@@ -25,18 +29,18 @@ pub(super) fn write_answer(offer: &Offer, local: &LocalMedia) -> String {
 }
 
 /// The text of this side's offer, for an INVITE that came without one.
-#[must_use]
-pub fn offer(local: &LocalMedia) -> String {
+pub(super) fn offer(local: &LocalMedia) -> String {
     let codecs = [(Codec::Pcmu, 0), (Codec::Pcma, 8)];
     let audio = audio_lines(local.port, &codecs, Some(EVENT_PAYLOAD_TYPE), Direction::SendReceive);
-    session_lines(local, &[]) + &audio
+    session_lines(local, 1, &[]) + &audio
 }
 
 /// From `v=` to `t=`; the times are the offer's.
-fn session_lines(local: &LocalMedia, times: &[Time]) -> String {
+fn session_lines(local: &LocalMedia, version: u64, times: &[Time]) -> String {
     let family = if local.address.is_ipv4() { "IP4" } else { "IP6" };
     let (address, session) = (local.address, local.session);
-    let mut text = format!("v=0\r\no=- {session} 1 IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\n");
+    let mut text =
+        format!("v=0\r\no=- {session} {version} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\n");
     for time in times {
         append(&mut text, format_args!("t={} {}\r\n", time.start_time, time.stop_time));
     }

@@ -7,12 +7,13 @@ use std::net::{IpAddr, SocketAddr};
 
 mod answer;
 mod offer;
+mod session;
 
 #[cfg(test)]
 mod tests;
 
-pub use answer::offer;
-pub use offer::{Offer, OfferError, accept_answer};
+pub use offer::{Offer, OfferError};
+pub(crate) use session::Session;
 
 /// A codec this side speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,9 +40,9 @@ impl Codec {
 pub enum Direction {
     /// Both ways.
     SendReceive,
-    /// This side only sends: the caller has put the call on hold.
+    /// This side only sends.
     SendOnly,
-    /// This side only receives.
+    /// This side only receives: the caller has put the call on hold.
     ReceiveOnly,
     /// Neither.
     Inactive,
@@ -58,6 +59,23 @@ impl Direction {
             Self::Inactive => "inactive",
         }
     }
+
+    /// Whether this side may send.
+    #[must_use]
+    pub const fn sends(self) -> bool {
+        matches!(self, Self::SendReceive | Self::SendOnly)
+    }
+
+    /// Whether the other side may.
+    #[must_use]
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::SendReceive | Self::ReceiveOnly)
+    }
+
+    /// The same without what this side sends.
+    const fn mute(self) -> Self {
+        if self.receives() { Self::ReceiveOnly } else { Self::Inactive }
+    }
 }
 
 /// What offer and answer agreed.
@@ -73,7 +91,7 @@ pub struct Negotiated {
     pub remote_rtp: Option<SocketAddr>,
     /// Where the caller wants RTCP: `a=rtcp` (RFC 3605), or the port after RTP's.
     pub remote_rtcp: Option<SocketAddr>,
-    /// The direction, seen from this side.
+    /// The direction, seen from this side. An address of zeros is a hold as well (RFC 3264 §8.4).
     pub direction: Direction,
 }
 

@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 16_384;
 /// Most media lines in one.
 const MAX_LINES: usize = 32;
 
-/// An offer that can be answered.
+/// An offer that can be answered, or the answer to one of ours.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Offer {
     pub(super) session: Box<Session>,
@@ -50,16 +50,48 @@ impl OfferError {
 impl Offer {
     /// Reads the body of an INVITE and chooses its first audio line with G.711.
     pub fn parse(bytes: &[u8]) -> Result<Self, OfferError> {
+        Self::choose(bytes, agree)
+    }
+
+    /// Reads the body of a re-INVITE and chooses the first line that keeps codec and payload types.
+    pub(super) fn parse_again(bytes: &[u8], agreed: &Negotiated) -> Result<Self, OfferError> {
+        Self::choose(bytes, |session, line| keep(session, line, agreed))
+    }
+
+    /// Reads the answer to this side's first offer, of one line: the body of the ACK.
+    pub(super) fn parse_answer(bytes: &[u8]) -> Result<Self, OfferError> {
+        Self::choose_line(bytes, 0, agree)
+    }
+
+    /// Reads the answer to a later offer of this side, whose line `chosen` is the audio.
+    pub(super) fn parse_answer_again(bytes: &[u8], chosen: usize, agreed: &Negotiated) -> Result<Self, OfferError> {
+        Self::choose_line(bytes, chosen, |session, line| keep(session, line, agreed))
+    }
+
+    fn choose(
+        bytes: &[u8],
+        take: impl Fn(&Session, &Media) -> Result<Negotiated, OfferError>,
+    ) -> Result<Self, OfferError> {
         let session = read(bytes)?;
         let mut error = OfferError::NoAudio;
         for (chosen, line) in session.medias.iter().enumerate() {
-            match agree(&session, line) {
+            match take(&session, line) {
                 Ok(negotiated) => return Ok(Self { chosen, negotiated, session: Box::new(session) }),
                 Err(OfferError::NoCodec) => error = OfferError::NoCodec,
                 Err(OfferError::NoAudio | OfferError::Malformed) => {}
             }
         }
         Err(error)
+    }
+
+    fn choose_line(
+        bytes: &[u8],
+        chosen: usize,
+        take: impl Fn(&Session, &Media) -> Result<Negotiated, OfferError>,
+    ) -> Result<Self, OfferError> {
+        let session = read(bytes)?;
+        let line = session.medias.get(chosen).ok_or(OfferError::NoAudio)?;
+        Ok(Self { chosen, negotiated: take(&session, line)?, session: Box::new(session) })
     }
 
     /// What answering it agrees.
@@ -70,14 +102,12 @@ impl Offer {
 
     /// The answer's text: one line for each of the offer's, the chosen one with `local`, the others with port 0
     /// (RFC 3264 §6).
-    #[must_use]
-    pub fn answer(&self, local: &LocalMedia) -> String {
-        answer::write_answer(self, local)
+    pub(super) fn answer(&self, local: &LocalMedia) -> String {
+        answer::write_answer(self, local, 1)
     }
 
     /// Whether `other` describes the same session: nothing but the version of `o=` differs (RFC 4028 §7.4).
-    #[must_use]
-    pub fn is_same_session(&self, other: &Self) -> bool {
+    pub(super) fn is_same_session(&self, other: &Self) -> bool {
         let mut other = other.session.clone();
         other.origin.sess_version = self.session.origin.sess_version;
         *other == *self.session
@@ -88,13 +118,6 @@ impl fmt::Debug for Offer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Offer").field("negotiated", &self.negotiated).finish_non_exhaustive()
     }
-}
-
-/// Reads the answer to [`super::offer`]: the body of the ACK.
-pub fn accept_answer(bytes: &[u8]) -> Result<Negotiated, OfferError> {
-    let session = read(bytes)?;
-    let line = session.medias.first().ok_or(OfferError::NoAudio)?;
-    agree(&session, line)
 }
 
 /// Parses a session description within its bounds.
@@ -127,7 +150,7 @@ fn agree(session: &Session, line: &Media) -> Result<Negotiated, OfferError> {
     if line.media != "audio" || line.proto != "RTP/AVP" || line.port == 0 {
         return Err(OfferError::NoAudio);
     }
-    let payload_types: Vec<u8> = line.fmt.split_ascii_whitespace().filter_map(|text| text.parse().ok()).collect();
+    let payload_types = payload_types(line);
     let (payload_type, codec) = payload_types
         .iter()
         .find_map(|&payload_type| Some((payload_type, codec(line, payload_type)?)))
@@ -143,6 +166,28 @@ fn agree(session: &Session, line: &Media) -> Result<Negotiated, OfferError> {
         remote_rtcp: rtcp(line, address),
         direction: direction(session, line),
     })
+}
+
+/// What taking this line agrees, where codec and payload types stay as they were `agreed`. Keys may be left out; under
+/// another number they would be lost.
+fn keep(session: &Session, line: &Media, agreed: &Negotiated) -> Result<Negotiated, OfferError> {
+    let offered = agree(session, line)?;
+    let payload_types = payload_types(line);
+    let has_codec =
+        payload_types.contains(&agreed.payload_type) && codec(line, agreed.payload_type) == Some(agreed.codec);
+    let event_payload_type = agreed
+        .event_payload_type
+        .filter(|events| payload_types.contains(events) && has_encoding(line, *events, "telephone-event"));
+    let loses_keys =
+        agreed.event_payload_type.is_some() && event_payload_type.is_none() && offered.event_payload_type.is_some();
+    if !has_codec || loses_keys {
+        return Err(OfferError::NoCodec);
+    }
+    Ok(Negotiated { codec: agreed.codec, payload_type: agreed.payload_type, event_payload_type, ..offered })
+}
+
+fn payload_types(line: &Media) -> Vec<u8> {
+    line.fmt.split_ascii_whitespace().filter_map(|text| text.parse().ok()).collect()
 }
 
 /// The codec of a payload type: by its rtpmap, or static (RFC 3551 §6).
@@ -176,8 +221,13 @@ fn encoding(line: &Media, payload_type: u8) -> Option<&str> {
 
 /// The address of the line's or the session's `c=`, where RTP can be sent to it.
 fn address(session: &Session, line: &Media) -> Option<IpAddr> {
+    usable(connection(session, line)?)
+}
+
+/// What the line's or the session's `c=` names.
+fn connection<'a>(session: &'a Session, line: &'a Media) -> Option<&'a str> {
     let connection = line.connections.first().or(session.connection.as_ref())?;
-    usable(&connection.connection_address)
+    Some(&connection.connection_address)
 }
 
 /// An address that is one host's.
@@ -201,17 +251,18 @@ fn rtcp(line: &Media, rtp_address: Option<IpAddr>) -> Option<SocketAddr> {
     Some(SocketAddr::new(address, port))
 }
 
-/// The direction seen from here: the line's attribute, or the session's, turned round.
+/// The direction seen from here: the line's attribute, or the session's, turned round. Nothing is sent to an address of
+/// zeros (RFC 3264 §8.4).
 fn direction(session: &Session, line: &Media) -> Direction {
-    let names = line.attributes.iter().chain(&session.attributes).map(|attribute| attribute.attribute.as_str());
-    for name in names {
-        match name {
-            "sendrecv" => return Direction::SendReceive,
-            "sendonly" => return Direction::ReceiveOnly,
-            "recvonly" => return Direction::SendOnly,
-            "inactive" => return Direction::Inactive,
-            _ => {}
-        }
-    }
-    Direction::SendReceive
+    let mut names = line.attributes.iter().chain(&session.attributes).map(|attribute| attribute.attribute.as_str());
+    let direction = names.find_map(|name| match name {
+        "sendrecv" => Some(Direction::SendReceive),
+        "sendonly" => Some(Direction::ReceiveOnly),
+        "recvonly" => Some(Direction::SendOnly),
+        "inactive" => Some(Direction::Inactive),
+        _ => None,
+    });
+    let direction = direction.unwrap_or(Direction::SendReceive);
+    let address = connection(session, line).and_then(|text| text.parse().ok());
+    if address.is_some_and(|address: IpAddr| address.is_unspecified()) { direction.mute() } else { direction }
 }

@@ -118,9 +118,9 @@ fn a_refresh_differs_in_the_version_alone() {
 
 #[test]
 fn our_offer_can_be_answered_and_its_answer_taken() {
-    let theirs = Offer::parse(offer(&LOCAL).as_bytes()).unwrap();
+    let theirs = Offer::parse(answer::offer(&LOCAL).as_bytes()).unwrap();
     assert_eq!((theirs.negotiated().codec, theirs.negotiated().event_payload_type), (Codec::Pcmu, Some(101)));
-    let agreed = accept_answer(theirs.answer(&LOCAL).as_bytes()).unwrap();
-    assert_eq!(agreed.remote_rtp, Some("192.0.2.1:40000".parse().unwrap()));
-    assert_eq!(accept_answer(&session("m=audio 0 RTP/AVP 0\r\n")), Err(OfferError::NoAudio));
+    let taken = Offer::parse_answer(theirs.answer(&LOCAL).as_bytes()).unwrap();
+    assert_eq!(taken.negotiated().remote_rtp, Some("192.0.2.1:40000".parse().unwrap()));
+    assert_eq!(Offer::parse_answer(&session("m=audio 0 RTP/AVP 0\r\n")), Err(OfferError::NoAudio));
 }

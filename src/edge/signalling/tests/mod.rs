@@ -1,7 +1,8 @@
 //! Signalling over real sockets on loopback.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use sip::media::LocalMedia;
 use sip::{CallHandle, EndReason, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -12,6 +13,7 @@ use super::*;
 mod sipp;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+const LOCAL: LocalMedia = LocalMedia { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 40_000, session: 1 };
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n";
 
 async fn signalling(peer: &str) -> (Signalling, CancellationToken) {
@@ -97,9 +99,11 @@ async fn next_event(signalling: &mut Signalling) -> Event {
 async fn incoming(signalling: &mut Signalling) -> CallHandle {
     match next_event(signalling).await {
         Event::Incoming(incoming) => incoming.call,
-        Event::Acknowledged { .. } | Event::Info { .. } | Event::Ended { .. } | Event::Closed { .. } => {
-            panic!("no call")
-        }
+        Event::Acknowledged { .. }
+        | Event::Changed { .. }
+        | Event::Info { .. }
+        | Event::Ended { .. }
+        | Event::Closed { .. } => panic!("no call"),
     }
 }
 
@@ -111,7 +115,7 @@ async fn whole_call(signalling: &mut Signalling, mut caller: Caller) {
     handle.ring(call).await.unwrap();
     assert!(caller.receive().await.starts_with("SIP/2.0 180 "));
     let record = handle.prepare_answer(call).await.unwrap();
-    handle.answer(call, SDP.to_owned()).await.unwrap();
+    handle.answer(call, LOCAL).await.unwrap();
     assert!(caller.receive().await.starts_with("SIP/2.0 200 "));
     let tag = format!(";tag={}", record.local_tag);
     caller.send(&request("ACK", &tag, "")).await;
@@ -148,7 +152,7 @@ async fn a_bye_for_a_lost_connection_opens_another() {
     caller.send(&with_contact(request("INVITE", "", SDP))).await;
     let call = incoming(&mut signalling).await;
     let record = signalling.handle.prepare_answer(call).await.unwrap();
-    signalling.handle.answer(call, SDP.to_owned()).await.unwrap();
+    signalling.handle.answer(call, LOCAL).await.unwrap();
     caller.send(&request("ACK", &format!(";tag={}", record.local_tag), "")).await;
     assert!(matches!(next_event(&mut signalling).await, Event::Acknowledged { .. }));
     drop(caller);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::media::{self, Codec, LocalMedia};
+use crate::media::Codec;
 
 #[test]
 fn a_call_is_tried_rung_answered_and_acknowledged() {
@@ -9,7 +9,7 @@ fn a_call_is_tried_rung_answered_and_acknowledged() {
     bench.endpoint.ring(bench.now, call);
     let ringing = bench.drain();
     assert_eq!(starts(&ringing), ["SIP/2.0 180 Ringing"]);
-    bench.endpoint.answer(bench.now, call, ANSWER).unwrap();
+    bench.endpoint.answer(bench.now, call, &LOCAL).unwrap();
     let answer = bench.drain();
     assert_eq!(starts(&answer), ["SIP/2.0 200 OK"]);
     assert_eq!(to_tag(&ringing[0]), to_tag(&answer[0]));
@@ -46,7 +46,7 @@ fn a_repeated_invite_gets_the_latest_response_and_makes_no_second_call() {
     bench.endpoint.ring(bench.now, call);
     let ringing = bench.drain();
     assert_eq!(bench.feed(&invite), ringing);
-    bench.endpoint.answer(bench.now, call, ANSWER).unwrap();
+    bench.endpoint.answer(bench.now, call, &LOCAL).unwrap();
     bench.drain();
     assert!(bench.feed(&invite).is_empty(), "the 200 is repeated by its own timer");
     assert_eq!(bench.events.len(), 1);
@@ -94,7 +94,7 @@ fn what_is_journalled_before_the_answer_is_what_the_dialog_will_be() {
     let call = bench.call();
     let record = bench.endpoint.prepare_answer(call).unwrap();
     assert!(bench.drain().is_empty(), "nothing is sent before the record is durable");
-    bench.endpoint.answer(bench.now, call, ANSWER).unwrap();
+    bench.endpoint.answer(bench.now, call, &LOCAL).unwrap();
     assert_eq!(to_tag(&bench.drain()[0]), record.local_tag);
     let json = serde_json::to_string(&record).unwrap();
     assert_eq!(serde_json::from_str::<DialogRecord>(&json).unwrap(), record);
@@ -106,7 +106,7 @@ fn a_call_is_answered_once() {
     let mut bench = Bench::new();
     bench.answered();
     let call = bench.call();
-    assert_eq!(bench.endpoint.answer(bench.now, call, ANSWER), Err(AnswerError::Answered));
+    assert_eq!(bench.endpoint.answer(bench.now, call, &LOCAL), Err(AnswerError::Answered));
     bench.endpoint.hang_up(bench.now, call, HangUp::Normal);
     assert_eq!(bench.endpoint.prepare_answer(call).err(), Some(AnswerError::Ended));
 }
@@ -116,8 +116,7 @@ fn without_an_offer_this_side_offers_and_the_ack_answers() {
     let mut bench = Bench::new();
     bench.feed(&Message::new("INVITE", "invite", 1).text());
     let call = bench.call();
-    let local = LocalMedia { address: "192.0.2.1".parse().unwrap(), port: 40_000, session: 3 };
-    bench.endpoint.answer(bench.now, call, &media::offer(&local)).unwrap();
+    bench.endpoint.answer(bench.now, call, &LOCAL).unwrap();
     let tag = to_tag(&bench.drain()[0]);
     let answer = OFFER.replace("RTP/AVP 0 101", "RTP/AVP 8 101");
     bench.feed(&Message::in_dialog("ACK", 1, &tag).body("application/sdp", &answer).text());
@@ -132,7 +131,7 @@ fn without_an_offer_an_ack_without_an_answer_ends_the_call() {
     let mut bench = Bench::new();
     bench.feed(&Message::new("INVITE", "invite", 1).text());
     let call = bench.call();
-    bench.endpoint.answer(bench.now, call, ANSWER).unwrap();
+    bench.endpoint.answer(bench.now, call, &LOCAL).unwrap();
     let tag = to_tag(&bench.drain()[0]);
     let sent = bench.feed(&Message::in_dialog("ACK", 1, &tag).text());
     assert!(sent[0].starts_with("BYE ") && bench.ends() == [EndReason::BadAnswer]);

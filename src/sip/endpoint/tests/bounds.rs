@@ -86,7 +86,7 @@ fn calls_leave_no_memory_behind() {
     for number in 0..200 {
         bench.feed(&invite(number));
         let call = bench.call();
-        bench.endpoint.answer(bench.now, call, ANSWER).unwrap();
+        bench.endpoint.answer(bench.now, call, &LOCAL).unwrap();
         let tag = to_tag(&bench.drain()[0]);
         let in_dialog = |method, sequence| {
             let mut message = Message::in_dialog(method, sequence, &tag);

@@ -1,9 +1,10 @@
 //! The endpoint over a virtual network in virtual time.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::media::{LocalMedia, Negotiated};
 use crate::testing::epoch;
 use crate::{DialogRecord, Transmit};
 
@@ -12,13 +13,15 @@ mod bounds;
 mod ending;
 mod in_dialog;
 mod refusing;
+mod reinvite;
 mod robustness;
 mod routing;
 mod torture;
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 203.0.113.5\r\ns=-\r\nc=IN IP4 203.0.113.5\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
-const ANSWER: &str =
-    "v=0\r\no=- 2 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n";
+const LOCAL: LocalMedia =
+    LocalMedia { address: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), port: 40_000, session: 2 };
+const ANSWER: &str = "v=0\r\no=- 2 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
 
 /// The socket that datagrams arrive on.
 const SOCKET: FlowId = FlowId(1);
@@ -113,7 +116,11 @@ impl Bench {
     fn call(&self) -> CallHandle {
         let incoming = |event: &Event| match event {
             Event::Incoming(incoming) => Some(incoming.call),
-            Event::Acknowledged { .. } | Event::Info { .. } | Event::Ended { .. } | Event::Closed { .. } => None,
+            Event::Acknowledged { .. }
+            | Event::Changed { .. }
+            | Event::Info { .. }
+            | Event::Ended { .. }
+            | Event::Closed { .. } => None,
         };
         self.events.iter().rev().find_map(incoming).expect("a call came in")
     }
@@ -122,7 +129,11 @@ impl Bench {
     fn ends(&self) -> Vec<EndReason> {
         let end = |event: &Event| match event {
             Event::Ended { reason, .. } => Some(*reason),
-            Event::Acknowledged { .. } | Event::Info { .. } | Event::Incoming(_) | Event::Closed { .. } => None,
+            Event::Acknowledged { .. }
+            | Event::Changed { .. }
+            | Event::Info { .. }
+            | Event::Incoming(_)
+            | Event::Closed { .. } => None,
         };
         self.events.iter().filter_map(end).collect()
     }
@@ -135,11 +146,19 @@ impl Bench {
         self.events.iter().filter(|event| matches!(event, Event::Acknowledged { .. })).count()
     }
 
+    /// The changes of the session told so far.
+    fn changes(&self) -> Vec<&Negotiated> {
+        self.events
+            .iter()
+            .filter_map(|event| if let Event::Changed { negotiated, .. } = event { Some(negotiated) } else { None })
+            .collect()
+    }
+
     /// Sends an INVITE and answers it; returns the 200.
     fn answered(&mut self) -> String {
         self.feed(&Message::invite().text());
         let call = self.call();
-        self.endpoint.answer(self.now, call, ANSWER).unwrap();
+        self.endpoint.answer(self.now, call, &LOCAL).unwrap();
         self.drain().remove(0)
     }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::media::Offer;
+use crate::media::{Offer, Session};
 use crate::message::StreamFramer;
 
 /// One change of a message's bytes.
@@ -106,7 +106,7 @@ fn run(bench: &mut Bench, step: &Step) {
             bench.feed_bytes(&bytes);
         }
         Step::Ring => bench.endpoint.ring(bench.now, call),
-        Step::Answer => drop(bench.endpoint.answer(bench.now, call, ANSWER)),
+        Step::Answer => drop(bench.endpoint.answer(bench.now, call, &LOCAL)),
         Step::Reject => bench.endpoint.reject(bench.now, call, crate::Status::BUSY_HERE, None),
         Step::HangUp => bench.endpoint.hang_up(bench.now, call, HangUp::Normal),
         Step::Wait(millis) => drop(bench.pass(Duration::from_millis(*millis))),
@@ -134,8 +134,9 @@ proptest! {
         let mut sdp = OFFER.as_bytes().to_vec();
         mutations.iter().for_each(|mutation| mutation.apply(&mut sdp));
         if let Ok(offer) = Offer::parse(&sdp) {
-            let local = crate::media::LocalMedia { address: "192.0.2.1".parse().unwrap(), port: 4_000, session: 1 };
-            prop_assert!(Offer::parse(offer.answer(&local).as_bytes()).is_ok());
+            let mut session = Session::open(LOCAL, Some(offer));
+            prop_assert!(Offer::parse(session.text().as_bytes()).is_ok());
+            prop_assert_eq!(session.take_offer(&sdp), Ok(None), "the same again");
         }
     }
 
@@ -149,7 +150,11 @@ proptest! {
         // Whatever is still up is hung up; then everything must run out by itself.
         let up: Vec<_> = bench.events.iter().filter_map(|event| match event {
             Event::Incoming(incoming) => Some(incoming.call),
-            Event::Acknowledged { .. } | Event::Info { .. } | Event::Ended { .. } | Event::Closed { .. } => None,
+            Event::Acknowledged { .. }
+            | Event::Changed { .. }
+            | Event::Info { .. }
+            | Event::Ended { .. }
+            | Event::Closed { .. } => None,
         }).collect();
         for call in up {
             bench.endpoint.hang_up(bench.now, call, HangUp::Normal);

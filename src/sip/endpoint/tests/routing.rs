@@ -7,7 +7,7 @@ fn bye_after(via: &str, headers: &str, peer: &str) -> (String, SocketAddr) {
     let invite = Message { via: via.to_owned(), headers: headers.to_owned(), ..Message::new("INVITE", "i", 1) };
     bench.feed(&invite.body("application/sdp", OFFER).text());
     let call = bench.call();
-    bench.endpoint.answer(bench.now, call, ANSWER).unwrap();
+    bench.endpoint.answer(bench.now, call, &LOCAL).unwrap();
     let tag = to_tag(&bench.drain()[0]);
     bench.feed(&Message::in_dialog("ACK", 1, &tag).text());
     bench.endpoint.hang_up(bench.now, call, HangUp::Normal);
@@ -45,7 +45,7 @@ fn the_route_set_comes_back_in_responses() {
     bench.feed(&Message::invite().header(route).text());
     let call = bench.call();
     bench.endpoint.ring(bench.now, call);
-    bench.endpoint.answer(bench.now, call, ANSWER).unwrap();
+    bench.endpoint.answer(bench.now, call, &LOCAL).unwrap();
     for text in bench.drain() {
         let routes: Vec<_> = text.lines().filter(|line| line.starts_with("Record-Route:")).collect();
         assert_eq!(routes, ["Record-Route: <sip:203.0.113.8;lr>", "Record-Route: \"x, y\" <sip:203.0.113.9;lr>"]);

@@ -1,0 +1,25 @@
+//! Where a leg's media goes after the session was changed, and whether the caller holds the call.
+
+use std::time::Instant;
+
+use super::Leg;
+use crate::media::{LegOutput, Target};
+
+impl Leg {
+    /// Takes what the new session description says. The source stays locked where it names the address it named before,
+    /// and where it holds the call without naming one; else the lock opens. The gate is not touched: a capture keeps
+    /// its mute and its deadlines.
+    pub(super) fn retarget(&mut self, now: Instant, target: &Target) {
+        let stays = target.remote == self.described || (target.remote.is_none() && !target.hears);
+        if !stays {
+            self.described = target.remote;
+            self.session.retarget(now, target.remote, target.remote_rtcp, self.learn_source);
+        }
+        self.session.expect_media(now, self.media_timeout.filter(|_| target.hears && target.sends));
+        if self.held == target.hears {
+            self.held = !target.hears;
+            self.hush_due = self.hush_due.filter(|_| !self.held);
+            self.outputs.push_back(if self.held { LegOutput::Held } else { LegOutput::Resumed });
+        }
+    }
+}
