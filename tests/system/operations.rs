@@ -3,12 +3,16 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::net::UnixStream,
     path::Path,
     process::{Command, Output},
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    io::{FdFlags, fcntl_setfd},
+    process::{Pid, Signal, kill_process},
+};
 use testkit::{
     gateway::{Gateway, GatewayOptions, OPERATOR_TOKEN},
     softphone::{CallRequest, Softphone},
@@ -125,6 +129,26 @@ pub(crate) fn vault_of(gateway: &Gateway) -> Option<Pid> {
         })
     };
     ids.into_iter().find(is_vault).and_then(Pid::from_raw)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_vault_of_a_running_gateway_holds_its_own_descriptors_alone() {
+    // Whatever starts the gateway may leave something open.
+    let (_left_open, inherited) = UnixStream::pair().expect("a socket pair");
+    fcntl_setfd(&inherited, FdFlags::empty()).expect("a descriptor that is inherited");
+    let gateway = plant::start(&plant::options("operations-descriptors"));
+    drop(inherited);
+    let vault = eventually(SETTLE, "the vault", async || vault_of(&gateway)).await;
+    match fs::read_dir(format!("/proc/{}/fd", vault.as_raw_nonzero())) {
+        Ok(listed) => {
+            let mut open: Vec<_> = listed.flatten().map(|entry| entry.file_name()).collect();
+            open.sort();
+            // Its control socket twice: as standard input, and as it is served.
+            assert_eq!(open, ["0", "1", "2", "3"]);
+        }
+        // Nobody without privilege looks into it.
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@
 //!
 //! | measure | what it stops |
 //! |---|---|
+//! | descriptors above 2 closed, first of all | reaching what the gateway, or what started it, had open |
 //! | `PR_SET_DUMPABLE` 0 | attaching (`ptrace`, `/proc/PID/mem`) by any process without privilege; core files |
 //! | `RLIMIT_CORE` 0 | core files, whatever else changes |
 //! | `PR_SET_NO_NEW_PRIVS` | gaining privilege through an executable |
@@ -12,7 +13,7 @@
 //! `GLIBC_TUNABLES=glibc.malloc.perturb=165:glibc.malloc.tcache_count=0` has the C library overwrite memory as it is freed,
 //! which covers what libraries copy (TLS buffers with an answer that echoes a card).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs, io, os::fd::RawFd};
 
 use rustix::{
     mm::{MlockAllFlags, mlockall},
@@ -31,6 +32,9 @@ pub struct Hardened(());
 /// The measure that could not be taken.
 #[derive(Debug, Error)]
 pub enum HardeningError {
+    /// A descriptor above 2 was inherited and stays open, or it cannot be told.
+    #[error("inherited descriptors cannot be closed")]
+    Descriptors,
     /// Still dumpable.
     #[error("the process cannot be made undumpable")]
     Dumpable,
@@ -46,6 +50,33 @@ pub enum HardeningError {
     /// The allow-list is not in force.
     #[error("the system-call allow-list cannot be applied: {0}")]
     SystemCalls(String),
+}
+
+/// Closes every descriptor above 2, and checks. To be called before the process opens anything of its own: what is
+/// open then was inherited.
+///
+/// # Errors
+/// [`HardeningError::Descriptors`]; the process must end.
+pub fn close_inherited() -> Result<(), HardeningError> {
+    for descriptor in descriptors().map_err(|_| HardeningError::Descriptors)? {
+        // The one that listed them is closed already.
+        let _ = nix::unistd::close(descriptor);
+    }
+    // Only the one that lists them is left.
+    match descriptors().as_deref() {
+        Ok([_]) => Ok(()),
+        Ok(_) | Err(_) => Err(HardeningError::Descriptors),
+    }
+}
+
+/// Every open descriptor above 2, that of the listing itself included.
+fn descriptors() -> io::Result<Vec<RawFd>> {
+    let listed = fs::read_dir("/proc/self/fd")?.map(|entry| {
+        let name = entry?.file_name();
+        name.to_str().and_then(|name| name.parse().ok()).ok_or(io::ErrorKind::InvalidData.into())
+    });
+    let all = listed.collect::<io::Result<Vec<RawFd>>>()?;
+    Ok(all.into_iter().filter(|&descriptor| descriptor > libc::STDERR_FILENO).collect())
 }
 
 /// Takes every measure, checks each, and returns the proof. To be called once, by the process's only thread, when every

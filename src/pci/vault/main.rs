@@ -8,7 +8,7 @@ use std::{
 };
 
 use vault::{
-    hardening::{self, Hardened, harden},
+    hardening::{self, Hardened, close_inherited, harden},
     options::{Command, Options, USAGE},
     request::Sender,
     server::Server,
@@ -21,11 +21,7 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     hardening::silence_panics();
-    let done = Command::parse(std::env::args_os().skip(1)).map_err(|error| format!("{error}\n{USAGE}").into());
-    match done.and_then(|command| match command {
-        Command::Check => check(),
-        Command::Serve(options) => serve(options),
-    }) {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "tonegate-vault: {error}");
@@ -34,9 +30,17 @@ fn main() -> ExitCode {
     }
 }
 
+fn run() -> Result<(), Failure> {
+    close_inherited()?;
+    match Command::parse(std::env::args_os().skip(1)).map_err(|error| format!("{error}\n{USAGE}"))? {
+        Command::Check => check(),
+        Command::Serve(options) => serve(options),
+    }
+}
+
 fn check() -> Result<(), Failure> {
     let Hardened { .. } = harden()?;
-    let held = "not dumpable\nno core files\nno new privileges\nmemory locked\nsystem calls on an allow-list\n";
+    let held = "no inherited descriptors\nnot dumpable\nno core files\nno new privileges\nmemory locked\nsystem calls on an allow-list\n";
     Ok(io::stdout().write_all(held.as_bytes())?)
 }
 

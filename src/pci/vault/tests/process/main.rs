@@ -7,13 +7,14 @@ mod vault;
 
 use std::{
     io::Read,
-    os::unix::process::ExitStatusExt,
+    os::unix::{net::UnixStream, process::ExitStatusExt},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use ::vault::hardening::harden;
 use gate::wire::{ControlFromVault, ControlToVault, DeclineReason, FailReason, Outcome, Step, WipeCause};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
@@ -213,6 +214,18 @@ fn the_hardening_holds_in_the_running_process() {
     let limits = std::fs::read_to_string(format!("{process}/limits")).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"]);
+}
+
+#[test]
+fn a_descriptor_that_was_left_open_does_not_reach_the_vault() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    fcntl_setfd(&theirs, FdFlags::empty()).unwrap();
+    let vault = Vault::start(&Authority::new("inherited"), &[]);
+    drop(theirs);
+    ours.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert_eq!((&ours).read(&mut [0]).unwrap(), 0, "somebody still holds the other end");
+    // Its control socket twice: as standard input, and as it is served.
+    assert_eq!(vault.descriptors().unwrap_or_else(|| vec![0, 1, 2, 3]), [0, 1, 2, 3]);
 }
 
 #[test]

@@ -126,6 +126,15 @@ impl Vault {
         self.control = None;
     }
 
+    /// What the process has open. `None` where the system refuses to look, as it does to everyone without privilege.
+    pub fn descriptors(&self) -> Option<Vec<u32>> {
+        let listed = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok()?;
+        let mut open: Vec<u32> =
+            listed.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+        open.sort_unstable();
+        Some(open)
+    }
+
     /// How often `needle` stands in the process's memory. `None` where the system refuses to attach, as it does to
     /// everyone without privilege.
     pub fn find(&self, needle: &[u8]) -> Option<usize> {
