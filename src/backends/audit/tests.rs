@@ -57,6 +57,20 @@ async fn an_untouched_chain_is_verified_and_summed_up() {
 }
 
 #[tokio::test]
+async fn an_id_that_was_only_asked_for_is_no_call() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("tonegate.sqlite");
+    let (store, _) =
+        Store::open(StoreOptions { least_free: 0, ..StoreOptions::at(&path) }, Timestamp::UNIX_EPOCH).unwrap();
+    let access = |call| Entry { kind: Kind::Access, ..proof(call) };
+    for entry in [access(1), proof(2), access(2), access(3), proof(3)] {
+        store.write(Write::Audit(entry)).await.unwrap();
+    }
+    let summary = verify(&path, None).unwrap();
+    assert_eq!((summary.records, summary.calls), (5, 2));
+}
+
+#[tokio::test]
 async fn a_changed_value_is_found_where_it_was_changed() {
     let flip = "UPDATE audit SET record = replace(record, '16000', '15999') WHERE sequence = 3";
     let bad = after(flip).await;

@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use uuid::Uuid;
 
+use super::Kind;
 use super::chain::{Record, link};
 use super::signer::is_signed;
 use super::{GENESIS, Hash, to_hex};
@@ -15,7 +16,7 @@ use super::{GENESIS, Hash, to_hex};
 pub struct Summary {
     /// Records.
     pub records: u64,
-    /// Calls.
+    /// Calls. A call that is known only by a request about it, which was refused, is none.
     pub calls: u64,
     /// The last hash.
     pub head: Hash,
@@ -119,11 +120,19 @@ struct Head {
     signature: Option<Vec<u8>>,
 }
 
+/// What the chain says of one call so far.
+struct Call {
+    sequence: i64,
+    hash: Hash,
+    /// Whether more is known than that somebody asked for it.
+    took_place: bool,
+}
+
 /// Where the walk along the chain has come to.
 struct Walk {
     sequence: i64,
     hash: Hash,
-    calls: HashMap<Uuid, (i64, Hash)>,
+    calls: HashMap<Uuid, Call>,
 }
 
 impl Default for Walk {
@@ -150,11 +159,12 @@ impl Walk {
             return Err(bad(Some(call), Fault::Misplaced));
         }
         let before = self.calls.get(&call);
-        let call_sequence = before.map_or(1, |(sequence, _)| sequence + 1);
-        if record.call_sequence != call_sequence || record.call_previous != before.map(|(_, hash)| to_hex(hash)) {
+        let sequence = before.map_or(1, |before| before.sequence + 1);
+        if record.call_sequence != sequence || record.call_previous != before.map(|before| to_hex(&before.hash)) {
             return Err(bad(Some(call), Fault::CallBroken));
         }
-        self.calls.insert(call, (call_sequence, stored.hash));
+        let took_place = before.is_some_and(|before| before.took_place) || record.kind != Kind::Access;
+        self.calls.insert(call, Call { sequence, hash: stored.hash, took_place });
         (self.sequence, self.hash) = (stored.sequence, stored.hash);
         Ok(())
     }
@@ -172,7 +182,7 @@ impl Walk {
         }
         Ok(Summary {
             records: self.sequence.unsigned_abs(),
-            calls: self.calls.len() as u64,
+            calls: self.calls.values().filter(|call| call.took_place).count() as u64,
             head: self.hash,
             is_signed,
         })
