@@ -5,7 +5,7 @@ use std::{io::Write, path::Path};
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
 
-use crate::{admin::Readiness, api, config::Config, health, parts, speech, startup};
+use crate::{admin::Readiness, api, config::Config, failure, health, parts, speech, startup};
 
 /// One thing that was looked at.
 struct Finding {
@@ -46,7 +46,7 @@ async fn look(config: &Config) -> Vec<Finding> {
         finding("time-zone data", zone),
         finding("tokens of the interface", secrets),
         finding("certificate of the interface", api::Tls::of(&config.api).map(drop).map_err(|error| error.to_string())),
-        finding("agents", parts::servers(config).map(drop).map_err(|error| format!("{error:#}"))),
+        finding("agents", parts::servers(config).map(drop).map_err(|error| failure::told(&error))),
         finding("SIP addresses", sockets(config)),
     ];
     if config.speech.models.is_some() {
@@ -78,7 +78,7 @@ async fn opened(config: &Config) -> Result<(), String> {
     let opened = parts::open(config, bearers.into(), String::new(), Readiness::new().into(), stop.clone()).await;
     let result = match &opened {
         Ok(parts) => parts::reachable(parts).await,
-        Err(error) => Err(format!("{error:#}")),
+        Err(error) => Err(failure::told(error)),
     };
     stop.cancel();
     result

@@ -6,6 +6,7 @@ mod arguments;
 mod check;
 mod config;
 mod directory;
+mod failure;
 mod health;
 mod parts;
 mod recovery;
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            writeln!(std::io::stderr().lock(), "tonegate: {error:#}").ok();
+            writeln!(std::io::stderr().lock(), "tonegate: {}", failure::told(&error)).ok();
             ExitCode::FAILURE
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     admin,
     api::{Renewal, Tls},
     config::{Config, Limits},
-    parts,
+    failure, parts,
     services::Backends,
     speech,
 };
@@ -49,7 +49,8 @@ impl Reloader {
             Ok(()) => tracing::info!("the configuration is reloaded"),
             Err(error) => {
                 metrics::counter!("tonegate_control_failures_total", "control" => "reload").increment(1);
-                tracing::error!("the configuration is not reloaded, nothing changed: {error:#}");
+                let why = failure::told(&error);
+                tracing::error!("the configuration is not reloaded, nothing changed: {why}");
             }
         }
         self.current.limits.drain_seconds.duration()
