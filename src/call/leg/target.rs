@@ -18,6 +18,8 @@ impl Leg {
         self.session.expect_media(now, self.media_timeout.filter(|_| target.hears && target.sends));
         if self.held == target.hears {
             self.held = !target.hears;
+            // What waits for the caller is no measure of the agent.
+            self.agent_since = None;
             self.hush_due = self.hush_due.filter(|_| !self.held);
             self.outputs.push_back(if self.held { LegOutput::Held } else { LegOutput::Resumed });
         }
