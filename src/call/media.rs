@@ -9,6 +9,7 @@ use gate::{
     CaptureEvent, CaptureId, CapturePrompt, CleanFrame, Collect, Collected, ControlFailure, MenuKey, MuteAck, SinkId,
     SpeechEdge, Suppressed,
 };
+use rtp::Payloads;
 
 /// The agent's sink: the recogniser's queue or the bot's stream.
 pub const AGENT_SINK: SinkId = SinkId(1);
@@ -80,6 +81,8 @@ pub struct Target {
     pub remote: Option<SocketAddr>,
     /// Where it wants RTCP; else one port above.
     pub remote_rtcp: Option<SocketAddr>,
+    /// How samples and events travel.
+    pub payloads: Payloads,
     /// Whether it wants to hear. Where not, the call is held.
     pub hears: bool,
     /// Whether it means to send.

@@ -17,7 +17,7 @@ use frame::SampleRate;
 use gate::{GateConfig, KeyPolicy};
 use jiff::Timestamp;
 use rand::Rng;
-use rtp::SessionConfig;
+use rtp::{Payloads, SessionConfig};
 use sip::{CallHandle, HangUp, Status, media};
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,6 +38,9 @@ const HUSH_GUARD: Duration = Duration::from_millis(40);
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a leg may take to close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What is expected of a caller who offered nothing, until the answer in the ACK says what it is.
+const OFFERED: Payloads = Payloads { codec: rtp::Codec::Pcmu, audio: 0, events: Some(101) };
 
 /// What every driver needs.
 pub(crate) struct Plant {
@@ -379,8 +382,20 @@ fn target(negotiated: &media::Negotiated) -> Target {
     Target {
         remote: negotiated.remote_rtp,
         remote_rtcp: negotiated.remote_rtcp,
+        payloads: payloads(negotiated),
         hears: negotiated.direction.sends(),
         sends: negotiated.direction.receives(),
+    }
+}
+
+fn payloads(negotiated: &media::Negotiated) -> Payloads {
+    Payloads {
+        codec: match negotiated.codec {
+            media::Codec::Pcma => rtp::Codec::Pcma,
+            media::Codec::Pcmu => rtp::Codec::Pcmu,
+        },
+        audio: negotiated.payload_type,
+        events: negotiated.event_payload_type,
     }
 }
 
@@ -389,12 +404,7 @@ fn leg_config(offer: Option<&media::Offer>, agent: AgentKind) -> LegConfig {
     let mut random = rand::rng();
     LegConfig {
         session: SessionConfig {
-            codec: match negotiated.map(|negotiated| negotiated.codec) {
-                Some(media::Codec::Pcma) => rtp::Codec::Pcma,
-                Some(media::Codec::Pcmu) | None => rtp::Codec::Pcmu,
-            },
-            payload_type: negotiated.map_or(0, |negotiated| negotiated.payload_type),
-            event_payload_type: negotiated.map_or(Some(101), |negotiated| negotiated.event_payload_type),
+            payloads: negotiated.map_or(OFFERED, payloads),
             remote: negotiated.and_then(|negotiated| negotiated.remote_rtp),
             remote_rtcp: negotiated.and_then(|negotiated| negotiated.remote_rtcp),
             ssrc: random.random(),

@@ -19,7 +19,7 @@ mod timeline;
 pub use codec::Codec;
 pub use packet::{Malformed, Packet, PacketBuffer};
 pub use sender::Sent;
-pub use session::{Session, SessionConfig, SessionOutput};
+pub use session::{Payloads, Session, SessionConfig, SessionOutput};
 pub use statistics::{Rejection, Rejections, RemoteView, Statistics};
 pub use timeline::Received;
 

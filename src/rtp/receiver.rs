@@ -8,9 +8,10 @@ use frame::RawEvent;
 use crate::lock::{Admission, SourceLock, StreamLock};
 use crate::packet::Packet;
 use crate::reorder::{Kind, Place, Reorder};
+use crate::session::Payloads;
 use crate::statistics::{Rejection, Statistics};
 use crate::timeline::{Received, Timeline};
-use crate::{CLOCK_HZ, Codec, clock_units, samples_span};
+use crate::{CLOCK_HZ, clock_units, samples_span};
 
 /// Comfort noise (RFC 3389), a gap to us.
 const COMFORT_NOISE: u8 = 13;
@@ -33,8 +34,7 @@ pub(crate) enum Taken {
 }
 
 pub(crate) struct Receiver {
-    payload_type: u8,
-    event_payload_type: Option<u8>,
+    payloads: Payloads,
     source: SourceLock,
     stream: StreamLock,
     order: Reorder,
@@ -52,20 +52,13 @@ struct Totals {
 }
 
 impl Receiver {
-    pub(crate) fn new(
-        codec: Codec,
-        payload_type: u8,
-        event_payload_type: Option<u8>,
-        source: SourceLock,
-        now: Instant,
-    ) -> Self {
+    pub(crate) fn new(payloads: Payloads, source: SourceLock, now: Instant) -> Self {
         Self {
-            payload_type,
-            event_payload_type,
+            payloads,
             source,
             stream: StreamLock::new(),
             order: Reorder::new(),
-            timeline: Timeline::new(codec, now),
+            timeline: Timeline::new(payloads.codec, now),
             jitter: Jitter::new(now),
             statistics: Statistics::default(),
             earlier: Totals::default(),
@@ -74,6 +67,11 @@ impl Receiver {
 
     pub(crate) fn source(&self) -> &SourceLock {
         &self.source
+    }
+
+    pub(crate) fn carry(&mut self, payloads: Payloads) {
+        self.payloads = payloads;
+        self.timeline.carry(payloads.codec);
     }
 
     pub(crate) fn retarget(&mut self, source: SourceLock) {
@@ -203,24 +201,24 @@ impl Receiver {
     /// Whether a packet carries what was agreed on: audio, an event, or comfort noise.
     fn is_media(&self, packet: &Packet<'_>) -> bool {
         let length = packet.payload.len();
-        if packet.payload_type == self.payload_type {
+        if packet.payload_type == self.payloads.audio {
             return (1..=MAX_AUDIO_BYTES).contains(&length);
         }
-        let is_event = Some(packet.payload_type) == self.event_payload_type;
+        let is_event = Some(packet.payload_type) == self.payloads.events;
         is_event && (1..=frame::MAX_EVENT_BYTES).contains(&length) || packet.payload_type == COMFORT_NOISE && length > 0
     }
 
     /// What a payload is, and what is wrong with it. A payload that is not ours still takes its place in the sequence.
     fn classify(&mut self, packet: &Packet<'_>) -> (Kind, Option<Rejection>) {
         let length = packet.payload.len();
-        if packet.payload_type == self.payload_type {
+        if packet.payload_type == self.payloads.audio {
             return match length {
                 0 => (Kind::Nothing, None),
                 1..=MAX_AUDIO_BYTES => (Kind::Audio, None),
                 _ => (Kind::Nothing, Some(Rejection::PayloadLength)),
             };
         }
-        if Some(packet.payload_type) == self.event_payload_type {
+        if Some(packet.payload_type) == self.payloads.events {
             let fits = (1..=frame::MAX_EVENT_BYTES).contains(&length);
             return if fits { (Kind::Event, None) } else { (Kind::Nothing, Some(Rejection::PayloadLength)) };
         }

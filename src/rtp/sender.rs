@@ -1,7 +1,8 @@
 //! From samples to packets: one every 20 ms, or a step of the timestamp where none is sent.
 
+use crate::FRAME_SAMPLES;
 use crate::packet::{Header, PacketBuffer};
-use crate::{Codec, FRAME_SAMPLES};
+use crate::session::Payloads;
 
 /// The place of a packet in the stream it was sent in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +16,7 @@ pub struct Sent {
 }
 
 pub(crate) struct Sender {
-    codec: Codec,
-    payload_type: u8,
+    payloads: Payloads,
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
@@ -27,8 +27,12 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(codec: Codec, payload_type: u8, ssrc: u32, sequence: u16, timestamp: u32) -> Self {
-        Self { codec, payload_type, ssrc, sequence, timestamp, silent: true, packets: 0, octets: 0, skipped: 0 }
+    pub(crate) fn new(payloads: Payloads, ssrc: u32, sequence: u16, timestamp: u32) -> Self {
+        Self { payloads, ssrc, sequence, timestamp, silent: true, packets: 0, octets: 0, skipped: 0 }
+    }
+
+    pub(crate) fn carry(&mut self, payloads: Payloads) {
+        self.payloads = payloads;
     }
 
     /// Makes the next packet. Its marker is set on the first after a pause (RFC 3551 §4.1).
@@ -36,12 +40,12 @@ impl Sender {
         let sent = Sent { sequence: self.sequence, timestamp: self.timestamp, ssrc: self.ssrc };
         let payload = out.begin(&Header {
             marker: std::mem::take(&mut self.silent),
-            payload_type: self.payload_type,
+            payload_type: self.payloads.audio,
             sequence: sent.sequence,
             timestamp: sent.timestamp,
             ssrc: sent.ssrc,
         });
-        self.codec.encode(samples, payload);
+        self.payloads.codec.encode(samples, payload);
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(FRAME_SAMPLES as u32);
         self.packets += 1;
@@ -82,11 +86,12 @@ impl Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Packet;
+    use crate::{Codec, Packet};
 
     #[test]
     fn packets_count_and_the_first_after_a_pause_is_marked() {
-        let mut sender = Sender::new(Codec::Pcmu, 0, 9, u16::MAX, u32::MAX - 159);
+        let mut sender =
+            Sender::new(Payloads { codec: Codec::Pcmu, audio: 0, events: None }, 9, u16::MAX, u32::MAX - 159);
         let mut out = PacketBuffer::new();
         let mut seen = Vec::new();
         for pause in [false, false, true, false] {

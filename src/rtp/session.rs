@@ -14,15 +14,22 @@ use crate::{Codec, FRAME_SAMPLES, Sent, rtcp};
 #[cfg(test)]
 mod tests;
 
+/// What a leg's packets carry, both ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payloads {
+    /// How samples travel.
+    pub codec: Codec,
+    /// The payload type of audio.
+    pub audio: u8,
+    /// The payload type of telephone-events (RFC 4733), where they were agreed.
+    pub events: Option<u8>,
+}
+
 /// What offer and answer agreed about a leg's media, and where its counters begin.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
-    /// How samples travel.
-    pub codec: Codec,
-    /// The payload type of audio, both ways.
-    pub payload_type: u8,
-    /// The payload type of telephone-events (RFC 4733), where they were agreed.
-    pub event_payload_type: Option<u8>,
+    /// What packets carry.
+    pub payloads: Payloads,
     /// Where the SDP says the far end's media is. Unspecified addresses count as none.
     pub remote: Option<SocketAddr>,
     /// Where the SDP says its RTCP is; else one port above its media.
@@ -78,14 +85,8 @@ impl Session {
     pub fn new(config: SessionConfig, now: Instant) -> Self {
         let source = SourceLock::new(config.remote, config.learn_source);
         Self {
-            receiver: Receiver::new(config.codec, config.payload_type, config.event_payload_type, source, now),
-            sender: Sender::new(
-                config.codec,
-                config.payload_type,
-                config.ssrc,
-                config.first_sequence,
-                config.first_timestamp,
-            ),
+            receiver: Receiver::new(config.payloads, source, now),
+            sender: Sender::new(config.payloads, config.ssrc, config.first_sequence, config.first_timestamp),
             reporter: Reporter::new(config.cname, config.seed, now),
             remote_rtcp: config.remote_rtcp,
             media_timeout: config.media_timeout,
@@ -172,6 +173,12 @@ impl Session {
         self.receiver.retarget(SourceLock::new(remote, learn_source));
         self.remote_rtcp = rtcp;
         self.media_deadline = self.media_timeout.map(|span| now + span);
+    }
+
+    /// An answer chose what packets carry from now on, both ways.
+    pub fn carry(&mut self, payloads: Payloads) {
+        self.receiver.carry(payloads);
+        self.sender.carry(payloads);
     }
 
     /// Says how long without media is too long from now on: none while the call is held.

@@ -68,6 +68,11 @@ impl Timeline {
         }
     }
 
+    /// Payloads are of another codec from now on.
+    pub(crate) fn carry(&mut self, codec: Codec) {
+        self.codec = codec;
+    }
+
     /// The next audio payload in order. Returns whether it came in time.
     pub(crate) fn audio(&mut self, now: Instant, timestamp: u32, payload: &[u8]) -> bool {
         let Some(skip) = self.align(now, timestamp, payload.len()) else { return false };

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use audio::{Segment, Source};
 use gate::wire::{FromVault, PromptReason, Step};
 use gate::{CaptureOutcome, Collect, KeyPolicy, MuteAck, Purpose};
-use rtp::{Codec, Packet};
+use rtp::{Codec, Packet, Payloads};
 
 use super::*;
 use crate::media::Target;
 
 const AGENT: SinkId = SinkId(1);
 const RECORDER: SinkId = SinkId(2);
+const PAYLOADS: Payloads = Payloads { codec: Codec::Pcmu, audio: 0, events: Some(101) };
 const GUARD: Duration = Duration::from_millis(40);
 
 fn peer() -> SocketAddr {
@@ -38,9 +39,7 @@ impl Line {
 
     fn timing_out(media_timeout: Option<Duration>) -> Self {
         let session = SessionConfig {
-            codec: Codec::Pcmu,
-            payload_type: 0,
-            event_payload_type: Some(101),
+            payloads: PAYLOADS,
             remote: Some(peer()),
             remote_rtcp: None,
             learn_source: false,
@@ -165,7 +164,7 @@ fn prompt(id: u64, samples: usize) -> Segment {
 }
 
 fn target(remote: Option<SocketAddr>) -> Target {
-    Target { remote, remote_rtcp: None, hears: true, sends: true }
+    Target { remote, remote_rtcp: None, payloads: PAYLOADS, hears: true, sends: true }
 }
 
 /// What a caller's `a=sendonly` means here.

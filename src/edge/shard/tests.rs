@@ -9,7 +9,7 @@ use call::media::{LegCommand, LegOutput, TapItem};
 use call::{HushPolicy, LegConfig, SinkKind};
 use gate::wire::{FromVault, PromptReason, Step, VaultInput};
 use gate::{CaptureEvent, CaptureOutcome, GateConfig, KeyPolicy, MuteAck, SinkId};
-use rtp::{Codec, Packet, SessionConfig};
+use rtp::{Codec, Packet, Payloads, SessionConfig};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -18,6 +18,7 @@ use super::*;
 
 const BOUND: Duration = Duration::from_secs(5);
 const TAP: SinkId = SinkId(2);
+const PAYLOADS: Payloads = Payloads { codec: Codec::Pcmu, audio: 0, events: Some(101) };
 const QUARANTINE: Duration = Duration::from_secs(3_600);
 
 /// A leg on a thread of its own, and its far end.
@@ -37,9 +38,7 @@ impl Far {
         let rtcp = UdpSocket::bind((address, 0)).await.unwrap();
         let pool = ShardPool::start(ShardConfig { threads: 1, address, ports, quarantine: QUARANTINE }).unwrap();
         let session = SessionConfig {
-            codec: Codec::Pcmu,
-            payload_type: 0,
-            event_payload_type: Some(101),
+            payloads: PAYLOADS,
             remote: Some(rtp.local_addr().unwrap()),
             remote_rtcp: Some(rtcp.local_addr().unwrap()),
             learn_source: false,

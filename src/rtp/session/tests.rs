@@ -17,9 +17,7 @@ fn millis(count: u64) -> Duration {
 
 fn config(remote: Option<SocketAddr>) -> SessionConfig {
     SessionConfig {
-        codec: Codec::Pcmu,
-        payload_type: 0,
-        event_payload_type: Some(101),
+        payloads: Payloads { codec: Codec::Pcmu, audio: 0, events: Some(101) },
         remote,
         remote_rtcp: None,
         learn_source: false,
@@ -250,6 +248,22 @@ fn a_burst_far_ahead_keeps_the_buffer_bounded() {
     let heard = far.heard(far.at(1));
     assert!(heard.len() > 150, "what fell out of the window was handed on: {}", heard.len());
     assert_eq!(far.heard(far.at(3)).len() + heard.len(), 199);
+}
+
+#[test]
+fn what_the_answer_chose_is_carried_both_ways() {
+    let mut far = Far::new(Some(peer()));
+    far.session.carry(Payloads { codec: Codec::Pcma, audio: 8, events: Some(126) });
+    let silence = far.packet(8, 0, 0, &[0xd5; 160]);
+    far.session.handle_packet(far.at(0), peer(), &silence);
+    assert_eq!(far.heard(far.at(0)), [Some(8)], "A-law's silence, one step from zero");
+    let key = far.packet(126, 1, 160, &[5, 10, 0, 160]);
+    far.session.handle_packet(far.at(1), peer(), &key);
+    assert!(matches!(far.session.poll_received(far.at(1)), Some(Received::Event(_))));
+    let mut out = PacketBuffer::new();
+    far.session.encode(&[0; FRAME_SAMPLES], &mut out);
+    let packet = Packet::parse(out.bytes()).ok().unwrap();
+    assert_eq!((packet.payload_type, packet.payload), (8, &[0xd5; 160][..]));
 }
 
 #[test]
