@@ -176,7 +176,11 @@ pub(crate) const KEYS: &[Key] = &[
         "By how much the ticks of the media threads may be late on average over five seconds; beyond it new calls are refused until they are punctual again.",
     ),
     key("log.format", r#""json""#, "`json` or `text`."),
-    key("log.level", r#""info""#, "Filter as of `tracing`: a level, or `target=level` pairs."),
+    key(
+        "log.level",
+        r#""info""#,
+        "Filter as of `tracing`: a level, or `target=level` pairs. Below `info` only Tonegate's own targets are written: libraries print what they carry there, audio, keys and tokens.",
+    ),
 ];
 
 /// Every key of a document that is not in [`KEYS`], with its line and the nearest one that is.

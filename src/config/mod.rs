@@ -7,6 +7,7 @@
 
 mod check;
 mod keys;
+mod level;
 mod network;
 mod problem;
 mod secret;

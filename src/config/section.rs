@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::DEFAULT_AGENT;
+use super::level::LogLevel;
 use super::network::Network;
 use super::secret::{SecretError, SecretSource};
 use super::unit::{Megabytes, Milliseconds, Seconds};
@@ -261,6 +262,6 @@ section! {
     /// Structured logs on standard error.
     Log {
         format: LogFormat = LogFormat::Json,
-        level: String = "info".to_owned(),
+        level: LogLevel = LogLevel::default(),
     }
 }
