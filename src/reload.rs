@@ -81,6 +81,7 @@ impl Reloader {
         }
         for trunk in &next.trunk {
             metrics::gauge!("tonegate_calls_limit", "trunk" => trunk.name.clone()).set(f64::from(trunk.capacity));
+            admin::show_trunk(&trunk.name);
         }
         self.current = next;
         admin::observe_certificates(&self.current);

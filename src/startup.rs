@@ -152,6 +152,7 @@ fn show_limits(config: &Config) {
     for trunk in &config.trunk {
         gauge!("tonegate_calls_limit", "trunk" => trunk.name.clone()).set(f64::from(trunk.capacity));
         gauge!("tonegate_calls_active", "trunk" => trunk.name.clone()).set(0.0);
+        admin::show_trunk(&trunk.name);
     }
 }
 

@@ -266,6 +266,7 @@ pub(crate) struct MetricsError(#[from] BuildError);
 pub(crate) fn install() -> Result<PrometheusHandle, MetricsError> {
     let handle = builder()?.install_recorder()?;
     describe();
+    super::series::show();
     metrics::gauge!("tonegate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }

@@ -3,12 +3,14 @@
 mod certificate;
 mod metrics;
 mod readiness;
+mod series;
 
 pub(crate) use certificate::observe_certificates;
 pub(crate) use metrics::install;
 #[cfg(test)]
 use metrics::{Kind, METRICS, Metric};
 pub(crate) use readiness::{Check, Readiness};
+pub(crate) use series::show_trunk;
 
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use super::metrics::{builder, describe};
 use super::*;
 
+mod series;
 mod watching;
 
 const README: &str = include_str!("../../deploy/prometheus/README.md");

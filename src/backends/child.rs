@@ -31,6 +31,9 @@ pub enum ExitReason {
 }
 
 impl ExitReason {
+    /// Every reason.
+    pub const ALL: [Self; Self::Protocol as usize + 1] = [Self::Start, Self::Exit, Self::Hung, Self::Protocol];
+
     /// The label.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -100,6 +103,13 @@ impl Drop for Up {
     }
 }
 
+/// Shows the restarts of a child before there is one: Prometheus sees no increase in a series that first appears at 1.
+pub(crate) fn show_restarts(child: &'static str) {
+    for reason in ExitReason::ALL {
+        metrics::counter!("tonegate_child_restarts_total", "child" => child, "reason" => reason.label()).increment(0);
+    }
+}
+
 /// Runs a child again and again until `stop`. `run` starts it, holds an [`Up`] while it is ready, and returns when it is
 /// gone; it must itself watch `stop` and then close the child's standard input.
 pub async fn supervise<Run>(child: &'static str, stop: CancellationToken, mut run: impl FnMut() -> Run)
@@ -107,6 +117,7 @@ where
     Run: Future<Output = ExitReason>,
 {
     metrics::gauge!("tonegate_child_up", "child" => child).set(0.0);
+    show_restarts(child);
     let mut backoff = Backoff::new();
     while !stop.is_cancelled() {
         let began = Instant::now();

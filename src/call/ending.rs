@@ -33,6 +33,22 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// Every reason.
+    pub const ALL: [Self; Self::Interrupted as usize + 1] = [
+        Self::Completed,
+        Self::CallerHungUp,
+        Self::Cancelled,
+        Self::AckTimeout,
+        Self::SetUpFailed,
+        Self::NotDurable,
+        Self::MediaTimeout,
+        Self::AgentFailed,
+        Self::LongestCall,
+        Self::Drained,
+        Self::Requested,
+        Self::Interrupted,
+    ];
+
     /// The reason as a metric's label.
     #[must_use]
     pub const fn label(self) -> &'static str {

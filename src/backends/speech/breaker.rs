@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::engine::EngineFailure;
-use crate::child::Backoff;
+use crate::child::{Backoff, show_restarts};
 
 /// Counts an engine's failures, and holds it back for a while after each, longer after each in a row.
 pub(super) struct Breaker {
@@ -23,6 +23,7 @@ struct State {
 impl Breaker {
     pub(super) fn new(child: &'static str) -> Self {
         metrics::gauge!("tonegate_child_up", "child" => child).set(1.0);
+        show_restarts(child);
         Self { child, state: Mutex::default() }
     }
 

@@ -1,0 +1,71 @@
+//! The series that a fresh gateway shows. Prometheus sees no increase in a series that first appears at 1, so what an
+//! alert counts stands at 0 before its first event.
+
+use metrics::counter;
+
+/// Counters with one label of fixed values: name, label, values.
+pub(super) const SERIES: &[(&str, &str, &[&str])] = &[
+    (
+        "tonegate_control_failures_total",
+        "control",
+        &[
+            "account_book",
+            "api_authorization",
+            "api_tls",
+            "audit_dropped",
+            "guard_blocked",
+            "mute_lapsed",
+            "mute_not_acknowledged",
+            "record_not_durable",
+            "reload",
+            "vault_record",
+            "wipe_unconfirmed",
+        ],
+    ),
+    (
+        "tonegate_captures_total",
+        "outcome",
+        &[
+            "approved",
+            "cancelled",
+            "cancelled_by_caller",
+            "declined",
+            "expired",
+            "hung_up",
+            "mute_lapsed",
+            "mute_not_acknowledged",
+            "no_connection",
+            "not_submitted",
+            "processor_refused",
+            "processor_unreachable",
+            "processor_untrusted",
+            "protocol",
+            "session_timeout",
+            "too_many_attempts",
+            "unavailable",
+            "unknown",
+            "vault_closed",
+            "vault_misbehaved",
+            "wipe_unconfirmed",
+            "withdrawn",
+        ],
+    ),
+    ("tonegate_recordings_total", "result", &["failed", "quota", "whole"]),
+    ("tonegate_bot_warnings_total", "code", &["31924", "31930", "31950", "31951"]),
+];
+
+/// Shows the series that every gateway has.
+pub(crate) fn show() {
+    for (name, label, values) in SERIES {
+        for value in *values {
+            counter!(*name, *label => *value).increment(0);
+        }
+    }
+}
+
+/// Shows the series of a trunk.
+pub(crate) fn show_trunk(trunk: &str) {
+    for reason in call::EndReason::ALL {
+        counter!("tonegate_calls_ended_total", "trunk" => trunk.to_owned(), "reason" => reason.label()).increment(0);
+    }
+}
