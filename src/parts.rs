@@ -48,8 +48,6 @@ const AGAIN: Duration = Duration::from_millis(100);
 const PROCESSOR_PATH: &str = "/v1/payments";
 /// How long the processor may take to say what became of a payment.
 const PROCESSOR: Duration = Duration::from_secs(3);
-/// The sample strategies that belong to the sample accounts.
-const STRATEGIES: &str = "config/sample-strategies.csv";
 
 /// Everything behind the calls, and what an earlier run left.
 pub(crate) struct Parts {
@@ -111,16 +109,11 @@ fn open_store(config: &Config) -> Result<(Store, Recovery)> {
 fn open_book(config: &Config) -> Result<GuardedBook> {
     let path = &config.book.database;
     make_room_for(path)?;
-    let strategies = match (&config.book.strategies, &config.book.accounts) {
-        (Some(path), _) => read_strategies(path)?,
-        (None, Some(_)) => read_strategies(Path::new(STRATEGIES))?,
-        (None, None) => Vec::new(),
-    };
-    let accounts = match &config.book.accounts {
-        Some(path) => read_accounts(path, &strategies)?,
-        None => Vec::new(),
-    };
-    let (book, seeded) = SqliteBook::open(path, &strategies, &accounts)
+    let imports = imports(&config.book)?;
+    for (file, report) in &imports.reports {
+        self::report(file, report);
+    }
+    let (book, seeded) = SqliteBook::open(path, &imports.strategies, &imports.accounts)
         .with_context(|| format!("cannot open the account book {}", path.display()))?;
     tracing::info!(added = seeded.added, kept = seeded.kept, "the account book is open");
     let options =
@@ -128,19 +121,43 @@ fn open_book(config: &Config) -> Result<GuardedBook> {
     Ok(GuardedBook::new(Arc::new(book), options))
 }
 
-fn read_strategies(path: &Path) -> Result<Vec<book::Strategy>> {
-    let file = fs::read(path).with_context(|| format!("cannot read the strategies {}", path.display()))?;
-    let import = import::strategies(&file).with_context(|| format!("in {}", path.display()))?;
-    report(path, &import.report);
-    Ok(import.rows)
+/// What the account book is given at the start.
+pub(crate) struct Imports {
+    strategies: Vec<book::Strategy>,
+    accounts: Vec<book::Account>,
+    /// What was found in each file.
+    pub(crate) reports: Vec<(PathBuf, Report)>,
 }
 
-fn read_accounts(path: &Path, strategies: &[book::Strategy]) -> Result<Vec<book::Account>> {
-    let file = fs::read(path).with_context(|| format!("cannot read the accounts {}", path.display()))?;
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let import = import::accounts(&file, strategies, today).with_context(|| format!("in {}", path.display()))?;
-    report(path, &import.report);
-    Ok(import.rows)
+/// Reads the configured strategies and accounts.
+pub(crate) fn imports(book: &config::Book) -> Result<Imports> {
+    let mut reports = Vec::new();
+    let strategies = match &book.strategies {
+        None => import::strategies(import::BUILT_IN_STRATEGIES).context("the built-in strategies")?.rows,
+        Some(path) => {
+            let file = read(path, "book.strategies")?;
+            let import = import::strategies(&file).with_context(|| format!("in {}", path.display()))?;
+            reports.push((path.clone(), import.report));
+            import.rows
+        }
+    };
+    let accounts = match &book.accounts {
+        None => Vec::new(),
+        Some(path) => {
+            let file = read(path, "book.accounts")?;
+            let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+            let import =
+                import::accounts(&file, &strategies, today).with_context(|| format!("in {}", path.display()))?;
+            reports.push((path.clone(), import.report));
+            import.rows
+        }
+    };
+    Ok(Imports { strategies, accounts, reports })
+}
+
+/// Reads a file of the account book that `key` names, if only by its default.
+fn read(path: &Path, key: &str) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}; set {key} to a file of yours", path.display()))
 }
 
 /// Says what is wrong with a file, row by row. Rows are named by line, never by content.
@@ -317,4 +334,27 @@ pub(crate) async fn reachable(parts: &Parts) -> Result<(), String> {
         }
     };
     tokio::time::timeout(CHILDREN, asked).await.map_err(|_| "the processor does not answer".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strategies_that_are_not_configured_are_the_built_in_ones() {
+        let book = config::Book { accounts: None, strategies: None, ..config::Book::default() };
+        let imports = imports(&book).unwrap();
+        let built_in = import::strategies(import::BUILT_IN_STRATEGIES).unwrap().rows;
+        assert!(!built_in.is_empty() && imports.strategies == built_in);
+    }
+
+    #[test]
+    fn a_file_of_the_book_that_is_not_there_is_named_with_its_key() {
+        let absent = PathBuf::from("no/such.csv");
+        let book = config::Book { accounts: Some(absent.clone()), ..config::Book::default() };
+        let error = format!("{:#}", imports(&book).err().unwrap());
+        assert!(error.starts_with("cannot read no/such.csv; set book.accounts to a file of yours: "), "{error}");
+        let book = config::Book { strategies: Some(absent), ..config::Book::default() };
+        assert!(format!("{:#}", imports(&book).err().unwrap()).contains("set book.strategies"));
+    }
 }

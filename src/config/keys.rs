@@ -102,7 +102,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "book.accounts",
         r#""config/sample-accounts.csv""#,
-        "Accounts to import at start; accounts that exist are left as they are.",
+        "Accounts to import at start; accounts that exist are left as they are. Outside the repository set it: the samples are found in the working directory alone.",
     ),
     key("book.strategies", "none", "Strategies to import at start; the built-in ones where it is not set."),
     key("book.lookup_deadline_milliseconds", "1500", "How long looking up an account may take."),
