@@ -34,7 +34,7 @@ pub(super) fn read<T>(
         if report.read > MOST_ROWS {
             return Err(ImportError::TooManyRows);
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |position| first_line(bytes, position));
         let mut row = Row { columns, places: &places, record: &record, line, problems: Vec::new() };
         let mut remarks = Vec::new();
         let parsed = if row.is_whole() { parse(&mut row, &mut remarks) } else { None };
@@ -53,6 +53,14 @@ pub(super) fn read<T>(
 /// From memory, with rows of any length and bytes of any kind, reading cannot fail; a failure would end the file.
 fn read_record(reader: &mut csv::Reader<&[u8]>, record: &mut ByteRecord) -> bool {
     reader.read_byte_record(record).unwrap_or(false)
+}
+
+/// The line of a record's first byte. The reader's position is before what it skips to get there: blank lines, and the
+/// line feed of the CR LF that ended the record before.
+fn first_line(bytes: &[u8], position: &csv::Position) -> u64 {
+    let rest = usize::try_from(position.byte()).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
+    let skipped = rest.iter().take_while(|byte| b"\r\n".contains(byte)).filter(|byte| **byte == b'\n').count();
+    position.line() + skipped as u64
 }
 
 /// Where each column stands.

@@ -143,6 +143,18 @@ fn a_strategy_that_contradicts_itself_is_left_out() {
     assert_eq!(import.report.rejected(), 2);
 }
 
+#[test]
+fn lines_are_counted_as_an_editor_counts_them_whatever_ends_them() {
+    let strategies = strategies(SAMPLE_STRATEGIES).unwrap().rows;
+    let rows =
+        [ACCOUNT_COLUMNS.join(","), GOOD.to_owned(), "too,short".to_owned(), String::new(), "short,too".to_owned()];
+    for end in ["\n", "\r\n"] {
+        let import = accounts(rows.join(end).as_bytes(), &strategies, TODAY).unwrap();
+        let lines: Vec<u64> = import.report.problems.iter().map(|problem| problem.line).collect();
+        assert_eq!(lines, [3, 5], "{end:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_without_a_panic_and_every_row_is_accounted_for(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
