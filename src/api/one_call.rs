@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use call::api::{Answer, ApiReply, ApiRequest, CaptureReply, Factor, OfferAsk, OutcomeReport, VerifyResult};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,19 @@ use uuid::Uuid;
 
 use super::body::Body;
 use super::{CallPort, Interface, PortError, Problem};
+
+/// The call a path names, as it is written there.
+pub(super) struct Id(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    /// What is not even UTF-8 names no call.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(id)| Self(id)).map_err(|_| Problem::no_call())
+    }
+}
 
 /// The body of `POST …/verify`.
 #[derive(Deserialize)]
@@ -38,12 +52,12 @@ pub(super) struct CaptureBody {
 }
 
 /// `DELETE /v1/calls/{id}`
-pub(super) async fn hang_up(State(interface): State<Interface>, Path(id): Path<String>) -> Response {
+pub(super) async fn hang_up(State(interface): State<Interface>, Id(id): Id) -> Response {
     ask(&interface, &id, ApiRequest::HangUp).await
 }
 
 /// `POST …/transfer`
-pub(super) async fn transfer(State(interface): State<Interface>, Path(id): Path<String>) -> Problem {
+pub(super) async fn transfer(State(interface): State<Interface>, Id(id): Id) -> Problem {
     match port(&interface, &id) {
         Ok(_) => Problem::not_implemented("transferring a call"),
         Err(problem) => problem,
@@ -51,37 +65,29 @@ pub(super) async fn transfer(State(interface): State<Interface>, Path(id): Path<
 }
 
 /// `GET …/timeline`
-pub(super) async fn timeline(State(interface): State<Interface>, Path(id): Path<String>) -> Response {
+pub(super) async fn timeline(State(interface): State<Interface>, Id(id): Id) -> Response {
     ask(&interface, &id, ApiRequest::Timeline).await
 }
 
 /// `POST …/verify`
-pub(super) async fn verify(
-    State(interface): State<Interface>,
-    Path(id): Path<String>,
-    Body(body): Body<VerifyBody>,
-) -> Response {
+pub(super) async fn verify(State(interface): State<Interface>, Id(id): Id, Body(body): Body<VerifyBody>) -> Response {
     ask(&interface, &id, ApiRequest::Verify { factor: body.factor, value: body.value }).await
 }
 
 /// `GET …/facts`
-pub(super) async fn facts(State(interface): State<Interface>, Path(id): Path<String>) -> Response {
+pub(super) async fn facts(State(interface): State<Interface>, Id(id): Id) -> Response {
     ask(&interface, &id, ApiRequest::Facts).await
 }
 
 /// `POST …/offer`
-pub(super) async fn offer(
-    State(interface): State<Interface>,
-    Path(id): Path<String>,
-    Body(body): Body<OfferAsk>,
-) -> Response {
+pub(super) async fn offer(State(interface): State<Interface>, Id(id): Id, Body(body): Body<OfferAsk>) -> Response {
     ask(&interface, &id, ApiRequest::Offer(body)).await
 }
 
 /// `POST …/outcome`
 pub(super) async fn outcome(
     State(interface): State<Interface>,
-    Path(id): Path<String>,
+    Id(id): Id,
     Body(body): Body<OutcomeReport>,
 ) -> Response {
     ask(&interface, &id, ApiRequest::Outcome(body)).await
@@ -90,22 +96,22 @@ pub(super) async fn outcome(
 /// `POST …/captures`
 pub(super) async fn start_capture(
     State(interface): State<Interface>,
-    Path(id): Path<String>,
+    Id(id): Id,
     Body(body): Body<CaptureBody>,
 ) -> Response {
     if body.amount_minor <= 0 {
-        return Problem::missing(call::api::Missing::Sense).into_response();
+        return Problem::bad_value().into_response();
     }
     ask(&interface, &id, ApiRequest::StartCapture { amount_minor: body.amount_minor }).await
 }
 
 /// `GET …/captures`
-pub(super) async fn capture_state(State(interface): State<Interface>, Path(id): Path<String>) -> Response {
+pub(super) async fn capture_state(State(interface): State<Interface>, Id(id): Id) -> Response {
     ask(&interface, &id, ApiRequest::CaptureState).await
 }
 
 /// `DELETE …/captures`
-pub(super) async fn cancel_capture(State(interface): State<Interface>, Path(id): Path<String>) -> Response {
+pub(super) async fn cancel_capture(State(interface): State<Interface>, Id(id): Id) -> Response {
     ask(&interface, &id, ApiRequest::CancelCapture).await
 }
 

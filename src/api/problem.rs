@@ -84,28 +84,26 @@ impl Problem {
         Self::new("not-json", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not JSON", detail)
     }
 
+    /// A value outside what it can be.
+    pub(crate) fn bad_value() -> Self {
+        let detail = "a value is outside what it can be; API.md says what it can be";
+        Self::new("bad-value", StatusCode::UNPROCESSABLE_ENTITY, "Bad value", detail)
+    }
+
     /// Something must come first.
     pub(crate) fn missing(missing: Missing) -> Self {
-        let (status, detail) = match missing {
-            Missing::Opening => {
-                (StatusCode::CONFLICT, "the opening is still being played; ask again when it has ended")
-            }
-            Missing::Account => (StatusCode::CONFLICT, "no account was found for this call"),
-            Missing::Verification => (StatusCode::CONFLICT, "verify the right party first, with POST …/verify"),
-            Missing::Unlocked => (StatusCode::CONFLICT, "verification is locked for the rest of this call"),
-            Missing::Disclosure => {
-                (StatusCode::CONFLICT, "the disclosure is being played; ask again when it has ended")
-            }
-            Missing::Stopped => (StatusCode::CONFLICT, "the caller ended the collection on this call"),
-            Missing::Offer => (StatusCode::CONFLICT, "name an offer that POST …/offer made in this call"),
-            Missing::Capture => {
-                (StatusCode::CONFLICT, "the state of the capture does not allow this; see GET …/captures")
-            }
-            Missing::Sense => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "a value is outside what it can be; API.md says what it can be")
-            }
+        let detail = match missing {
+            Missing::Opening => "the opening is still being played; ask again when it has ended",
+            Missing::Account => "no account was found for this call",
+            Missing::Verification => "verify the right party first, with POST …/verify",
+            Missing::Unlocked => "verification is locked for the rest of this call",
+            Missing::Disclosure => "the disclosure is being played; ask again when it has ended",
+            Missing::Stopped => "the caller ended the collection on this call",
+            Missing::Offer => "name an offer that POST …/offer made in this call",
+            Missing::Capture => "the state of the capture does not allow this; see GET …/captures",
+            Missing::Sense => return Self::bad_value(),
         };
-        let problem = Self::new("missing", status, "Something must come first", detail);
+        let problem = Self::new("missing", StatusCode::CONFLICT, "Something must come first", detail);
         Self { missing: Some(missing), ..problem }
     }
 

@@ -250,8 +250,34 @@ async fn a_capture_under_way_is_accepted_and_names_its_step() {
     assert_eq!(started.status(), StatusCode::ACCEPTED);
     let state: Value = house.bot(Method::GET, "/captures").send().await.unwrap().json().await.unwrap();
     assert_eq!(state, json!({"state": "keying", "step": "expiry"}));
-    assert_eq!(problem(start(0)).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    let (status, body) = problem(start(0)).await;
+    assert_eq!((status, &body["title"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("Bad value")));
+    assert_eq!((&body["type"], &body["missing"]), (&json!("urn:tonegate:problem:bad-value"), &Value::Null));
     assert_eq!(problem(house.bot(Method::DELETE, "/captures")).await.0, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn what_the_call_finds_senseless_is_a_bad_value_too() {
+    let house = House::with(|_| Some(ApiReply::Refused(Missing::Sense))).await;
+    let (status, body) = problem(house.bot(Method::GET, "/facts")).await;
+    assert_eq!((status.as_u16(), &body["type"]), (422, &json!("urn:tonegate:problem:bad-value")));
+}
+
+#[tokio::test]
+async fn a_cancelled_capture_is_accepted_while_it_ends_and_a_plain_answer_once_it_has() {
+    for (reply, expected) in
+        [(CaptureReply::Submitted, 202), (CaptureReply::Failed { reason: "cancelled".into() }, 200)]
+    {
+        let house = House::with(move |_| Some(ApiReply::Capture(reply.clone()))).await;
+        assert_eq!(house.bot(Method::DELETE, "/captures").send().await.unwrap().status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_names_no_call() {
+    let house = House::with(|_| Some(ApiReply::Done)).await;
+    let (status, body) = problem(house.request(Method::GET, "/v1/calls/%ff%00/timeline").bearer_auth(OPERATOR)).await;
+    assert_eq!((status.as_u16(), &body["title"]), (404, &json!("No such call")));
 }
 
 #[tokio::test]
