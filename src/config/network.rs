@@ -1,4 +1,6 @@
-//! A range of peer addresses in CIDR notation (RFC 4632 §3.1), as it stands in the file.
+//! Addresses as they stand in the file: ranges of peers in CIDR notation (RFC 4632 §3.1), and sockets.
+
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -31,6 +33,24 @@ impl<'de> Deserialize<'de> for Network {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
+}
+
+/// Reads the address and port of a socket.
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    parsed(&String::deserialize(deserializer)?)
+}
+
+/// Reads a list of addresses and ports.
+pub(super) fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAddr>, D::Error> {
+    Vec::<String>::deserialize(deserializer)?.iter().map(|text| parsed(text)).collect()
+}
+
+fn parsed<E: de::Error>(text: &str) -> Result<SocketAddr, E> {
+    text.parse().map_err(|_| {
+        E::custom(format_args!(
+            "{text:?} is no address and port; write numbers like \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\""
+        ))
+    })
 }
 
 #[cfg(test)]

@@ -9,19 +9,19 @@ use serde::Deserialize;
 
 use super::DEFAULT_AGENT;
 use super::level::LogLevel;
-use super::network::Network;
+use super::network::{self, Network};
 use super::secret::{SecretError, SecretSource};
 use super::unit::{Megabytes, Milliseconds, Seconds};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 macro_rules! section {
-    ($(#[$meta:meta])* $name:ident { $($field:ident: $kind:ty = $default:expr,)* }) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[$attribute:meta])* $field:ident: $kind:ty = $default:expr,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Deserialize)]
         #[cfg_attr(test, derive(serde::Serialize))]
         #[serde(default, deny_unknown_fields)]
-        pub(crate) struct $name { $(pub(crate) $field: $kind,)* }
+        pub(crate) struct $name { $($(#[$attribute])* pub(crate) $field: $kind,)* }
 
         impl Default for $name {
             fn default() -> Self {
@@ -34,7 +34,9 @@ macro_rules! section {
 section! {
     /// SIP sockets and how peers reach them.
     Sip {
+        #[serde(deserialize_with = "network::addresses")]
         udp: Vec<SocketAddr> = vec![SocketAddr::new(LOOPBACK, 5060)],
+        #[serde(deserialize_with = "network::addresses")]
         tcp: Vec<SocketAddr> = vec![SocketAddr::new(LOOPBACK, 5060)],
         advertised_address: Option<IpAddr> = None,
         retry_after_seconds: Seconds = Seconds(10),
@@ -163,6 +165,7 @@ section! {
     Capture {
         enabled: bool = true,
         sandbox: bool = true,
+        #[serde(deserialize_with = "network::address")]
         processor_address: SocketAddr = SocketAddr::new(LOOPBACK, 9443),
         processor_name: String = "processor.localhost".to_owned(),
         processor_ca: PathBuf = "var/processor/ca.pem".into(),
@@ -185,6 +188,7 @@ impl Capture {
 section! {
     /// The listener for metrics, health and readiness.
     Operations {
+        #[serde(deserialize_with = "network::address")]
         listen: SocketAddr = SocketAddr::new(LOOPBACK, 9464),
     }
 }
@@ -213,6 +217,7 @@ pub(crate) struct ApiToken {
 section! {
     /// The authenticated `/v1` listener.
     Api {
+        #[serde(deserialize_with = "network::address")]
         listen: SocketAddr = SocketAddr::new(LOOPBACK, 8080),
         public_url: Option<String> = None,
         certificate: Option<PathBuf> = None,

@@ -140,6 +140,15 @@ fn a_bad_value_is_named_with_line_and_key() {
 }
 
 #[test]
+fn a_socket_that_is_no_address_is_named_with_its_text() {
+    let name = "\"localhost:7260\" is no address and port; write numbers";
+    for text in ["[sip]\ntcp = [\"localhost:7260\"]", "[api]\nlisten = \"localhost:7260\""] {
+        let complaint = complaint(text);
+        assert!(complaint.starts_with("line 2: ") && complaint.contains(name), "{complaint}");
+    }
+}
+
+#[test]
 fn a_secret_written_into_the_file_is_refused_without_being_repeated() {
     let text = "[[api.token]]\nname = \"desk\"\nrole = \"operator\"\nsecret = \"correct-horse-battery\"\n";
     let complaint = complaint(text);
