@@ -70,7 +70,11 @@ pub(crate) const KEYS: &[Key] = &[
         "false",
         "Whether `ws://` may leave this machine; the caller's voice would travel in clear.",
     ),
-    key("agent.*.connect_deadline_milliseconds", "2000", "How long the bot may take to accept the stream."),
+    key(
+        "agent.*.connect_deadline_milliseconds",
+        "1500",
+        "How long the bot may take to accept the stream; then the caller hears an apology, with the default within two seconds of the answer.",
+    ),
     key(
         "agent.*.parameters.*",
         "none",

@@ -83,7 +83,7 @@ section! {
         ca: Option<PathBuf> = None,
         auth_token_file: Option<PathBuf> = None,
         allow_plain: bool = false,
-        connect_deadline_milliseconds: Milliseconds = Milliseconds(2_000),
+        connect_deadline_milliseconds: Milliseconds = Milliseconds(1_500),
         parameters: BTreeMap<String, String> = BTreeMap::new(),
     }
 }

@@ -149,6 +149,11 @@ fn a_socket_that_is_no_address_is_named_with_its_text() {
 }
 
 #[test]
+fn a_bot_that_never_accepts_leaves_time_for_an_apology_within_two_seconds() {
+    assert!(Agent::default().connect_deadline_milliseconds.0 <= 1_500);
+}
+
+#[test]
 fn a_secret_written_into_the_file_is_refused_without_being_repeated() {
     let text = "[[api.token]]\nname = \"desk\"\nrole = \"operator\"\nsecret = \"correct-horse-battery\"\n";
     let complaint = complaint(text);
