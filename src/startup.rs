@@ -1,6 +1,11 @@
 //! Puts the gateway together and runs it until it is told to leave.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
@@ -75,7 +80,7 @@ async fn run(path: &Path, config: Config) -> Result<()> {
         signalling.handle.clone(),
         shards,
         Arc::clone(&routing),
-        config.sip.advertised_address.unwrap_or(config.media.address),
+        media_address(&config),
         config.sip.retry_after_seconds.0,
     );
     let switching = tokio::spawn(switchboard.run(signalling.events));
@@ -167,6 +172,11 @@ fn shard_config(config: &Config) -> ShardConfig {
     }
 }
 
+/// Where callers send RTP.
+fn media_address(config: &Config) -> IpAddr {
+    config.sip.advertised_address.unwrap_or(config.media.address)
+}
+
 fn signalling_config(config: &Config) -> Result<SignallingConfig> {
     let sip = &config.sip;
     let host = sip.advertised_address.or_else(|| sip.udp.first().or(sip.tcp.first()).map(SocketAddr::ip));
@@ -177,6 +187,7 @@ fn signalling_config(config: &Config) -> Result<SignallingConfig> {
             host: host.context("sip.udp and sip.tcp are both empty")?.to_string(),
             port: None,
         },
+        media_address: media_address(config),
         trunks: parts::trunks(config),
         limits: sip::Limits {
             calls: config.limits.calls as usize,

@@ -18,6 +18,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     trunks(config, &mut found);
     media(&config.media, config.limits.calls, &mut found);
     reach(config, &mut found);
+    families(config, &mut found);
     for (name, agent) in &config.agent {
         self::agent(name, agent, &mut found);
     }
@@ -118,6 +119,25 @@ fn reach(config: &Config, found: &mut Vec<Problem>) {
             "media.address",
             "calls come from other machines, but their audio cannot reach a loopback address; write this machine's own",
         ));
+    }
+}
+
+/// A peer that sends SIP over one address family expects the audio there, too.
+fn families(config: &Config, found: &mut Vec<Problem>) {
+    let (sip, media) = (&config.sip, config.media.address);
+    let udp = sip.udp.iter().map(|listen| ("sip.udp", listen.ip()));
+    let tcp = sip.tcp.iter().map(|listen| ("sip.tcp", listen.ip()));
+    let advertised = sip.advertised_address.map(|address| ("sip.advertised_address", address));
+    for (key, address) in udp.chain(tcp).chain(advertised) {
+        if address.is_ipv4() != media.is_ipv4() {
+            found.push(Problem::of(
+                key,
+                format!(
+                    "{address} and `media.address` {media} are not of one family, so calls would have no audio; \
+                     use IPv4 for both, or IPv6"
+                ),
+            ));
+        }
     }
 }
 

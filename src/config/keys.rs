@@ -40,7 +40,11 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("trunk[].capacity", "50", "Most calls of this trunk at once; the next is answered 503."),
     key("trunk[].agent", r#""collector""#, "Name of the agent that serves its calls: a table `[agent.NAME]`."),
-    key("media.address", r#""127.0.0.1""#, "Address the RTP sockets are bound to."),
+    key(
+        "media.address",
+        r#""127.0.0.1""#,
+        "Address the RTP sockets are bound to; of the family of the SIP addresses, IPv4 or IPv6.",
+    ),
     key("media.first_port", "20000", "Lowest RTP port; even, RTCP takes the next one."),
     key("media.last_port", "20999", "Highest port; a call takes two."),
     key("media.threads", "0", "Media threads; 0 means one per core."),

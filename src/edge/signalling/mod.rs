@@ -14,7 +14,7 @@ mod worker;
 mod tests;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sip::{Advertised, Endpoint, EndpointConfig, Event, Limits, Trunk};
@@ -41,6 +41,8 @@ pub struct SignallingConfig {
     pub tcp: Vec<SocketAddr>,
     /// What peers are told to send to; without a port, the first one that is bound.
     pub advertised_address: Advertised,
+    /// Where callers are told to send RTP.
+    pub media_address: IpAddr,
     /// The peers that may call.
     pub trunks: Vec<Trunk>,
     /// The endpoint's bounds.
@@ -119,6 +121,7 @@ pub fn start(config: SignallingConfig, cancel: CancellationToken) -> Result<Sign
     let port = advertised.port.or(bound.filter(|&port| port != DEFAULT_PORT));
     let endpoint = Endpoint::new(EndpointConfig {
         advertised_address: Advertised { port, ..advertised },
+        media_address: config.media_address,
         trunks: config.trunks,
         seed: rand::random(),
         limits: config.limits,

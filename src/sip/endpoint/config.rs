@@ -1,5 +1,6 @@
 //! What an endpoint is told once.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::Trunk;
@@ -11,6 +12,8 @@ use crate::uri::{Host, Uri};
 pub struct EndpointConfig {
     /// What peers are told to send to, in Contact and Via.
     pub advertised_address: Advertised,
+    /// Where callers are told to send RTP; an offer of the other address family is refused.
+    pub media_address: IpAddr,
     /// The peers that may call.
     pub trunks: Vec<Trunk>,
     /// Secret randomness for tags and branches; new at each start.

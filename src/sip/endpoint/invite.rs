@@ -1,5 +1,6 @@
 //! A new call.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::call::{Call, Offered, Reply, Stage};
@@ -56,7 +57,7 @@ impl Endpoint {
         if self.calls.is_known_invite(&InviteKey::of(request)) {
             return Err(Refused::Status(Status::LOOP_DETECTED, None));
         }
-        let offer = offer_in(request)?;
+        let offer = offer_in(request, self.config.media_address)?;
         if let Some((reason, seconds)) = self.refuses_calls_for(trunk) {
             self.count(Count::Refused { reason });
             let extra = (HeaderName::RetryAfter, seconds.to_string());
@@ -116,15 +117,17 @@ impl Endpoint {
     }
 }
 
-/// The offer of an INVITE; `None` where it has no body.
-fn offer_in(request: &Request) -> Result<Option<Offer>, Refused> {
+/// The offer of an INVITE, to be taken at `local`; `None` where it has no body.
+fn offer_in(request: &Request, local: IpAddr) -> Result<Option<Offer>, Refused> {
     if request.body.is_empty() {
         return Ok(None);
     }
     if let Some(refusal) = unsupported_content(request) {
         return Err(refusal);
     }
-    Offer::parse(&request.body).map(Some).map_err(refused_offer)
+    let offer = Offer::parse(&request.body).map_err(refused_offer)?;
+    offer.check_family(local).map_err(refused_offer)?;
+    Ok(Some(offer))
 }
 
 /// What the body's type or encoding is refused with (RFC 3261 §8.2.3).
@@ -148,7 +151,7 @@ fn unsupported_content(request: &Request) -> Option<Refused> {
 fn refused_offer(error: OfferError) -> Refused {
     match error {
         OfferError::Malformed => Refused::Header("Bad Session Description"),
-        OfferError::NoAudio | OfferError::NoCodec => {
+        OfferError::NoAudio | OfferError::NoCodec | OfferError::OtherFamily => {
             let (code, text) = error.warning();
             let warning = format!("{code} tonegate \"{text}\"");
             Refused::Status(Status::NOT_ACCEPTABLE_HERE, Some((HeaderName::Warning, warning)))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use sdp_types::{Media, Session};
+use sdp_types::{AddrType, Media, Session};
 use thiserror::Error;
 
 use super::{Codec, Direction, LocalMedia, Negotiated, answer};
@@ -34,6 +34,9 @@ pub enum OfferError {
     /// An audio line, but without G.711.
     #[error("no codec in common")]
     NoCodec,
+    /// Audio that can be taken, but at an address of the other family.
+    #[error("no network protocol in common")]
+    OtherFamily,
 }
 
 impl OfferError {
@@ -43,6 +46,7 @@ impl OfferError {
             Self::Malformed => (399, "Session description cannot be read"),
             Self::NoAudio => (304, "Media type not available"),
             Self::NoCodec => (305, "Incompatible media format"),
+            Self::OtherFamily => (300, "Incompatible network protocol"),
         }
     }
 }
@@ -78,7 +82,7 @@ impl Offer {
             match take(&session, line) {
                 Ok(negotiated) => return Ok(Self { chosen, negotiated, session: Box::new(session) }),
                 Err(OfferError::NoCodec) => error = OfferError::NoCodec,
-                Err(OfferError::NoAudio | OfferError::Malformed) => {}
+                Err(OfferError::NoAudio | OfferError::OtherFamily | OfferError::Malformed) => {}
             }
         }
         Err(error)
@@ -92,6 +96,20 @@ impl Offer {
         let session = read(bytes)?;
         let line = session.medias.get(chosen).ok_or(OfferError::NoAudio)?;
         Ok(Self { chosen, negotiated: take(&session, line)?, session: Box::new(session) })
+    }
+
+    /// Whether its audio can flow to and from `local`: an IPv4 socket reaches no IPv6 address, and the other way round.
+    ///
+    /// # Errors
+    /// [`OfferError::OtherFamily`] where the chosen line's `c=` is of the other family.
+    pub fn check_family(&self, local: IpAddr) -> Result<(), OfferError> {
+        let line = self.session.medias.get(self.chosen);
+        let connection = line.and_then(|line| line.connections.first()).or(self.session.connection.as_ref());
+        match connection.map(|connection| &connection.addrtype) {
+            Some(AddrType::Ip4) if local.is_ipv6() => Err(OfferError::OtherFamily),
+            Some(AddrType::Ip6) if local.is_ipv4() => Err(OfferError::OtherFamily),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// What answering it agrees.

@@ -34,6 +34,7 @@ impl Session {
     pub(crate) fn take_offer(&mut self, bytes: &[u8]) -> Result<Option<Negotiated>, OfferError> {
         let agreed = self.agreed.as_ref().ok_or(OfferError::NoAudio)?;
         let offer = Offer::parse_again(bytes, agreed)?;
+        offer.check_family(self.local.address)?;
         let (local, version) = (self.local, self.version);
         self.write(|version| answer::write_answer(&offer, &local, version), version);
         Ok(self.replace(offer))
@@ -55,6 +56,7 @@ impl Session {
             (Some(agreed), Some(remote)) => Offer::parse_answer_again(bytes, remote.chosen, agreed)?,
             (_, _) => Offer::parse_answer(bytes)?,
         };
+        answer.check_family(self.local.address)?;
         self.agreed.get_or_insert_with(|| answer.negotiated().clone());
         Ok(self.replace(answer))
     }
@@ -152,6 +154,10 @@ mod tests {
             ("m=audio 5000 RTP/AVP 0 97\r\na=rtpmap:97 telephone-event/8000\r\n", OfferError::NoCodec),
             ("m=audio 5000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n", OfferError::NoCodec),
             ("m=audio 5000 RTP/AVP 8\r\na=rtpmap:8 PCMU/8000\r\n", OfferError::NoCodec),
+            (
+                "m=audio 5000 RTP/AVP 8 97\r\nc=IN IP6 2001:db8::4\r\na=rtpmap:97 telephone-event/8000\r\n",
+                OfferError::OtherFamily,
+            ),
             ("m=audio 0 RTP/AVP 8 97\r\n", OfferError::NoAudio),
             ("m=video 5000 RTP/AVP 31\r\n", OfferError::NoAudio),
             ("m=audio\r\n", OfferError::Malformed),

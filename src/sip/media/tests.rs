@@ -70,6 +70,20 @@ fn directions_are_turned_round_and_the_lines_own_wins() {
 }
 
 #[test]
+fn audio_flows_within_one_address_family() {
+    let other = "m=audio 5000 RTP/AVP 0\r\nc=IN IP6 2001:db8::4\r\n";
+    let (four, six) = (LOCAL.address, "2001:db8::1".parse().unwrap());
+    for (media, local, expected) in [
+        ("m=audio 5000 RTP/AVP 0\r\n", four, Ok(())),
+        ("m=audio 5000 RTP/AVP 0\r\n", six, Err(OfferError::OtherFamily)),
+        (other, six, Ok(())),
+        (other, four, Err(OfferError::OtherFamily)),
+    ] {
+        assert_eq!(Offer::parse(&session(media)).unwrap().check_family(local), expected, "{media} {local}");
+    }
+}
+
+#[test]
 fn addresses_that_are_no_hosts_leave_the_destination_open() {
     for address in ["0.0.0.0", "media.example.com", "224.2.1.1", "255.255.255.255"] {
         let agreed = agreed(&format!("m=audio 5000 RTP/AVP 0\r\nc=IN IP4 {address}\r\n"));

@@ -23,6 +23,7 @@ async fn signalling(peer: &str) -> (Signalling, CancellationToken) {
         udp: vec![any],
         tcp: vec![any],
         advertised_address: Advertised { host: "127.0.0.1".to_owned(), port: None },
+        media_address: std::net::Ipv4Addr::LOCALHOST.into(),
         trunks: vec![Trunk {
             name: "carrier".to_owned(),
             peers: vec![peer.parse().unwrap()],
@@ -219,6 +220,7 @@ async fn an_address_in_use_is_named() {
         udp: vec![address],
         tcp: Vec::new(),
         advertised_address: Advertised { host: "127.0.0.1".to_owned(), port: None },
+        media_address: std::net::Ipv4Addr::LOCALHOST.into(),
         trunks: Vec::new(),
         limits: Limits::default(),
         connections: ConnectionLimits::default(),

@@ -78,6 +78,9 @@ fn offers_that_cannot_be_taken_are_told_why() {
     let (line, text) = status_and_text(&invite(&OFFER.replace("RTP/AVP 0 101", "RTP/AVP 18 101")));
     assert_eq!(line, "488 Not Acceptable Here");
     assert_eq!(header(&text, "Warning"), "305 tonegate \"Incompatible media format\"");
+    let (line, text) = status_and_text(&invite(&OFFER.replace("c=IN IP4 203.0.113.5", "c=IN IP6 2001:db8::5")));
+    assert_eq!(line, "488 Not Acceptable Here");
+    assert_eq!(header(&text, "Warning"), "300 tonegate \"Incompatible network protocol\"");
     let (_, text) = status_and_text(&invite(&OFFER.replace("m=audio", "m=video")));
     assert_eq!(header(&text, "Warning"), "304 tonegate \"Media type not available\"");
     assert_eq!(status_of(&invite("nonsense")), "400 Bad Session Description");
