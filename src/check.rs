@@ -1,8 +1,12 @@
 //! `tonegate check`: everything that would stop a call, without taking one.
 
-use std::{io::Write, path::Path};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, bail};
+use book::import::Report;
 use tokio_util::sync::CancellationToken;
 
 use crate::{admin::Readiness, api, config::Config, failure, health, parts, speech, startup};
@@ -20,6 +24,9 @@ pub(crate) fn check(path: &Path) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let findings = runtime.block_on(look(&config));
     let mut output = std::io::stdout().lock();
+    for remark in remarks(&config) {
+        writeln!(output, "note     {remark}")?;
+    }
     for finding in &findings {
         match &finding.problem {
             None => writeln!(output, "ok       {}", finding.what)?,
@@ -56,6 +63,18 @@ async fn look(config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// What the account book would leave out or find odd, row by row; the log of `serve` says the same.
+fn remarks(config: &Config) -> Vec<String> {
+    // What cannot be read at all is a finding.
+    let reports = parts::imports(&config.book).map(|imports| imports.reports).unwrap_or_default();
+    let lines = |(file, report): &(PathBuf, Report)| {
+        let out = report.problems.iter().map(|problem| format!("{}: left out: {problem}", file.display()));
+        let odd = report.warnings.iter().map(|warning| format!("{}: odd: {warning}", file.display()));
+        out.chain(odd).collect::<Vec<_>>()
+    };
+    reports.iter().flat_map(lines).collect()
+}
+
 fn finding(what: &'static str, result: Result<(), String>) -> Finding {
     Finding { what, problem: result.err() }
 }
@@ -82,4 +101,22 @@ async fn opened(config: &Config) -> Result<(), String> {
     };
     stop.cancel();
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_would_be_left_out_are_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let accounts = directory.path().join("accounts.csv");
+        let header = book::import::ACCOUNT_COLUMNS.join(",");
+        std::fs::write(&accounts, format!("{header}\r\ntoo,short\r\n")).unwrap();
+        let mut config = Config::default();
+        config.book.accounts = Some(accounts.clone());
+        let remarks = remarks(&config);
+        assert_eq!(remarks.len(), 1, "{remarks:?}");
+        assert!(remarks[0].starts_with(&format!("{}: left out: line 2: ", accounts.display())), "{remarks:?}");
+    }
 }

@@ -61,6 +61,26 @@ fn trunks(config: &Config, found: &mut Vec<Problem>) {
         }
         self::trunk(trunk, config, found);
     }
+    peers(&config.trunk, found);
+}
+
+/// A call is of the trunk that its peer is in, so no address may be in two.
+fn peers(trunks: &[Trunk], found: &mut Vec<Problem>) {
+    for (index, one) in trunks.iter().enumerate() {
+        for other in trunks.iter().skip(index + 1).filter(|other| other.name != one.name) {
+            let pairs =
+                one.peers.iter().flat_map(|peer| other.peers.iter().map(move |also| (peer.range(), also.range())));
+            if let Some((peer, also)) = pairs.into_iter().find(|(peer, also)| peer.overlaps(also)) {
+                found.push(Problem::of(
+                    "trunk[].peers",
+                    format!(
+                        "{peer} of trunk {:?} and {also} of trunk {:?} overlap, so it is open whose a call would be; part them",
+                        one.name, other.name
+                    ),
+                ));
+            }
+        }
+    }
 }
 
 fn trunk(trunk: &Trunk, config: &Config, found: &mut Vec<Problem>) {

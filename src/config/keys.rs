@@ -36,7 +36,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "trunk[].peers",
         r#"["127.0.0.0/8", "::1/128"]"#,
-        "Ranges of addresses (CIDR) the trunk sends from; a peer in none of them is refused without a hint.",
+        "Ranges of addresses (CIDR) the trunk sends from; a peer in none of them is refused without a hint. No address may be in two trunks.",
     ),
     key("trunk[].capacity", "50", "Most calls of this trunk at once; the next is answered 503."),
     key("trunk[].agent", r#""collector""#, "Name of the agent that serves its calls: a table `[agent.NAME]`."),

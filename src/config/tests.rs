@@ -168,6 +168,10 @@ fn values_that_cannot_work_are_named_with_what_to_do() {
         ("trunk = []", "trunk: no trunk"),
         ("[[trunk]]\nname = \"a b\"", "trunk[].name: "),
         ("[[trunk]]\nname = \"a\"\n[[trunk]]\nname = \"a\"", "two trunks are named \"a\""),
+        (
+            "[[trunk]]\nname = \"a\"\npeers = [\"192.0.2.0/24\"]\n[[trunk]]\nname = \"b\"\npeers = [\"2001:db8::/32\", \"192.0.2.9\"]",
+            "192.0.2.0/24 of trunk \"a\" and 192.0.2.9/32 of trunk \"b\" overlap",
+        ),
         ("[[trunk]]\nagent = \"bot\"", "no agent is named \"bot\""),
         ("[[trunk]]\npeers = []", "has no peers"),
         ("[[trunk]]\ncapacity = 0", "takes no call"),
