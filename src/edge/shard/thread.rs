@@ -171,7 +171,7 @@ impl Shard {
             return;
         }
         self.lines.insert(id, Line::new(opening, Instant::now()));
-        self.wheel.join(id);
+        self.wheel.join(id, Instant::now());
         self.meters.legs(self.lines.len());
         self.settle(id);
     }

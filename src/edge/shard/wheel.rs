@@ -31,8 +31,12 @@ impl Wheel {
         Self { began: now, cursor: 0, slots: Default::default(), timers: BinaryHeap::new() }
     }
 
-    /// Puts a leg into the slot with the fewest, so that the legs spread over the 20 ms.
-    pub(super) fn join(&mut self, leg: LegId) {
+    /// Puts a leg into the slot with the fewest, so that the legs spread over the 20 ms. The time before the first leg is
+    /// not made up for.
+    pub(super) fn join(&mut self, leg: LegId, now: Instant) {
+        if self.slots.iter().all(Vec::is_empty) {
+            self.cursor = self.cursor.max(self.elapsed(now));
+        }
         if let Some(slot) = self.slots.iter_mut().min_by_key(|slot| slot.len()) {
             slot.push(leg);
         }
@@ -122,8 +126,9 @@ mod tests {
 
     #[test]
     fn legs_spread_over_the_slots() {
-        let mut wheel = Wheel::new(Instant::now());
-        (0..40).for_each(|leg| wheel.join(LegId(leg)));
+        let now = Instant::now();
+        let mut wheel = Wheel::new(now);
+        (0..40).for_each(|leg| wheel.join(LegId(leg), now));
         assert!((0..20).all(|slot| wheel.legs(slot).len() == 2));
     }
 
@@ -131,7 +136,7 @@ mod tests {
     fn a_slot_comes_once_every_twenty_milliseconds() {
         let now = Instant::now();
         let mut wheel = Wheel::new(now);
-        wheel.join(LegId(1));
+        wheel.join(LegId(1), now);
         assert_eq!(slots(&mut wheel, now), [(0, now)]);
         assert_eq!(wheel.next_due(), Some(now + millis(20)));
         assert_eq!(slots(&mut wheel, now + millis(19)), []);
@@ -142,10 +147,12 @@ mod tests {
     fn idle_time_is_not_made_up_for() {
         let now = Instant::now();
         let mut wheel = Wheel::new(now);
-        assert_eq!(slots(&mut wheel, now + millis(10_000)), []);
-        wheel.join(LegId(1));
-        assert_eq!(slots(&mut wheel, now + millis(10_000)), []);
+        wheel.join(LegId(1), now + millis(10_000));
+        assert_eq!(slots(&mut wheel, now + millis(10_000)), [(0, now + millis(10_000))]);
         assert_eq!(slots(&mut wheel, now + millis(10_020)), [(0, now + millis(10_020))]);
+        wheel.leave(LegId(1));
+        wheel.join(LegId(2), now + millis(20_005));
+        assert_eq!(slots(&mut wheel, now + millis(20_020)), [(0, now + millis(20_020))]);
     }
 
     #[test]
