@@ -91,7 +91,8 @@ pub struct Negotiated {
     pub remote_rtp: Option<SocketAddr>,
     /// Where the caller wants RTCP: `a=rtcp` (RFC 3605), or the port after RTP's.
     pub remote_rtcp: Option<SocketAddr>,
-    /// The direction, seen from this side. An address of zeros is a hold as well (RFC 3264 §8.4).
+    /// The direction, seen from this side. An address of zeros in a re-INVITE is a hold as well (RFC 3264
+    /// §8.4).
     pub direction: Direction,
 }
 

@@ -201,7 +201,8 @@ fn keep(session: &Session, line: &Media, agreed: &Negotiated) -> Result<Negotiat
     if !has_codec || loses_keys {
         return Err(OfferError::NoCodec);
     }
-    Ok(Negotiated { codec: agreed.codec, payload_type: agreed.payload_type, event_payload_type, ..offered })
+    let direction = if is_zeroed(session, line) { offered.direction.mute() } else { offered.direction };
+    Ok(Negotiated { codec: agreed.codec, payload_type: agreed.payload_type, event_payload_type, direction, ..offered })
 }
 
 fn payload_types(line: &Media) -> Vec<u8> {
@@ -269,8 +270,7 @@ fn rtcp(line: &Media, rtp_address: Option<IpAddr>) -> Option<SocketAddr> {
     Some(SocketAddr::new(address, port))
 }
 
-/// The direction seen from here: the line's attribute, or the session's, turned round. Nothing is sent to an address of
-/// zeros (RFC 3264 §8.4).
+/// The direction seen from here: the line's attribute, or the session's, turned round.
 fn direction(session: &Session, line: &Media) -> Direction {
     let mut names = line.attributes.iter().chain(&session.attributes).map(|attribute| attribute.attribute.as_str());
     let direction = names.find_map(|name| match name {
@@ -280,7 +280,11 @@ fn direction(session: &Session, line: &Media) -> Direction {
         "inactive" => Some(Direction::Inactive),
         _ => None,
     });
-    let direction = direction.unwrap_or(Direction::SendReceive);
-    let address = connection(session, line).and_then(|text| text.parse().ok());
-    if address.is_some_and(|address: IpAddr| address.is_unspecified()) { direction.mute() } else { direction }
+    direction.unwrap_or(Direction::SendReceive)
+}
+
+/// Whether a call that is up is held by an address of zeros (RFC 3264 §8.4). In a first description such an address only
+/// says that the other side does not know its own yet: its packets tell.
+fn is_zeroed(session: &Session, line: &Media) -> bool {
+    connection(session, line).and_then(|text| text.parse().ok()).is_some_and(|address: IpAddr| address.is_unspecified())
 }

@@ -88,6 +88,7 @@ fn addresses_that_are_no_hosts_leave_the_destination_open() {
     for address in ["0.0.0.0", "media.example.com", "224.2.1.1", "255.255.255.255"] {
         let agreed = agreed(&format!("m=audio 5000 RTP/AVP 0\r\nc=IN IP4 {address}\r\n"));
         assert_eq!((agreed.remote_rtp, agreed.remote_rtcp), (None, None), "{address}");
+        assert_eq!(agreed.direction, Direction::SendReceive, "{address}: no hold");
     }
 }
 
