@@ -315,6 +315,7 @@ pub(crate) fn trunks(config: &Config) -> Vec<sip::Trunk> {
         peers: trunk.peers.iter().map(|peer| peer.range()).collect(),
         transports: vec![sip::Transport::Udp, sip::Transport::Tcp],
         capacity: trunk.capacity as usize,
+        srtp: trunk.srtp.policy(),
     };
     config.trunk.iter().map(trunk).collect()
 }

@@ -99,14 +99,14 @@ impl Leg {
         }
     }
 
-    /// Takes what came to the RTP port.
-    pub fn handle_rtp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+    /// Takes what came to the RTP port; with SRTP it is decrypted in place.
+    pub fn handle_rtp(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
         self.session.handle_packet(now, from, bytes);
         self.settle(now);
     }
 
-    /// Takes what came to the RTCP port.
-    pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+    /// Takes what came to the RTCP port, likewise.
+    pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
         self.session.handle_rtcp(now, from, bytes);
         self.settle(now);
     }

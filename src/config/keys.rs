@@ -41,6 +41,11 @@ pub(crate) const KEYS: &[Key] = &[
     key("trunk[].capacity", "50", "Most calls of this trunk at once; the next is answered 503."),
     key("trunk[].agent", r#""collector""#, "Name of the agent that serves its calls: a table `[agent.NAME]`."),
     key(
+        "trunk[].srtp",
+        r#""optional""#,
+        "`off`, `optional` or `required`: whether RTP/SAVP with keys in the SDP (SDES) is refused, taken where it is offered, or a must, so that other calls, and those without an offer, are answered 488. Over UDP and TCP whoever sees the SIP sees the keys: let only a private network lie between.",
+    ),
+    key(
         "media.address",
         r#""127.0.0.1""#,
         "Address the RTP sockets are bound to; of the family of the SIP addresses, IPv4 or IPv6.",

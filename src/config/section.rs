@@ -43,6 +43,30 @@ section! {
     }
 }
 
+/// Whether a trunk's audio is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Srtp {
+    /// Never.
+    Off,
+    /// Where the peer offers it.
+    Optional,
+    /// Always: calls without are refused.
+    Required,
+}
+
+impl Srtp {
+    /// As signalling knows it.
+    pub(crate) fn policy(self) -> sip::media::SrtpPolicy {
+        match self {
+            Self::Off => sip::media::SrtpPolicy::Off,
+            Self::Optional => sip::media::SrtpPolicy::Optional,
+            Self::Required => sip::media::SrtpPolicy::Required,
+        }
+    }
+}
+
 section! {
     /// A carrier that may call, told by the addresses it sends from.
     Trunk {
@@ -50,6 +74,7 @@ section! {
         peers: Vec<Network> = vec!["127.0.0.0/8".parse().expect("a literal"), "::1/128".parse().expect("a literal")],
         capacity: u32 = 50,
         agent: String = DEFAULT_AGENT.to_owned(),
+        srtp: Srtp = Srtp::Optional,
     }
 }
 

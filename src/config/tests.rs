@@ -137,6 +137,8 @@ fn text_that_is_no_toml_is_named_with_its_line() {
 fn a_bad_value_is_named_with_line_and_key() {
     let complaint = complaint("[media]\n\nfirst_port = 70000\n");
     assert!(complaint.starts_with("line 3: first_port: "), "{complaint}");
+    let complaint = self::complaint("[[trunk]]\nsrtp = \"always\"\n");
+    assert!(complaint.starts_with("line 2: ") && complaint.contains("`required`"), "{complaint}");
 }
 
 #[test]

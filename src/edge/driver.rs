@@ -17,6 +17,7 @@ use frame::SampleRate;
 use gate::{GateConfig, KeyPolicy};
 use jiff::Timestamp;
 use rand::Rng;
+use rtp::srtp::{MasterKey, SrtpKeys, Suite};
 use rtp::{Payloads, SessionConfig};
 use sip::{CallHandle, HangUp, Status, media};
 use tokio::sync::{mpsc, oneshot};
@@ -233,7 +234,7 @@ impl Driver {
         let (signalling, handle) = (self.plant.signalling.clone(), self.handle);
         let told = match output {
             Output::Ring => signalling.ring(handle).await,
-            Output::Answer => match self.local {
+            Output::Answer => match self.local.take() {
                 Some(local) => signalling.answer(handle, local).await,
                 None => Ok(()),
             },
@@ -358,7 +359,9 @@ async fn prepare(
     attempt: book::ContactAttempt,
     compliance: book::ComplianceRecord,
 ) -> Result<Prepared, Failure> {
-    let OpenedLeg { handle: leg, outputs } = plant.shards.open_leg(leg_config(offer, agent)).map_err(|error| {
+    let material = media::KeyMaterial::new(rand::rng().random());
+    let config = leg_config(offer, &material, agent);
+    let OpenedLeg { handle: leg, outputs } = plant.shards.open_leg(config).map_err(|error| {
         tracing::warn!(%error, "a call finds no media");
         Failure::Full
     })?;
@@ -370,6 +373,7 @@ async fn prepare(
         address: plant.media_address,
         port: leg.local().port(),
         session: rand::rng().random_range(1..=u64::from(u32::MAX)),
+        key: offer.and_then(|offer| offer.local_key(&material)),
     };
     let dialog = plant.signalling.prepare_answer(handle).await.map_err(|_| Failure::Unavailable)?;
     if !plant.services.journal(attempt, compliance, dialog).await {
@@ -399,7 +403,7 @@ fn payloads(negotiated: &media::Negotiated) -> Payloads {
     }
 }
 
-fn leg_config(offer: Option<&media::Offer>, agent: AgentKind) -> LegConfig {
+fn leg_config(offer: Option<&media::Offer>, material: &media::KeyMaterial, agent: AgentKind) -> LegConfig {
     let negotiated = offer.map(media::Offer::negotiated);
     let mut random = rand::rng();
     LegConfig {
@@ -414,6 +418,7 @@ fn leg_config(offer: Option<&media::Offer>, agent: AgentKind) -> LegConfig {
             learn_source: true,
             media_timeout: Some(MEDIA_TIMEOUT),
             seed: random.random(),
+            srtp: offer.and_then(|offer| srtp_keys(offer, material)),
         },
         gate: GateConfig {
             rate: SampleRate::Hz8000,
@@ -425,6 +430,20 @@ fn leg_config(offer: Option<&media::Offer>, agent: AgentKind) -> LegConfig {
         playout: PlayoutConfig::default(),
         hush: HushPolicy::OnSpeech { guard: HUSH_GUARD },
     }
+}
+
+/// The keys of both directions, where SRTP was agreed.
+fn srtp_keys(offer: &media::Offer, material: &media::KeyMaterial) -> Option<SrtpKeys> {
+    let key = |key: &media::CryptoKey| {
+        let suite = match key.suite() {
+            media::CryptoSuite::AesCm128HmacSha1_32 => Suite::AesCm128HmacSha1_32,
+            media::CryptoSuite::AesCm128HmacSha1_80 => Suite::AesCm128HmacSha1_80,
+            media::CryptoSuite::AeadAes128Gcm => Suite::AeadAes128Gcm,
+        };
+        MasterKey::new(suite, key.as_bytes())
+    };
+    let remote = &offer.negotiated().crypto.as_ref()?.remote;
+    Some(SrtpKeys { local: key(&offer.local_key(material)?)?, remote: key(remote)? })
 }
 
 fn cause(reason: EndReason) -> HangUp {

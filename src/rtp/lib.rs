@@ -1,4 +1,4 @@
-//! RTP as a pure core: packets, ordering, decoding, pacing, RTCP.
+//! RTP as a pure core: packets, ordering, decoding, pacing, RTCP, SRTP.
 //!
 //! A [`Session`] is one leg's media as seen from the wire. Packets go in with the time they came; out come frames in order,
 //! one per 20 ms of stream time, with markers where one was lost. The other way it makes packets out of samples. It owns no
@@ -13,6 +13,7 @@ mod reporter;
 mod rtcp;
 mod sender;
 mod session;
+pub mod srtp;
 mod statistics;
 mod timeline;
 

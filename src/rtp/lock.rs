@@ -66,17 +66,22 @@ impl SourceLock {
         self.locked.is_some()
     }
 
-    pub(crate) fn admit(&mut self, from: SocketAddr, ssrc: u32, sequence: u16) -> Admission {
+    /// Whether [`SourceLock::admit`] might do other than refuse.
+    pub(crate) fn may_hear(&self, from: SocketAddr) -> bool {
         match self.locked {
-            Some(locked) if locked == from => return Admission::Admitted,
-            Some(_) => return Admission::Refused,
-            None => {}
+            Some(locked) => locked == from,
+            None => self.learns || self.signalled == Some(from),
         }
-        let expected = self.signalled == Some(from);
-        if !expected && !self.learns {
+    }
+
+    pub(crate) fn admit(&mut self, from: SocketAddr, ssrc: u32, sequence: u16) -> Admission {
+        if !self.may_hear(from) {
             return Admission::Refused;
         }
-        if expected || self.probation.observe((from, ssrc), sequence) {
+        if self.is_locked() {
+            return Admission::Admitted;
+        }
+        if self.signalled == Some(from) || self.probation.observe((from, ssrc), sequence) {
             self.locked = Some(from);
             return Admission::Locked;
         }

@@ -1,9 +1,12 @@
 //! The RTP packet of RFC 3550 §5.1.
 
 use crate::FRAME_SAMPLES;
+use crate::srtp::{MAX_RTP_TRAILER, Outbound};
 
 const HEADER_BYTES: usize = 12;
 const VERSION: u8 = 2;
+/// The longest outgoing packet before SRTP.
+const PLAIN_BYTES: usize = HEADER_BYTES + FRAME_SAMPLES;
 
 /// Why bytes are no RTP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,15 +52,7 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// Where the bytes break RFC 3550 §5.1.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(Malformed::Short)?;
-        if header[0] >> 6 != VERSION {
-            return Err(Malformed::Version);
-        }
-        let contributors = usize::from(header[0] & 0x0f) * 4;
-        let mut payload = rest.get(contributors..).ok_or(Malformed::Contributors)?;
-        if header[0] & 0x10 != 0 {
-            payload = skip_extension(payload)?;
-        }
+        let (header, mut payload) = split_header(bytes)?;
         if header[0] & 0x20 != 0 {
             payload = strip_padding(payload)?;
         }
@@ -70,6 +65,23 @@ impl<'a> Packet<'a> {
             payload,
         })
     }
+}
+
+/// The bytes before the payload: the header with contributing sources and extension.
+pub(crate) fn header_length(bytes: &[u8]) -> Result<usize, Malformed> {
+    split_header(bytes).map(|(_, payload)| bytes.len() - payload.len())
+}
+
+/// The fixed header, and what comes after contributing sources and extension.
+fn split_header(bytes: &[u8]) -> Result<(&[u8; HEADER_BYTES], &[u8]), Malformed> {
+    let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(Malformed::Short)?;
+    if header[0] >> 6 != VERSION {
+        return Err(Malformed::Version);
+    }
+    let contributors = usize::from(header[0] & 0x0f) * 4;
+    let payload = rest.get(contributors..).ok_or(Malformed::Contributors)?;
+    let payload = if header[0] & 0x10 == 0 { payload } else { skip_extension(payload)? };
+    Ok((header, payload))
 }
 
 /// Skips the extension of RFC 3550 §5.3.1: a word with its length, then that many words.
@@ -88,9 +100,9 @@ fn strip_padding(bytes: &[u8]) -> Result<&[u8], Malformed> {
     Ok(&bytes[..bytes.len() - padding])
 }
 
-/// Room for one outgoing packet: a header and 20 ms of G.711. Reused for every packet of a thread.
+/// Room for one outgoing packet: a header, 20 ms of G.711 and what SRTP adds. Reused for every packet of a thread.
 pub struct PacketBuffer {
-    bytes: [u8; HEADER_BYTES + FRAME_SAMPLES],
+    bytes: [u8; PLAIN_BYTES + MAX_RTP_TRAILER],
     length: usize,
 }
 
@@ -98,7 +110,7 @@ impl PacketBuffer {
     /// An empty buffer.
     #[must_use]
     pub fn new() -> Self {
-        Self { bytes: [0; HEADER_BYTES + FRAME_SAMPLES], length: 0 }
+        Self { bytes: [0; PLAIN_BYTES + MAX_RTP_TRAILER], length: 0 }
     }
 
     /// The packet.
@@ -115,8 +127,13 @@ impl PacketBuffer {
         bytes[2..4].copy_from_slice(&header.sequence.to_be_bytes());
         bytes[4..8].copy_from_slice(&header.timestamp.to_be_bytes());
         bytes[8..12].copy_from_slice(&header.ssrc.to_be_bytes());
-        self.length = bytes.len();
-        &mut bytes[HEADER_BYTES..]
+        self.length = PLAIN_BYTES;
+        &mut bytes[HEADER_BYTES..PLAIN_BYTES]
+    }
+
+    /// Encrypts the packet; one that cannot be is gone.
+    pub(crate) fn protect(&mut self, outbound: &mut Outbound) {
+        self.length = outbound.protect_rtp(&mut self.bytes, self.length).unwrap_or(0);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::packet::PacketBuffer;
 use crate::receiver::{Receiver, Taken};
 use crate::reporter::Reporter;
 use crate::sender::Sender;
+use crate::srtp::{MAX_RTCP_TRAILER, Srtp, SrtpKeys};
 use crate::statistics::{Rejection, Statistics};
 use crate::timeline::Received;
 use crate::{Codec, FRAME_SAMPLES, Sent, rtcp};
@@ -49,6 +50,8 @@ pub struct SessionConfig {
     pub media_timeout: Option<Duration>,
     /// For the randomness of report intervals.
     pub seed: u64,
+    /// The keys, where SRTP was agreed: nothing is then sent or heard in clear.
+    pub srtp: Option<SrtpKeys>,
 }
 
 /// What the driver should know.
@@ -73,6 +76,7 @@ pub struct Session {
     receiver: Receiver,
     sender: Sender,
     reporter: Reporter,
+    srtp: Option<Box<Srtp>>,
     remote_rtcp: Option<SocketAddr>,
     media_timeout: Option<Duration>,
     media_deadline: Option<Instant>,
@@ -84,10 +88,14 @@ impl Session {
     #[must_use]
     pub fn new(config: SessionConfig, now: Instant) -> Self {
         let source = SourceLock::new(config.remote, config.learn_source);
+        // Where the first packets are lost, a rollover soon after the start would be missed: begin in the lower half
+        // (RFC 4568 §6.4).
+        let first_sequence = config.first_sequence & if config.srtp.is_some() { 0x7fff } else { u16::MAX };
         Self {
             receiver: Receiver::new(config.payloads, source, now),
-            sender: Sender::new(config.payloads, config.ssrc, config.first_sequence, config.first_timestamp),
+            sender: Sender::new(config.payloads, config.ssrc, first_sequence, config.first_timestamp),
             reporter: Reporter::new(config.cname, config.seed, now),
+            srtp: config.srtp.as_ref().map(|keys| Box::new(Srtp::new(keys))),
             remote_rtcp: config.remote_rtcp,
             media_timeout: config.media_timeout,
             media_deadline: config.media_timeout.map(|span| now + span),
@@ -95,9 +103,14 @@ impl Session {
         }
     }
 
-    /// Takes what came to the RTP port. Anything that is not a packet of the locked source is counted and dropped.
-    pub fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
-        match self.receiver.handle_packet(now, from, bytes) {
+    /// Takes what came to the RTP port. Anything that is not a packet of the locked source is counted and dropped. With
+    /// SRTP it is decrypted in place; only what is authentic can close the lock.
+    pub fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
+        let length = match self.unprotect(from, bytes) {
+            Ok(length) => length,
+            Err(reason) => return self.receiver.reject(reason),
+        };
+        match self.receiver.handle_packet(now, from, &bytes[..length]) {
             Taken::Dropped => return,
             Taken::Admitted => {}
             Taken::Locked => self.outputs.push_back(SessionOutput::SourceLocked(from)),
@@ -106,13 +119,25 @@ impl Session {
         self.media_deadline = self.media_timeout.map(|span| now + span);
     }
 
-    /// Takes what came to the RTCP port. Only the host that media comes from is heard.
-    pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
-        if self.destination().is_none_or(|media| media.ip() != from.ip()) {
-            self.receiver.reject(Rejection::Source);
-            return;
+    /// The length of a packet as it was before it was protected. A stranger's is not worth a look.
+    fn unprotect(&mut self, from: SocketAddr, bytes: &mut [u8]) -> Result<usize, Rejection> {
+        match &mut self.srtp {
+            None => Ok(bytes.len()),
+            Some(_) if !self.receiver.source().may_hear(from) => Err(Rejection::Source),
+            Some(srtp) => srtp.inbound.unprotect_rtp(bytes),
         }
-        match rtcp::read(bytes, self.sender.ssrc()) {
+    }
+
+    /// Takes what came to the RTCP port, and decrypts it in place with SRTP. Only the host that media comes from is heard.
+    pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
+        if self.destination().is_none_or(|media| media.ip() != from.ip()) {
+            return self.receiver.reject(Rejection::Source);
+        }
+        let length = match self.srtp.as_mut().map_or(Ok(bytes.len()), |srtp| srtp.inbound.unprotect_rtcp(bytes)) {
+            Ok(length) => length,
+            Err(reason) => return self.receiver.reject(reason),
+        };
+        match rtcp::read(&bytes[..length], self.sender.ssrc()) {
             Ok(digest) => self.reporter.handle(now, &digest),
             Err(rtcp::Broken) => self.receiver.reject(Rejection::Report),
         }
@@ -134,7 +159,7 @@ impl Session {
     /// The report that is due, and where to send it.
     pub fn poll_rtcp(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
         let report = self.reporter.poll(now, &self.sender, self.receiver.reception())?;
-        Some((self.rtcp_destination()?, report))
+        self.address_report(report)
     }
 
     /// When [`Session::handle_timeout`] or [`Session::poll_rtcp`] has something to do.
@@ -152,9 +177,13 @@ impl Session {
         }
     }
 
-    /// Makes the next 20 ms into a packet.
+    /// Makes the next 20 ms into a packet. It is empty where its key is used up, after 2^48 packets.
     pub fn encode(&mut self, samples: &[i16; FRAME_SAMPLES], out: &mut PacketBuffer) -> Sent {
-        self.sender.encode(samples, out)
+        let sent = self.sender.encode(samples, out);
+        if let Some(srtp) = &mut self.srtp {
+            out.protect(&mut srtp.outbound);
+        }
+        sent
     }
 
     /// Lets the next 20 ms pass without a packet.
@@ -191,7 +220,7 @@ impl Session {
     pub fn close(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
         let report = self.reporter.close(now, &self.sender, self.receiver.reception());
         self.media_deadline = None;
-        Some((self.rtcp_destination()?, report))
+        self.address_report(report)
     }
 
     /// The counts so far.
@@ -204,6 +233,18 @@ impl Session {
             remote: self.reporter.remote(),
             ..self.receiver.statistics()
         }
+    }
+
+    /// A report as it goes out, and where to.
+    fn address_report(&mut self, mut report: Vec<u8>) -> Option<(SocketAddr, Vec<u8>)> {
+        let destination = self.rtcp_destination()?;
+        if let Some(srtp) = &mut self.srtp {
+            let plain = report.len();
+            report.resize(plain + MAX_RTCP_TRAILER, 0);
+            let length = srtp.outbound.protect_rtcp(&mut report, plain)?;
+            report.truncate(length);
+        }
+        Some((destination, report))
     }
 
     /// The SDP's RTCP address while media goes to the same host, else one port above media (RFC 3550 §11).

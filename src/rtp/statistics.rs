@@ -31,11 +31,17 @@ pub enum Rejection {
     Late,
     /// Not RTCP, or cut off.
     Report,
+    /// An SRTP tag that does not fit: not from the holder of the key.
+    Authentication,
+    /// An SRTP packet that came before, or is too old to tell.
+    Replay,
+    /// One SSRC too many under one SRTP key.
+    Streams,
 }
 
 impl Rejection {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Short,
         Self::Version,
         Self::Contributors,
@@ -49,6 +55,9 @@ impl Rejection {
         Self::Duplicate,
         Self::Late,
         Self::Report,
+        Self::Authentication,
+        Self::Replay,
+        Self::Streams,
     ];
 
     /// The reason as a metric's label.
@@ -68,6 +77,9 @@ impl Rejection {
             Self::Duplicate => "duplicate",
             Self::Late => "late",
             Self::Report => "report",
+            Self::Authentication => "authentication",
+            Self::Replay => "replay",
+            Self::Streams => "streams",
         }
     }
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::Transport;
+use crate::media::SrtpPolicy;
 
 /// A carrier's or a PBX's side that may send calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Trunk {
     pub transports: Vec<Transport>,
     /// The most calls at one time; the next gets 503.
     pub capacity: usize,
+    /// Whether its audio may be, or must be, protected.
+    pub srtp: SrtpPolicy,
 }
 
 impl Trunk {

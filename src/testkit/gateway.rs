@@ -48,6 +48,8 @@ pub struct GatewayOptions {
     pub capacity: u32,
     /// Who may call, as a range of addresses.
     pub peers: String,
+    /// Whether the trunk's audio is protected: `off`, `optional` or `required`.
+    pub srtp: String,
     /// Rendered prompts; shared between gateways, because they are named by their content.
     pub prompts: PathBuf,
     /// The better local voices, instead of the Debian engines.
@@ -73,6 +75,7 @@ impl GatewayOptions {
             agent: Agent::Collector,
             capacity: 50,
             peers: "127.0.0.0/8".to_owned(),
+            srtp: "optional".to_owned(),
             prompts: "target/prompts".into(),
             models: None,
             drain_seconds: 5,
@@ -297,6 +300,7 @@ name = "local"
 peers = ["{peers}"]
 capacity = {capacity}
 agent = "{agent}"
+srtp = "{srtp}"
 
 {table}[media]
 first_port = {first_port}
@@ -341,6 +345,7 @@ level = "{log}"
 {more}"#,
         peers = options.peers,
         capacity = options.capacity,
+        srtp = options.srtp,
         models = options.models.as_ref().map(|path| format!("models = \"{}\"\n", path.display())).unwrap_or_default(),
         prompts = options.prompts.display(),
         first_port = ports.first(),

@@ -1,11 +1,12 @@
 //! A telephone: calls a SIP server over UDP, speaks, presses keys and hears.
 //!
-//! It shares no code with what it tests save the tables of G.711: its messages and packets are its own.
+//! It shares no code with what it tests save the tables of G.711 and the ciphers of SRTP: its messages and packets are its own.
 
 mod dialog;
 mod keypad;
 mod media;
 mod message;
+mod secure;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -13,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use rtp::srtp::Suite;
 use tokio::sync::mpsc;
 
 use self::{dialog::Dialog, media::Media};
@@ -43,6 +45,8 @@ pub struct CallRequest {
     pub keying: Keying,
     /// Payload types offered for speech, best first: 0 is PCMU, 8 is PCMA.
     pub codecs: Vec<u8>,
+    /// How audio is protected, where it is: nothing else is then offered.
+    pub srtp: Option<Suite>,
     /// How long the server may take to answer.
     pub patience: Duration,
 }
@@ -58,6 +62,7 @@ impl CallRequest {
             to: to.to_owned(),
             keying: Keying::TelephoneEvent,
             codecs: vec![0, 8],
+            srtp: None,
             patience: Duration::from_secs(10),
         }
     }
@@ -107,10 +112,10 @@ impl Softphone {
     pub async fn call(request: &CallRequest) -> Result<Self, PhoneError> {
         let (sender, events) = mpsc::channel(ROOM);
         let media = Media::bind(request.local).await?;
-        let (dialog, answer) = Dialog::establish(request, media.port()?, sender.clone()).await?;
+        let (dialog, agreed) = Dialog::establish(request, media.port()?, sender.clone()).await?;
         let (orders, queue) = mpsc::channel(ROOM);
-        let far = answer.media;
-        media.run(answer, request.keying, queue, sender);
+        let far = agreed.answer.media;
+        media.run(agreed, request.keying, queue, sender);
         Ok(Self { dialog, orders, events, far })
     }
 

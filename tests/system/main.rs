@@ -13,4 +13,5 @@ mod operations;
 mod plant;
 mod signalling;
 mod softphone;
+mod srtp;
 mod trouble;

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use testkit::gateway::{Gateway, GatewayOptions};
 use tokio::{io::AsyncWriteExt, net::TcpStream, process::Command, time::timeout};
 
 use crate::{
@@ -22,13 +23,13 @@ const CALL: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Modules without a sound card and without a terminal.
-const MODULES: &[&str] = &["g711", "aufile", "aubridge"];
+const MODULES: &[&str] = &["g711", "srtp", "aufile", "aubridge"];
 /// The rate of what it says.
 const HERTZ: u32 = 8_000;
 
-/// Writes a configuration that binds loopback alone, speaks from a file and hears into a bridge. Where its commands are
-/// taken.
-fn configure(directory: &Path) -> SocketAddr {
+/// Writes a configuration that binds loopback alone, speaks from a file and hears into a bridge. `more` ends the account.
+/// Where its commands are taken.
+fn configure(directory: &Path, more: &str) -> SocketAddr {
     fs::create_dir_all(directory).expect("a directory");
     let voice = directory.join("voice.wav");
     speak(&voice);
@@ -46,7 +47,7 @@ fn configure(directory: &Path) -> SocketAddr {
     config.push_str("module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n");
     config.push_str(&format!("ctrl_tcp_listen {keypad}\n"));
     fs::write(directory.join("config"), config).expect("a configuration");
-    let account = format!("<sip:+15555550123@127.0.0.1:{port}>;regint=0;audio_codecs=PCMU\n");
+    let account = format!("<sip:+15555550123@127.0.0.1:{port}>;regint=0;audio_codecs=PCMU{more}\n");
     fs::write(directory.join("accounts"), account).expect("an account");
     fs::write(directory.join("contacts"), "").expect("contacts");
     keypad
@@ -80,12 +81,10 @@ fn modules() -> &'static Path {
     places.into_iter().find(|place| place.exists()).expect("baresip's modules (Debian package baresip-core)")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn baresip_calls_hears_the_opening_holds_resumes_and_hangs_up() {
-    let options = plant::options("softphone");
-    let gateway = plant::start(&options);
-    let directory = options.directory.join("baresip");
-    let keypad = configure(&directory);
+/// Has baresip call, hold, resume and hang up, and returns what it said. The gateway has played its opening meanwhile.
+async fn call(gateway: &Gateway, account: &str) -> String {
+    let directory = gateway.directory().join("baresip");
+    let keypad = configure(&directory, account);
     let call = Command::new("baresip")
         .args(["-4", "-f"])
         .arg(&directory)
@@ -96,21 +95,44 @@ async fn baresip_calls_hears_the_opening_holds_resumes_and_hangs_up() {
         .output();
     let call = tokio::spawn(timeout(PATIENCE, call));
 
-    let timeline = noted(&gateway, PATIENCE, "opened", "").await;
+    let timeline = noted(gateway, PATIENCE, "opened", "").await;
     for kind in ["invited", "answered", "acknowledged", "media.source_locked"] {
         assert!(when(&timeline, kind, "").is_some(), "{kind} is missing: {timeline:#?}");
     }
-    assert!(sum(&metrics(&gateway).await, "tonegate_rtp_packets_total", &["direction=\"received\""]) > 50.0);
+    assert!(sum(&metrics(gateway).await, "tonegate_rtp_packets_total", &["direction=\"received\""]) > 50.0);
 
     let mut keypad = TcpStream::connect(keypad).await.expect("a baresip that listens");
     tell(&mut keypad, "hold").await;
-    noted(&gateway, PATIENCE, "held", "").await;
+    noted(gateway, PATIENCE, "held", "").await;
     tell(&mut keypad, "resume").await;
-    noted(&gateway, PATIENCE, "resumed", "").await;
+    noted(gateway, PATIENCE, "resumed", "").await;
 
     let output = call.await.expect("a task").expect("baresip ends in time").expect("baresip runs");
     let words = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(words.to_lowercase().contains("established"), "{words}");
-    let timeline = noted(&gateway, PATIENCE, "ended", "caller_hung_up").await;
+    let timeline = noted(gateway, PATIENCE, "ended", "caller_hung_up").await;
     assert!(when(&timeline, "record.written", "contact_attempt").is_some(), "{timeline:#?}");
+    words.into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn baresip_calls_hears_the_opening_holds_resumes_and_hangs_up() {
+    let gateway = plant::start(&plant::options("softphone"));
+    call(&gateway, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn baresip_calls_with_srtp_where_it_is_required() {
+    let options = GatewayOptions { srtp: "required".to_owned(), ..plant::options("softphone-srtp") };
+    let gateway = plant::start(&options);
+    let words = call(&gateway, ";mediaenc=srtp-mand").await;
+    assert!(!words.contains("failed to decrypt"), "baresip opens what the gateway sends: {words}");
+    let exposed = metrics(&gateway).await;
+    let dropped =
+        |reason: &str| sum(&exposed, "tonegate_drops_total", &["queue=\"rtp\"", &format!("reason=\"{reason}\"")]);
+    assert_eq!((dropped("authentication"), dropped("replay"), dropped("short")), (0.0, 0.0, 0.0));
+    // Its reports are opened. What is dropped are APP packets that are no compound ones, one at the start and two at each
+    // hold and resume, an APP before it has keys and a BYE after it dropped them, both in clear.
+    assert!(dropped("report") <= 7.0, "{exposed}");
+    assert!(!gateway.log().expect("a log").contains("inline:"), "no session description is logged");
 }

@@ -49,6 +49,7 @@ impl Line {
             cname: "leg".to_owned(),
             media_timeout,
             seed: 1,
+            srtp: None,
         };
         let gate = GateConfig { rate: frame::SampleRate::Hz8000, keys: KeyPolicy::Declared };
         let hush = HushPolicy::OnSpeech { guard: GUARD };
@@ -76,7 +77,7 @@ impl Line {
         bytes.extend(77_u32.to_be_bytes());
         bytes.extend(payload);
         self.sequence += 1;
-        self.leg.handle_rtp(self.now, peer(), &bytes);
+        self.leg.handle_rtp(self.now, peer(), &mut bytes);
         self.drain();
     }
 

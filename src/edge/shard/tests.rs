@@ -48,6 +48,7 @@ impl Far {
             cname: "shard".to_owned(),
             media_timeout: None,
             seed: 1,
+            srtp: None,
         };
         let gate = GateConfig { rate: frame::SampleRate::Hz8000, keys: KeyPolicy::Declared };
         let config = LegConfig { session, gate, playout: PlayoutConfig::default(), hush: HushPolicy::Never };

@@ -1,5 +1,6 @@
 use super::*;
 use crate::Packet;
+use crate::srtp::{MAX_RTP_TRAILER, MasterKey, Outbound, Suite};
 
 const PEER: ([u8; 4], u16) = ([192, 0, 2, 7], 4_000);
 
@@ -27,6 +28,7 @@ fn config(remote: Option<SocketAddr>) -> SessionConfig {
         cname: "tonegate".to_owned(),
         media_timeout: Some(Duration::from_secs(10)),
         seed: 3,
+        srtp: None,
     }
 }
 
@@ -55,7 +57,7 @@ impl Far {
     /// Sends the audio packet of a number at its own time, its payload one code that names it.
     fn audio_from(&mut self, from: SocketAddr, number: u16) {
         let bytes = self.packet(0, number, u32::from(number) * 160, &[number as u8; 160]);
-        self.session.handle_packet(self.at(number), from, &bytes);
+        self.session.handle_packet(self.at(number), from, &mut bytes.clone());
     }
 
     fn audio(&mut self, number: u16) {
@@ -150,8 +152,8 @@ fn what_could_never_be_heard_wins_no_lock() {
     let mut far = Far::new(None);
     for number in 0..5 {
         for (payload_type, payload) in [(96, &[1_u8; 160][..]), (0, &[]), (0, &[1; 961]), (13, &[])] {
-            let bytes = far.packet(payload_type, number, u32::from(number) * 160, payload);
-            far.session.handle_packet(far.at(number), stranger(), &bytes);
+            let mut bytes = far.packet(payload_type, number, u32::from(number) * 160, payload);
+            far.session.handle_packet(far.at(number), stranger(), &mut bytes);
         }
     }
     assert_eq!(far.session.destination(), None);
@@ -181,7 +183,7 @@ fn a_new_ssrc_is_heard_after_three_packets() {
     far.ssrc = 78;
     for number in 200..205 {
         let bytes = far.packet(0, number, 9_000 + u32::from(number) * 160, &[number as u8; 160]);
-        far.session.handle_packet(far.at(number - 198), peer(), &bytes);
+        far.session.handle_packet(far.at(number - 198), peer(), &mut bytes.clone());
     }
     assert_eq!(
         far.heard(far.at(6)).into_iter().flatten().map(Some).collect::<Vec<_>>(),
@@ -197,9 +199,9 @@ fn events_come_between_frames_and_their_packets_are_no_loss() {
     let mut far = Far::new(Some(peer()));
     far.audio(0);
     let event = far.packet(101, 1, 160, &[5, 10, 0, 160]);
-    far.session.handle_packet(far.at(1), peer(), &event);
+    far.session.handle_packet(far.at(1), peer(), &mut event.clone());
     let bytes = far.packet(0, 2, 160, &[9; 160]);
-    far.session.handle_packet(far.at(1), peer(), &bytes);
+    far.session.handle_packet(far.at(1), peer(), &mut bytes.clone());
     let kinds: Vec<_> = std::iter::from_fn(|| far.session.poll_received(far.at(1)))
         .map(|received| match received {
             Received::Frame(frame) => (frame.index(), frame.is_lost()),
@@ -217,7 +219,7 @@ fn foreign_payloads_never_reach_the_decoder() {
         [(1, 96, &[5, 10, 0, 160][..]), (2, 8, &[1; 160]), (3, 13, &[70]), (4, 0, &[0; 961]), (5, 101, &[0; 20])]
     {
         let bytes = far.packet(payload_type, number, 160, payload);
-        far.session.handle_packet(far.at(1), peer(), &bytes);
+        far.session.handle_packet(far.at(1), peer(), &mut bytes.clone());
     }
     assert_eq!(far.heard(far.at(1)), [code(0)]);
     assert_eq!((far.rejected(Rejection::PayloadType), far.rejected(Rejection::PayloadLength)), (2, 2));
@@ -231,7 +233,7 @@ fn a_jump_of_the_sequence_is_followed_after_two_packets() {
     far.audio(1);
     for number in 30_000..30_003 {
         let bytes = far.packet(0, number, u32::from(number) * 160, &[number as u8; 160]);
-        far.session.handle_packet(far.at(number - 29_998), peer(), &bytes);
+        far.session.handle_packet(far.at(number - 29_998), peer(), &mut bytes.clone());
     }
     assert_eq!(far.heard(far.at(4)), [code(0), code(1), code(30_001), code(30_002)]);
     assert_eq!((far.rejected(Rejection::Sequence), far.session.statistics().lost), (1, 0));
@@ -243,7 +245,7 @@ fn a_burst_far_ahead_keeps_the_buffer_bounded() {
     far.audio(0);
     for number in (2..200).step_by(2) {
         let bytes = far.packet(0, number, u32::from(number) * 160, &[number as u8; 160]);
-        far.session.handle_packet(far.at(1), peer(), &bytes);
+        far.session.handle_packet(far.at(1), peer(), &mut bytes.clone());
     }
     let heard = far.heard(far.at(1));
     assert!(heard.len() > 150, "what fell out of the window was handed on: {}", heard.len());
@@ -255,10 +257,10 @@ fn what_the_answer_chose_is_carried_both_ways() {
     let mut far = Far::new(Some(peer()));
     far.session.carry(Payloads { codec: Codec::Pcma, audio: 8, events: Some(126) });
     let silence = far.packet(8, 0, 0, &[0xd5; 160]);
-    far.session.handle_packet(far.at(0), peer(), &silence);
+    far.session.handle_packet(far.at(0), peer(), &mut silence.clone());
     assert_eq!(far.heard(far.at(0)), [Some(8)], "A-law's silence, one step from zero");
     let key = far.packet(126, 1, 160, &[5, 10, 0, 160]);
-    far.session.handle_packet(far.at(1), peer(), &key);
+    far.session.handle_packet(far.at(1), peer(), &mut key.clone());
     assert!(matches!(far.session.poll_received(far.at(1)), Some(Received::Event(_))));
     let mut out = PacketBuffer::new();
     far.session.encode(&[0; FRAME_SAMPLES], &mut out);
@@ -278,7 +280,7 @@ fn silence_is_reported_once_and_again_after_media() {
     far.session.handle_timeout(far.began + millis(30_000));
     assert_eq!(far.session.poll_output(), None);
     let bytes = far.packet(0, 1, 160, &[1; 160]);
-    far.session.handle_packet(far.began + millis(30_000), peer(), &bytes);
+    far.session.handle_packet(far.began + millis(30_000), peer(), &mut bytes.clone());
     far.session.handle_timeout(far.began + millis(40_000));
     assert_eq!(far.session.poll_output(), Some(SessionOutput::MediaTimeout));
 }
@@ -306,13 +308,13 @@ fn two_sessions_measure_their_round_trip() {
     near.encode(&[0; FRAME_SAMPLES], &mut out);
     let mut far = Session::new(SessionConfig { ssrc: 2, ..config(Some(stranger())) }, began);
     far.encode(&[0; FRAME_SAMPLES], &mut PacketBuffer::new());
-    far.handle_packet(began, stranger(), out.bytes());
+    far.handle_packet(began, stranger(), &mut out.bytes().to_vec());
     let sent = began + millis(4_000);
     let (_, report) = near.poll_rtcp(sent).unwrap();
-    far.handle_rtcp(sent + millis(30), stranger(), &report);
+    far.handle_rtcp(sent + millis(30), stranger(), &mut report.clone());
     let answered = sent + millis(4_030);
     let (_, answer) = far.poll_rtcp(answered).unwrap();
-    near.handle_rtcp(answered + millis(30), peer(), &answer);
+    near.handle_rtcp(answered + millis(30), peer(), &mut answer.clone());
     let view = near.statistics().remote.unwrap();
     assert!(view.round_trip.unwrap().abs_diff(millis(60)) < millis(1));
     assert_eq!((view.lost, view.fraction_lost), (0, 0));
@@ -321,12 +323,124 @@ fn two_sessions_measure_their_round_trip() {
 #[test]
 fn reports_of_strangers_and_broken_ones_are_dropped() {
     let mut far = Far::new(Some(peer()));
-    far.session.handle_rtcp(far.began, stranger(), &[]);
-    far.session.handle_rtcp(far.began, peer(), &[1, 2, 3]);
+    far.session.handle_rtcp(far.began, stranger(), &mut []);
+    far.session.handle_rtcp(far.began, peer(), &mut [1, 2, 3]);
     assert_eq!((far.rejected(Rejection::Source), far.rejected(Rejection::Report)), (1, 1));
 }
 
+/// The keys of one side; the other's are the same, turned round.
+fn keys() -> SrtpKeys {
+    let key = |first: u8| MasterKey::new(Suite::AesCm128HmacSha1_32, &[first; 30]).unwrap();
+    SrtpKeys { local: key(1), remote: key(2) }
+}
+
+fn turned(keys: SrtpKeys) -> SrtpKeys {
+    SrtpKeys { local: keys.remote, remote: keys.local }
+}
+
+#[test]
+fn protected_sessions_hear_each_other_and_measure_their_round_trip() {
+    let began = crate::an_instant();
+    let secure = |remote, srtp| SessionConfig { first_sequence: 0xffff, srtp: Some(srtp), ..config(Some(remote)) };
+    let mut near = Session::new(secure(peer(), keys()), began);
+    let mut far = Session::new(SessionConfig { ssrc: 2, ..secure(stranger(), turned(keys())) }, began);
+    let mut out = PacketBuffer::new();
+    let sent = near.encode(&[500; FRAME_SAMPLES], &mut out);
+    assert_eq!((out.bytes().len(), sent.sequence), (12 + 160 + 4, 0x7fff), "the start lies in the lower half");
+    assert!(Packet::parse(out.bytes()).ok().unwrap().payload[..160] != [out.bytes()[12]; 160], "not in clear");
+    far.handle_packet(began, stranger(), &mut out.bytes().to_vec());
+    let Some(Received::Frame(frame)) = far.poll_received(began) else { panic!("nothing was heard") };
+    assert!(frame.samples().iter().all(|sample| sample.abs_diff(500) < 20));
+    far.encode(&[0; FRAME_SAMPLES], &mut out);
+    let (_, report) = near.poll_rtcp(began + millis(4_000)).unwrap();
+    assert_eq!(rtcp::read(&report, 2), Err(rtcp::Broken), "not in clear either");
+    far.handle_rtcp(began + millis(4_030), stranger(), &mut report.clone());
+    let (_, answer) = far.poll_rtcp(began + millis(4_030)).unwrap();
+    near.handle_rtcp(began + millis(4_060), peer(), &mut answer.clone());
+    assert!(near.statistics().remote.unwrap().round_trip.unwrap().abs_diff(millis(60)) < millis(1));
+    let (_, goodbye) = near.close(began + millis(4_100)).unwrap();
+    far.handle_rtcp(began + millis(4_130), stranger(), &mut goodbye.clone());
+    assert_eq!((far.statistics().reports, far.statistics().rejected.total()), (2, 0));
+}
+
+#[test]
+fn what_is_not_authentic_is_counted_and_neither_heard_nor_locked_to() {
+    let began = crate::an_instant();
+    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(None) }, began);
+    let mut far = Session::new(SessionConfig { srtp: Some(turned(keys())), ..config(Some(stranger())) }, began);
+    let mut out = PacketBuffer::new();
+    let mut plain = Far::new(None);
+    plain.ssrc = 5;
+    for number in 1..=5 {
+        let mut clear = plain.packet(0, number, 0, &[1; 160]);
+        near.handle_packet(began, stranger(), &mut clear);
+    }
+    assert_eq!(near.statistics().rejected.count(Rejection::Authentication), 5, "in clear");
+    assert!(near.destination().is_none() && near.poll_received(began).is_none());
+    for _ in 0..3 {
+        far.encode(&[500; FRAME_SAMPLES], &mut out);
+        near.handle_packet(began, peer(), &mut out.bytes().to_vec());
+    }
+    assert_eq!(near.destination(), Some(peer()));
+    near.handle_packet(began, peer(), &mut out.bytes().to_vec());
+    near.handle_packet(began, stranger(), &mut out.bytes().to_vec());
+    near.handle_rtcp(began, peer(), &mut [0; 40]);
+    let rejected = near.statistics().rejected;
+    let count = |reason| rejected.count(reason);
+    assert_eq!((count(Rejection::Replay), count(Rejection::Source), count(Rejection::Report)), (1, 1, 1));
+}
+
+#[test]
+fn authentic_packets_of_an_unknown_payload_type_win_no_lock() {
+    let began = crate::an_instant();
+    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(None) }, began);
+    let mut outbound = Outbound::new(&keys().remote);
+    let plain = Far::new(None);
+    let mut send = |payload_type, number| {
+        let mut packet = plain.packet(payload_type, number, u32::from(number) * 160, &[1; 160]);
+        let length = packet.len();
+        packet.resize(length + MAX_RTP_TRAILER, 0);
+        let length = outbound.protect_rtp(&mut packet, length).unwrap();
+        near.handle_packet(began, stranger(), &mut packet[..length]);
+        (near.destination(), near.statistics().rejected)
+    };
+    for number in 1..=5 {
+        let (destination, rejected) = send(96, number);
+        assert_eq!(destination, None);
+        assert_eq!((rejected.count(Rejection::PayloadType), rejected.total()), (number.into(), number.into()));
+    }
+    (6..=8).for_each(|number| {
+        send(0, number);
+    });
+    assert_eq!(send(0, 9).0, Some(stranger()), "media under the same key does");
+}
+
+#[test]
+fn silence_is_what_a_stranger_to_the_key_is_taken_for() {
+    let began = crate::an_instant();
+    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(Some(peer())) }, began);
+    let plain = Far::new(None);
+    for number in 0..600 {
+        let now = began + millis(20) * u32::from(number);
+        near.handle_packet(now, peer(), &mut plain.packet(0, number, 0, &[1; 160]));
+        near.handle_timeout(now);
+    }
+    assert_eq!(near.poll_output(), Some(SessionOutput::MediaTimeout));
+}
+
 proptest::proptest! {
+    #[test]
+    fn any_bytes_to_a_protected_session_are_refused(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)
+    ) {
+        let began = crate::an_instant();
+        let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(Some(peer())) }, began);
+        near.handle_packet(began, peer(), &mut bytes.clone());
+        near.handle_rtcp(began, peer(), &mut bytes.clone());
+        let statistics = near.statistics();
+        proptest::prop_assert_eq!((statistics.received, statistics.reports, statistics.rejected.total()), (0, 0, 2));
+    }
+
     #[test]
     fn any_packets_leave_frames_without_a_hole(
         packets in proptest::collection::vec(
@@ -342,7 +456,7 @@ proptest::proptest! {
             let number = if noise % 32 == 1 { noise } else { sequence };
             let mut bytes = far.packet(payload_type, number, timestamp, &vec![7; length]);
             if noise % 9 == 0 { bytes[usize::from(noise) % 12] ^= noise as u8; }
-            far.session.handle_packet(now, peer(), &bytes);
+            far.session.handle_packet(now, peer(), &mut bytes.clone());
             far.session.handle_timeout(now);
             while let Some(received) = far.session.poll_received(now) {
                 if let Received::Frame(frame) = received {
@@ -356,8 +470,8 @@ proptest::proptest! {
     #[test]
     fn any_bytes_are_counted_or_heard(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)) {
         let mut far = Far::new(Some(peer()));
-        far.session.handle_packet(far.began, peer(), &bytes);
-        far.session.handle_rtcp(far.began, peer(), &bytes);
+        far.session.handle_packet(far.began, peer(), &mut bytes.clone());
+        far.session.handle_rtcp(far.began, peer(), &mut bytes.clone());
         let statistics = far.session.statistics();
         proptest::prop_assert_eq!(statistics.received + statistics.reports + statistics.rejected.total() >= 2, true);
     }

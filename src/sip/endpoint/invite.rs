@@ -10,7 +10,7 @@ use super::{Arrival, Availability, Count, Endpoint, Event, Incoming, numbers};
 use crate::Status;
 use crate::dialog::{Dialog, Origin};
 use crate::header::HeaderName;
-use crate::media::{Offer, OfferError};
+use crate::media::{Offer, OfferError, SrtpPolicy};
 use crate::message::{OutgoingResponse, Request};
 use crate::transaction::{InviteServer, TransactionKey};
 
@@ -57,7 +57,8 @@ impl Endpoint {
         if self.calls.is_known_invite(&InviteKey::of(request)) {
             return Err(Refused::Status(Status::LOOP_DETECTED, None));
         }
-        let offer = offer_in(request, self.config.media_address)?;
+        let srtp = self.config.trunks.get(trunk).map_or(SrtpPolicy::Off, |trunk| trunk.srtp);
+        let offer = offer_in(request, srtp, self.config.media_address)?;
         if let Some((reason, seconds)) = self.refuses_calls_for(trunk) {
             self.count(Count::Refused { reason });
             let extra = (HeaderName::RetryAfter, seconds.to_string());
@@ -117,15 +118,16 @@ impl Endpoint {
     }
 }
 
-/// The offer of an INVITE, to be taken at `local`; `None` where it has no body.
-fn offer_in(request: &Request, local: IpAddr) -> Result<Option<Offer>, Refused> {
+/// The offer of an INVITE, to be taken at `local`; `None` where it has no body. An offer of this side's own would be in
+/// clear, so none is made where SRTP is required.
+fn offer_in(request: &Request, srtp: SrtpPolicy, local: IpAddr) -> Result<Option<Offer>, Refused> {
     if request.body.is_empty() {
-        return Ok(None);
+        return if srtp == SrtpPolicy::Required { Err(refused_offer(OfferError::InClear)) } else { Ok(None) };
     }
     if let Some(refusal) = unsupported_content(request) {
         return Err(refusal);
     }
-    let offer = Offer::parse(&request.body).map_err(refused_offer)?;
+    let offer = Offer::parse(&request.body, srtp).map_err(refused_offer)?;
     offer.check_family(local).map_err(refused_offer)?;
     Ok(Some(offer))
 }
@@ -151,7 +153,11 @@ fn unsupported_content(request: &Request) -> Option<Refused> {
 fn refused_offer(error: OfferError) -> Refused {
     match error {
         OfferError::Malformed => Refused::Header("Bad Session Description"),
-        OfferError::NoAudio | OfferError::NoCodec | OfferError::OtherFamily => {
+        OfferError::NoAudio
+        | OfferError::InClear
+        | OfferError::NoSuite
+        | OfferError::NoCodec
+        | OfferError::OtherFamily => {
             let (code, text) = error.warning();
             let warning = format!("{code} tonegate \"{text}\"");
             Refused::Status(Status::NOT_ACCEPTABLE_HERE, Some((HeaderName::Warning, warning)))

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use sdp_types::{Media, Time};
 
-use super::{Codec, Direction, LocalMedia, Negotiated, Offer};
+use super::{Codec, Direction, LocalMedia, Negotiated, Offer, crypto};
 
 /// The payload type this side offers telephone events with.
 const EVENT_PAYLOAD_TYPE: u8 = 101;
@@ -20,7 +20,16 @@ pub(super) fn write_again(remote: &Offer, agreed: &Negotiated, local: &LocalMedi
     for (index, line) in remote.session.medias.iter().enumerate() {
         if index == remote.chosen {
             let codecs = [(agreed.codec, agreed.payload_type)];
-            text.push_str(&audio_lines(local.port, &codecs, agreed.event_payload_type, agreed.direction));
+            let audio = Audio {
+                transport: &line.proto,
+                codecs: &codecs,
+                events: agreed.event_payload_type,
+                direction: agreed.direction,
+            };
+            text.push_str(&audio.lines(local.port));
+            if let (Some(agreed), Some(key)) = (&agreed.crypto, &local.key) {
+                text.push_str(&crypto::attribute(agreed.tag, key));
+            }
         } else {
             text.push_str(&refused_line(line));
         }
@@ -31,8 +40,13 @@ pub(super) fn write_again(remote: &Offer, agreed: &Negotiated, local: &LocalMedi
 /// The text of this side's offer, for an INVITE that came without one.
 pub(super) fn offer(local: &LocalMedia) -> String {
     let codecs = [(Codec::Pcmu, 0), (Codec::Pcma, 8)];
-    let audio = audio_lines(local.port, &codecs, Some(EVENT_PAYLOAD_TYPE), Direction::SendReceive);
-    session_lines(local, 1, &[]) + &audio
+    let audio = Audio {
+        transport: "RTP/AVP",
+        codecs: &codecs,
+        events: Some(EVENT_PAYLOAD_TYPE),
+        direction: Direction::SendReceive,
+    };
+    session_lines(local, 1, &[]) + &audio.lines(local.port)
 }
 
 /// From `v=` to `t=`; the times are the offer's.
@@ -50,21 +64,31 @@ fn session_lines(local: &LocalMedia, version: u64, times: &[Time]) -> String {
     text
 }
 
-/// The audio line with its attributes.
-fn audio_lines(port: u16, codecs: &[(Codec, u8)], events: Option<u8>, direction: Direction) -> String {
-    let mut text = format!("m=audio {port} RTP/AVP");
-    for payload_type in codecs.iter().map(|(_, payload_type)| *payload_type).chain(events) {
-        append(&mut text, format_args!(" {payload_type}"));
+/// What an audio line says.
+struct Audio<'a> {
+    transport: &'a str,
+    codecs: &'a [(Codec, u8)],
+    events: Option<u8>,
+    direction: Direction,
+}
+
+impl Audio<'_> {
+    /// The line with its attributes.
+    fn lines(&self, port: u16) -> String {
+        let mut text = format!("m=audio {port} {}", self.transport);
+        for payload_type in self.codecs.iter().map(|(_, payload_type)| *payload_type).chain(self.events) {
+            append(&mut text, format_args!(" {payload_type}"));
+        }
+        text.push_str("\r\n");
+        for (codec, payload_type) in self.codecs {
+            append(&mut text, format_args!("a=rtpmap:{payload_type} {}/8000\r\n", codec.name()));
+        }
+        if let Some(events) = self.events {
+            append(&mut text, format_args!("a=rtpmap:{events} telephone-event/8000\r\na=fmtp:{events} 0-15\r\n"));
+        }
+        append(&mut text, format_args!("a=ptime:20\r\na={}\r\n", self.direction.attribute()));
+        text
     }
-    text.push_str("\r\n");
-    for (codec, payload_type) in codecs {
-        append(&mut text, format_args!("a=rtpmap:{payload_type} {}/8000\r\n", codec.name()));
-    }
-    if let Some(events) = events {
-        append(&mut text, format_args!("a=rtpmap:{events} telephone-event/8000\r\na=fmtp:{events} 0-15\r\n"));
-    }
-    append(&mut text, format_args!("a=ptime:20\r\na={}\r\n", direction.attribute()));
-    text
 }
 
 /// A line refused: as offered, with port 0.

@@ -1,17 +1,22 @@
 //! Offer and answer (RFC 3264) of one narrow-band audio stream with telephone events.
 //!
 //! What parses as an [`Offer`] can be answered: the first audio line with G.711 is taken, every other line is refused
-//! with port 0. Payloads are G.711 µ-law and A-law at 8 kHz, `telephone-event/8000` (RFC 4733), 20 ms packets.
+//! with port 0. Payloads are G.711 µ-law and A-law at 8 kHz, `telephone-event/8000` (RFC 4733), 20 ms packets. Where SRTP is
+//! offered with keys (RTP/SAVP, RFC 4568) and may be taken, such a line goes before one in clear.
+//!
+//! A session description may hold keys, so none is ever printed.
 
 use std::net::{IpAddr, SocketAddr};
 
 mod answer;
+mod crypto;
 mod offer;
 mod session;
 
 #[cfg(test)]
 mod tests;
 
+pub use crypto::{Crypto, CryptoKey, CryptoSuite, KeyMaterial};
 pub use offer::{Offer, OfferError};
 pub(crate) use session::Session;
 
@@ -94,10 +99,24 @@ pub struct Negotiated {
     /// The direction, seen from this side. An address of zeros in a re-INVITE is a hold as well (RFC 3264
     /// §8.4).
     pub direction: Direction,
+    /// The suite and the caller's key, where SRTP was agreed.
+    pub crypto: Option<Crypto>,
+}
+
+/// Whether a stream may be, or must be, protected by SRTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SrtpPolicy {
+    /// Never: only RTP/AVP is taken.
+    Off,
+    /// Where it is offered.
+    #[default]
+    Optional,
+    /// Always: only RTP/SAVP is taken.
+    Required,
 }
 
 /// This side of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalMedia {
     /// The address the caller can reach: the advertised one behind NAT.
     pub address: IpAddr,
@@ -105,4 +124,6 @@ pub struct LocalMedia {
     pub port: u16,
     /// The session id of the `o=` line; one number a call, kept for its life.
     pub session: u64,
+    /// This side's key for the call, [`Offer::local_key`]: none where SRTP is not agreed.
+    pub key: Option<CryptoKey>,
 }

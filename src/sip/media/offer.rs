@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use sdp_types::{AddrType, Media, Session};
 use thiserror::Error;
 
-use super::{Codec, Direction, LocalMedia, Negotiated, answer};
+use super::{Codec, Crypto, CryptoKey, Direction, KeyMaterial, LocalMedia, Negotiated, SrtpPolicy, answer, crypto};
 
 /// Longest session description in bytes.
 const MAX_BYTES: usize = 16_384;
@@ -22,15 +22,21 @@ pub struct Offer {
     negotiated: Negotiated,
 }
 
-/// Why a session description cannot be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+/// Why a session description cannot be taken; of several lines, the last of these counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
 pub enum OfferError {
     /// The body is no session description.
     #[error("the session description cannot be read")]
     Malformed,
-    /// No audio line over RTP/AVP with a port.
-    #[error("no audio over RTP/AVP is offered")]
+    /// No audio line over a transport that may be taken, with a port.
+    #[error("no audio over a transport that is taken is offered")]
     NoAudio,
+    /// Audio in clear, where SRTP is required.
+    #[error("SRTP is required and not offered")]
+    InClear,
+    /// Audio over RTP/SAVP, but without a crypto attribute that can be taken.
+    #[error("no SRTP suite in common")]
+    NoSuite,
     /// An audio line, but without G.711.
     #[error("no codec in common")]
     NoCodec,
@@ -45,6 +51,8 @@ impl OfferError {
         match self {
             Self::Malformed => (399, "Session description cannot be read"),
             Self::NoAudio => (304, "Media type not available"),
+            Self::InClear => (302, "SRTP is required"),
+            Self::NoSuite => (302, "No SRTP suite in common"),
             Self::NoCodec => (305, "Incompatible media format"),
             Self::OtherFamily => (300, "Incompatible network protocol"),
         }
@@ -52,9 +60,10 @@ impl OfferError {
 }
 
 impl Offer {
-    /// Reads the body of an INVITE and chooses its first audio line with G.711.
-    pub fn parse(bytes: &[u8]) -> Result<Self, OfferError> {
-        Self::choose(bytes, agree)
+    /// Reads the body of an INVITE and chooses its first audio line with G.711: with SRTP, or else in clear, as far as
+    /// `srtp` allows.
+    pub fn parse(bytes: &[u8], srtp: SrtpPolicy) -> Result<Self, OfferError> {
+        Self::choose(bytes, |session, line| agree(session, line, srtp))
     }
 
     /// Reads the body of a re-INVITE and chooses the first line that keeps codec and payload types.
@@ -64,7 +73,7 @@ impl Offer {
 
     /// Reads the answer to this side's first offer, of one line: the body of the ACK.
     pub(super) fn parse_answer(bytes: &[u8]) -> Result<Self, OfferError> {
-        Self::choose_line(bytes, 0, agree)
+        Self::choose_line(bytes, 0, |session, line| agree(session, line, SrtpPolicy::Off))
     }
 
     /// Reads the answer to a later offer of this side, whose line `chosen` is the audio.
@@ -76,16 +85,23 @@ impl Offer {
         bytes: &[u8],
         take: impl Fn(&Session, &Media) -> Result<Negotiated, OfferError>,
     ) -> Result<Self, OfferError> {
-        let session = read(bytes)?;
+        let mut session = read(bytes)?;
         let mut error = OfferError::NoAudio;
-        for (chosen, line) in session.medias.iter().enumerate() {
+        let mut best: Option<(usize, Negotiated)> = None;
+        for (number, line) in session.medias.iter().enumerate() {
             match take(&session, line) {
-                Ok(negotiated) => return Ok(Self { chosen, negotiated, session: Box::new(session) }),
-                Err(OfferError::NoCodec) => error = OfferError::NoCodec,
-                Err(OfferError::NoAudio | OfferError::OtherFamily | OfferError::Malformed) => {}
+                Ok(agreed) => {
+                    let goes_before = |best: &Negotiated| agreed.crypto.is_some() && best.crypto.is_none();
+                    if best.as_ref().is_none_or(|(_, best)| goes_before(best)) {
+                        best = Some((number, agreed));
+                    }
+                }
+                Err(reason) => error = error.max(reason),
             }
         }
-        Err(error)
+        let (chosen, negotiated) = best.ok_or(error)?;
+        crypto::forget(&mut session.medias);
+        Ok(Self { chosen, negotiated, session: Box::new(session) })
     }
 
     fn choose_line(
@@ -93,9 +109,11 @@ impl Offer {
         chosen: usize,
         take: impl Fn(&Session, &Media) -> Result<Negotiated, OfferError>,
     ) -> Result<Self, OfferError> {
-        let session = read(bytes)?;
+        let mut session = read(bytes)?;
         let line = session.medias.get(chosen).ok_or(OfferError::NoAudio)?;
-        Ok(Self { chosen, negotiated: take(&session, line)?, session: Box::new(session) })
+        let negotiated = take(&session, line)?;
+        crypto::forget(&mut session.medias);
+        Ok(Self { chosen, negotiated, session: Box::new(session) })
     }
 
     /// Whether its audio can flow to and from `local`: an IPv4 socket reaches no IPv6 address, and the other way round.
@@ -124,7 +142,14 @@ impl Offer {
         answer::write_answer(self, local, 1)
     }
 
-    /// Whether `other` describes the same session: nothing but the version of `o=` differs (RFC 4028 §7.4).
+    /// The key that this side protects with, where SRTP is agreed.
+    #[must_use]
+    pub fn local_key(&self, material: &KeyMaterial) -> Option<CryptoKey> {
+        self.negotiated.crypto.as_ref().map(|agreed| material.key(agreed.remote.suite()))
+    }
+
+    /// Whether `other` describes the same session: nothing but the version of `o=` differs (RFC 4028 §7.4). The keys are
+    /// the same, or it would not have been taken.
     pub(super) fn is_same_session(&self, other: &Self) -> bool {
         let mut other = other.session.clone();
         other.origin.sess_version = self.session.origin.sess_version;
@@ -164,10 +189,11 @@ fn join_user_names(bytes: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// What taking this line agrees.
-fn agree(session: &Session, line: &Media) -> Result<Negotiated, OfferError> {
-    if line.media != "audio" || line.proto != "RTP/AVP" || line.port == 0 {
+fn agree(session: &Session, line: &Media, srtp: SrtpPolicy) -> Result<Negotiated, OfferError> {
+    if line.media != "audio" || line.port == 0 {
         return Err(OfferError::NoAudio);
     }
+    let crypto = protection(line, srtp)?;
     let payload_types = payload_types(line);
     let (payload_type, codec) = payload_types
         .iter()
@@ -183,13 +209,31 @@ fn agree(session: &Session, line: &Media) -> Result<Negotiated, OfferError> {
         remote_rtp: address.map(|address| SocketAddr::new(address, line.port)),
         remote_rtcp: rtcp(line, address),
         direction: direction(session, line),
+        crypto,
     })
 }
 
-/// What taking this line agrees, where codec and payload types stay as they were `agreed`. Keys may be left out; under
-/// another number they would be lost.
+/// What a line's transport and keys agree about SRTP.
+fn protection(line: &Media, srtp: SrtpPolicy) -> Result<Option<Crypto>, OfferError> {
+    match (line.proto.as_str(), srtp) {
+        ("RTP/AVP", SrtpPolicy::Off | SrtpPolicy::Optional) => Ok(None),
+        ("RTP/AVP", SrtpPolicy::Required) => Err(OfferError::InClear),
+        ("RTP/SAVP", SrtpPolicy::Optional | SrtpPolicy::Required) => {
+            crypto::choose(line).map(Some).ok_or(OfferError::NoSuite)
+        }
+        (_, _) => Err(OfferError::NoAudio),
+    }
+}
+
+/// What taking this line agrees, where codec, payload types and SRTP stay as they were `agreed`. Keys on the telephone may
+/// be left out; under another number they would be lost.
 fn keep(session: &Session, line: &Media, agreed: &Negotiated) -> Result<Negotiated, OfferError> {
-    let offered = agree(session, line)?;
+    let remote_key = |negotiated: &Negotiated| negotiated.crypto.as_ref().map(|crypto| crypto.remote.clone());
+    let srtp = if agreed.crypto.is_some() { SrtpPolicy::Required } else { SrtpPolicy::Off };
+    let offered = agree(session, line, srtp)?;
+    if remote_key(&offered) != remote_key(agreed) {
+        return Err(OfferError::NoSuite);
+    }
     let payload_types = payload_types(line);
     let has_codec =
         payload_types.contains(&agreed.payload_type) && codec(line, agreed.payload_type) == Some(agreed.codec);

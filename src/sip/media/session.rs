@@ -35,7 +35,7 @@ impl Session {
         let agreed = self.agreed.as_ref().ok_or(OfferError::NoAudio)?;
         let offer = Offer::parse_again(bytes, agreed)?;
         offer.check_family(self.local.address)?;
-        let (local, version) = (self.local, self.version);
+        let (local, version) = (self.local.clone(), self.version);
         self.write(|version| answer::write_answer(&offer, &local, version), version);
         Ok(self.replace(offer))
     }
@@ -45,7 +45,7 @@ impl Session {
     pub(crate) fn offer_again(&mut self) -> Result<(), OfferError> {
         let (Some(agreed), Some(remote)) = (&self.agreed, self.remote.clone()) else { return Err(OfferError::NoAudio) };
         let agreed = Negotiated { direction: Direction::SendReceive, ..agreed.clone() };
-        let (local, version) = (self.local, self.version);
+        let (local, version) = (self.local.clone(), self.version);
         self.write(|version| answer::write_again(&remote, &agreed, &local, version), version);
         Ok(())
     }
@@ -81,9 +81,14 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::{KeyMaterial, SrtpPolicy};
 
-    const LOCAL: LocalMedia =
-        LocalMedia { address: std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), port: 40_000, session: 77 };
+    const LOCAL: LocalMedia = LocalMedia {
+        address: std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
+        port: 40_000,
+        session: 77,
+        key: None,
+    };
     const FIRST: &str = "m=audio 5000 RTP/AVP 8 97\r\na=rtpmap:97 telephone-event/8000\r\n";
 
     fn description(media: &str) -> Vec<u8> {
@@ -91,7 +96,7 @@ mod tests {
     }
 
     fn answered(media: &str) -> Session {
-        Session::open(LOCAL, Offer::parse(&description(media)).ok())
+        Session::open(LOCAL, Offer::parse(&description(media), SrtpPolicy::Optional).ok())
     }
 
     /// Version, audio line and direction of this side's description.
@@ -192,5 +197,26 @@ mod tests {
         let taken = session.take_answer(&description("m=audio 5000 RTP/AVP 0\r\n")).unwrap().unwrap();
         assert_eq!(taken.payload_type, 0);
         assert_eq!(session.take_offer(&description("m=audio 5000 RTP/AVP 0\r\n")), Ok(None));
+    }
+
+    #[test]
+    fn keys_stay_for_the_life_of_the_call() {
+        let media = "m=audio 5000 RTP/SAVP 0\r\na=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n";
+        let offer = Offer::parse(&description(media), SrtpPolicy::Required).unwrap();
+        let local = LocalMedia { key: offer.local_key(&KeyMaterial::new([0; 30])), ..LOCAL };
+        let mut session = Session::open(local, Some(offer));
+        let ours = format!("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n", "A".repeat(40));
+        assert!(session.text().ends_with(&ours));
+        let held = session.take_offer(&description(&format!("{media}a=sendonly\r\n"))).unwrap().unwrap();
+        assert!(held.crypto.is_some() && session.text().ends_with(&format!("a=recvonly\r\n{ours}")));
+        session.take_offer(&description(&media.replace("crypto:3", "crypto:4"))).unwrap();
+        assert!(session.text().ends_with(&ours.replace("crypto:3", "crypto:4")), "the number is the offer's");
+        session.offer_again().unwrap();
+        assert!(session.text().contains(" RTP/SAVP 0\r\n") && session.text().contains("inline:AAAA"));
+        let other_key = media.replace("inline:d0", "inline:e0");
+        assert_eq!(session.take_offer(&description(&other_key)), Err(OfferError::NoSuite));
+        assert_eq!(session.take_answer(&description(&other_key)), Err(OfferError::NoSuite));
+        let clear = session.take_offer(&description("m=audio 5000 RTP/AVP 0\r\n"));
+        assert_eq!(clear, Err(OfferError::InClear));
     }
 }

@@ -1,19 +1,32 @@
 use super::*;
 
 const LOCAL: LocalMedia =
-    LocalMedia { address: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), port: 40_000, session: 77 };
+    LocalMedia { address: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), port: 40_000, session: 77, key: None };
+
+fn material() -> KeyMaterial {
+    KeyMaterial::new([0x5a; 30])
+}
+
+/// What this side says to an offer.
+fn answer_to(offer: &Offer) -> String {
+    offer.answer(&LocalMedia { key: offer.local_key(&material()), ..LOCAL })
+}
+
+fn parse(bytes: &[u8]) -> Result<Offer, OfferError> {
+    Offer::parse(bytes, SrtpPolicy::Off)
+}
 
 fn session(media: &str) -> Vec<u8> {
     format!("v=0\r\no=- 1 1 IN IP4 198.51.100.4\r\ns=-\r\nc=IN IP4 198.51.100.4\r\nt=0 0\r\n{media}").into_bytes()
 }
 
 fn agreed(media: &str) -> Negotiated {
-    Offer::parse(&session(media)).unwrap().negotiated().clone()
+    parse(&session(media)).unwrap().negotiated().clone()
 }
 
 #[test]
 fn the_offers_first_g711_is_taken_and_answered_with_its_numbers() {
-    let offer = Offer::parse(&session(
+    let offer = parse(&session(
         "m=audio 5000 RTP/AVP 18 8 0 97\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:97 telephone-event/8000\r\na=ptime:30\r\n",
     ))
     .unwrap();
@@ -24,6 +37,7 @@ fn the_offers_first_g711_is_taken_and_answered_with_its_numbers() {
         remote_rtp: Some("198.51.100.4:5000".parse().unwrap()),
         remote_rtcp: Some("198.51.100.4:5001".parse().unwrap()),
         direction: Direction::SendReceive,
+        crypto: None,
     };
     assert_eq!(offer.negotiated(), &expected);
     assert_eq!(
@@ -42,7 +56,7 @@ fn static_payload_types_need_no_rtpmap_and_a_dynamic_one_follows_its_own() {
 
 #[test]
 fn other_lines_are_refused_in_their_places() {
-    let offer = Offer::parse(&session(
+    let offer = parse(&session(
         "m=video 6000 RTP/AVP 31\r\nm=audio 0 RTP/AVP 0\r\nm=audio 5000 RTP/AVP 0\r\nm=audio 5002 RTP/AVP 0\r\n",
     ))
     .unwrap();
@@ -66,7 +80,7 @@ fn directions_are_turned_round_and_the_lines_own_wins() {
     }
     let both =
         b"v=0\r\no=- 1 1 IN IP4 198.51.100.4\r\ns=-\r\nt=0 0\r\na=inactive\r\nm=audio 5000 RTP/AVP 0\r\na=sendonly\r\n";
-    assert_eq!(Offer::parse(both).unwrap().negotiated().direction, Direction::ReceiveOnly);
+    assert_eq!(parse(both).unwrap().negotiated().direction, Direction::ReceiveOnly);
 }
 
 #[test]
@@ -79,7 +93,11 @@ fn audio_flows_within_one_address_family() {
         (other, six, Ok(())),
         (other, four, Err(OfferError::OtherFamily)),
     ] {
-        assert_eq!(Offer::parse(&session(media)).unwrap().check_family(local), expected, "{media} {local}");
+        assert_eq!(
+            Offer::parse(&session(media), SrtpPolicy::Off).unwrap().check_family(local),
+            expected,
+            "{media} {local}"
+        );
     }
 }
 
@@ -110,32 +128,124 @@ fn an_offer_that_cannot_be_answered_says_why() {
         ("m=audio 5000 RTP/AVP 96\r\na=rtpmap:96 PCMU/16000\r\n", OfferError::NoCodec),
         ("m=audio\r\n", OfferError::Malformed),
     ] {
-        assert_eq!(Offer::parse(&session(media)).err(), Some(error), "{media}");
+        assert_eq!(parse(&session(media)).err(), Some(error), "{media}");
     }
-    assert_eq!(Offer::parse(b"").err(), Some(OfferError::Malformed));
-    assert_eq!(Offer::parse(&[b'v'; 20_000]).err(), Some(OfferError::Malformed));
+    assert_eq!(parse(b"").err(), Some(OfferError::Malformed));
+    assert_eq!(parse(&[b'v'; 20_000]).err(), Some(OfferError::Malformed));
 }
 
 #[test]
 fn a_user_name_with_blanks_is_tolerated() {
     let text = b"v=0\r\no=An Old PBX 1 1 IN IP4 198.51.100.4\r\ns=-\r\nc=IN IP4 198.51.100.4\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n";
-    assert!(Offer::parse(text).is_ok());
+    assert!(parse(text).is_ok());
 }
 
 #[test]
 fn a_refresh_differs_in_the_version_alone() {
-    let first = Offer::parse(&session("m=audio 5000 RTP/AVP 0\r\n")).unwrap();
+    let first = parse(&session("m=audio 5000 RTP/AVP 0\r\n")).unwrap();
     let text = String::from_utf8(session("m=audio 5000 RTP/AVP 0\r\n")).unwrap();
-    let refreshed = Offer::parse(text.replace("o=- 1 1", "o=- 1 2").as_bytes()).unwrap();
-    let moved = Offer::parse(text.replace("audio 5000", "audio 5002").as_bytes()).unwrap();
+    let refreshed = parse(text.replace("o=- 1 1", "o=- 1 2").as_bytes()).unwrap();
+    let moved = parse(text.replace("audio 5000", "audio 5002").as_bytes()).unwrap();
     assert!(first.is_same_session(&refreshed) && !first.is_same_session(&moved));
 }
 
 #[test]
 fn our_offer_can_be_answered_and_its_answer_taken() {
-    let theirs = Offer::parse(answer::offer(&LOCAL).as_bytes()).unwrap();
+    let theirs = parse(answer::offer(&LOCAL).as_bytes()).unwrap();
     assert_eq!((theirs.negotiated().codec, theirs.negotiated().event_payload_type), (Codec::Pcmu, Some(101)));
     let taken = Offer::parse_answer(theirs.answer(&LOCAL).as_bytes()).unwrap();
     assert_eq!(taken.negotiated().remote_rtp, Some("192.0.2.1:40000".parse().unwrap()));
     assert_eq!(Offer::parse_answer(&session("m=audio 0 RTP/AVP 0\r\n")), Err(OfferError::NoAudio));
+}
+
+/// The key of RFC 4568's examples, 30 bytes.
+const KEY: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+const BOTH: &str = "m=audio 5000 RTP/AVP 0\r\nm=audio 5002 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n";
+
+/// The number and suite of what is chosen among crypto attributes.
+fn chosen(attributes: &str) -> Option<(u32, CryptoSuite)> {
+    let offer = Offer::parse(&session(&format!("m=audio 5000 RTP/SAVP 0\r\n{attributes}")), SrtpPolicy::Required);
+    offer.ok().and_then(|offer| offer.negotiated().crypto.clone()).map(|crypto| (crypto.tag, crypto.remote.suite()))
+}
+
+#[test]
+fn the_strongest_suite_is_taken_and_answered_with_its_number_and_our_key() {
+    let gcm = format!("{}g", &KEY[..37]);
+    let media = format!(
+        "m=audio 5000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_32 inline:{KEY}|2^20\r\n\
+         a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|1048576 WSH=128\r\na=crypto:7 AEAD_AES_128_GCM inline:{gcm}==\r\n"
+    );
+    let offer = Offer::parse(&session(&media), SrtpPolicy::Optional).unwrap();
+    let remote = &offer.negotiated().crypto.as_ref().unwrap().remote;
+    assert_eq!((remote.suite(), remote.as_bytes().len()), (CryptoSuite::AeadAes128Gcm, 28));
+    assert_eq!(&remote.as_bytes()[..4], b"wDfv");
+    assert_eq!(offer.local_key(&material()).unwrap().as_bytes(), [0x5a; 28]);
+    let answer = answer_to(&offer);
+    assert!(answer.contains("\r\nm=audio 40000 RTP/SAVP 0\r\n"), "the transport is the offer's");
+    assert!(answer.ends_with("a=crypto:7 AEAD_AES_128_GCM inline:WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWg==\r\n"));
+    let theirs = Offer::parse(answer.as_bytes(), SrtpPolicy::Required).unwrap();
+    assert_eq!(theirs.negotiated().crypto.as_ref().unwrap().remote.as_bytes(), [0x5a; 28], "it reads as written");
+}
+
+#[test]
+fn lines_that_ask_for_what_is_not_done_are_passed_over() {
+    let line = |tag: u32, rest: &str| format!("a=crypto:{tag} AES_CM_128_HMAC_SHA1_80 {rest}\r\n");
+    let good = line(9, &format!("inline:{KEY}|2^31 -EXTRA=1"));
+    for rest in [
+        format!("inline:{KEY}|2^20|1:4"),
+        format!("inline:{KEY}|1:4"),
+        format!("inline:{KEY}|2^20|1:4;inline:{KEY}|2^20|2:4"),
+        format!("inline:{KEY} KDR=1"),
+        format!("inline:{KEY} UNENCRYPTED_SRTCP"),
+        format!("inline:{KEY} UNAUTHENTICATED_SRTP"),
+        format!("inline:{}", &KEY[..38]),
+        format!("inline:{KEY}AAAA"),
+        format!("inline:{}", &KEY[1..]),
+        format!("uri:{KEY}"),
+        "inline:\u{e9}\u{e9}\u{e9}\u{e9}".to_owned(),
+        String::new(),
+    ] {
+        assert_eq!(chosen(&line(1, &rest)), None, "{rest}");
+        assert_eq!(chosen(&(line(1, &rest) + &good)), Some((9, CryptoSuite::AesCm128HmacSha1_80)), "{rest}");
+    }
+    for other in ["a=crypto:1 F8_128_HMAC_SHA1_80 inline:", "a=crypto:x AES_CM_128_HMAC_SHA1_80 inline:"] {
+        assert_eq!(chosen(&format!("{other}{KEY}\r\n")), None);
+    }
+}
+
+#[test]
+fn the_policy_decides_between_protected_and_clear() {
+    let taken = |policy, media: &str| {
+        let offer = Offer::parse(&session(media), policy)?;
+        Ok((offer.chosen, offer.negotiated().crypto.is_some()))
+    };
+    let clear = "m=audio 5000 RTP/AVP 0\r\n";
+    let without_key = "m=audio 5000 RTP/SAVP 0\r\n";
+    for (policy, media, expected) in [
+        (SrtpPolicy::Off, BOTH, Ok((0, false))),
+        (SrtpPolicy::Optional, BOTH, Ok((1, true))),
+        (SrtpPolicy::Required, BOTH, Ok((1, true))),
+        (SrtpPolicy::Off, without_key, Err(OfferError::NoAudio)),
+        (SrtpPolicy::Optional, clear, Ok((0, false))),
+        (SrtpPolicy::Optional, without_key, Err(OfferError::NoSuite)),
+        (SrtpPolicy::Required, clear, Err(OfferError::InClear)),
+        (SrtpPolicy::Required, without_key, Err(OfferError::NoSuite)),
+    ] {
+        assert_eq!(taken(policy, media), expected, "{policy:?} {media}");
+    }
+}
+
+#[test]
+fn the_line_that_is_not_chosen_is_refused_with_nothing_of_ours() {
+    let answer = answer_to(&Offer::parse(&session(BOTH), SrtpPolicy::Optional).unwrap());
+    assert!(answer.contains("\r\nm=audio 0 RTP/AVP 0\r\nm=audio 40000 RTP/SAVP 0\r\n"));
+    let answer = answer_to(&Offer::parse(&session(BOTH), SrtpPolicy::Off).unwrap());
+    assert!(answer.ends_with("m=audio 0 RTP/SAVP 0\r\n") && !answer.contains("crypto"));
+}
+
+#[test]
+fn no_key_is_printed() {
+    let offer = Offer::parse(&session(BOTH), SrtpPolicy::Required).unwrap();
+    let printed = format!("{offer:?}{:?}", offer.local_key(&material()));
+    assert!(!printed.contains("d0Rm") && !printed.contains("119") && !printed.contains("90"), "{printed}");
 }

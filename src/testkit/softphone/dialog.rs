@@ -12,6 +12,7 @@ use super::{
     CallRequest, PhoneEvent,
     keypad::Keying,
     message::{Answer, Message, offer, read_answer},
+    secure::{Channel, Secure},
 };
 
 /// T1 and T2 of RFC 3261 §17.1.1.1.
@@ -37,6 +38,9 @@ pub enum PhoneError {
     /// The answer agrees on nothing that can be spoken.
     #[error("the answer agrees on no G.711")]
     NoCodec,
+    /// The answer does not agree on the SRTP that was offered.
+    #[error("the answer agrees on no SRTP")]
+    NoKey,
 }
 
 /// What every request of the call repeats.
@@ -160,6 +164,12 @@ impl Identity {
     }
 }
 
+/// What an answer has agreed.
+pub(super) struct Agreed {
+    pub(super) answer: Answer,
+    pub(super) channel: Option<Channel>,
+}
+
 /// An established call.
 pub(super) struct Dialog {
     hang_up: oneshot::Sender<oneshot::Sender<Result<(), PhoneError>>>,
@@ -171,9 +181,10 @@ impl Dialog {
         request: &CallRequest,
         media_port: u16,
         events: mpsc::Sender<PhoneEvent>,
-    ) -> Result<(Self, Answer), PhoneError> {
+    ) -> Result<(Self, Agreed), PhoneError> {
         let identity = Identity::new(request).await?;
-        let invite = invite(&identity, request, media_port);
+        let secure = request.srtp.map(Secure::new);
+        let invite = invite(&identity, request, media_port, secure.as_ref());
         let response = identity.invite(&invite, request.patience, |status| status >= 200).await?;
         let status = response.status().unwrap_or_default();
         if status >= 300 {
@@ -183,15 +194,20 @@ impl Dialog {
         let established = Established::new(identity, &response);
         established.identity.send(&established.acknowledgement()).await?;
         let answer = read_answer(&response.body).ok_or(PhoneError::NoCodec)?;
+        let channel = match secure {
+            Some(secure) => Some(secure.channel(&response.body).ok_or(PhoneError::NoKey)?),
+            None => None,
+        };
         let (hang_up, asked) = oneshot::channel();
         tokio::spawn(Arc::new(established).serve(events, asked));
-        Ok((Self { hang_up }, answer))
+        Ok((Self { hang_up }, Agreed { answer, channel }))
     }
 
     /// Places the call and cancels it as soon as the server has said something.
     pub(super) async fn cancelled(request: &CallRequest, media_port: u16) -> Result<u16, PhoneError> {
         let identity = Identity::new(request).await?;
-        let text = invite(&identity, request, media_port);
+        let secure = request.srtp.map(Secure::new);
+        let text = invite(&identity, request, media_port, secure.as_ref());
         let first = identity.invite(&text, request.patience, |_| true).await?;
         if let Some(status) = first.status().filter(|status| *status >= 200) {
             return Ok(status);
@@ -219,9 +235,9 @@ impl Dialog {
     }
 }
 
-fn invite(identity: &Identity, request: &CallRequest, media_port: u16) -> String {
+fn invite(identity: &Identity, request: &CallRequest, media_port: u16, secure: Option<&Secure>) -> String {
     let media = SocketAddr::new(request.local, media_port);
-    let body = offer(media, &request.codecs, request.keying == Keying::TelephoneEvent);
+    let body = offer(media, &request.codecs, request.keying == Keying::TelephoneEvent, secure);
     identity.early("INVITE", &body)
 }
 

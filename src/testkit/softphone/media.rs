@@ -8,6 +8,7 @@ use std::{
 };
 
 use audio::g711::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
+use rtp::srtp::{Inbound, Outbound};
 use tokio::{
     net::UdpSocket,
     sync::mpsc,
@@ -16,8 +17,10 @@ use tokio::{
 
 use super::{
     FRAME, Order, PhoneEvent,
+    dialog::Agreed,
     keypad::{HELD, Keying, PAUSE, event_code, event_payload, tones},
     message::Answer,
+    secure,
 };
 
 /// One packet's span.
@@ -48,16 +51,19 @@ impl Media {
     /// Sends and receives until the call is dropped.
     pub(super) fn run(
         self,
-        answer: Answer,
+        agreed: Agreed,
         keying: Keying,
         orders: mpsc::Receiver<Order>,
         events: mpsc::Sender<PhoneEvent>,
     ) {
+        let Agreed { answer, channel } = agreed;
+        let (outbound, inbound) = channel.map(|channel| (channel.outbound, channel.inbound)).unzip();
         let pump = Pump {
             socket: self.socket,
             far: answer.media,
-            sender: Sender::new(answer, keying),
+            sender: Sender::new(answer, keying, outbound),
             receiver: Receiver { codec: answer.codec, origin: None },
+            inbound,
             orders,
             events,
             was_busy: false,
@@ -72,6 +78,7 @@ struct Pump {
     far: SocketAddr,
     sender: Sender,
     receiver: Receiver,
+    inbound: Option<Inbound>,
     orders: mpsc::Receiver<Order>,
     events: mpsc::Sender<PhoneEvent>,
     was_busy: bool,
@@ -86,7 +93,7 @@ impl Pump {
             let goes_on = tokio::select! {
                 _ = clock.tick() => self.tick().await,
                 received = self.socket.recv_from(&mut buffer) => match received {
-                    Ok((length, from)) if from == self.far => self.packet(&buffer[..length]).await,
+                    Ok((length, from)) if from == self.far => self.packet(&mut buffer[..length]).await,
                     // From elsewhere, or the far side's port is closed.
                     Ok(_) | Err(_) => true,
                 },
@@ -116,15 +123,17 @@ impl Pump {
     async fn drain(&mut self) -> bool {
         let mut buffer = [0; DATAGRAM];
         while let Ok((length, from)) = self.socket.try_recv_from(&mut buffer) {
-            if from == self.far && !self.packet(&buffer[..length]).await {
+            if from == self.far && !self.packet(&mut buffer[..length]).await {
                 return false;
             }
         }
         true
     }
 
-    async fn packet(&mut self, packet: &[u8]) -> bool {
-        match self.receiver.audio(Instant::now(), packet) {
+    async fn packet(&mut self, packet: &mut [u8]) -> bool {
+        let opened = self.inbound.as_mut().map_or(Ok(packet.len()), |inbound| inbound.unprotect_rtp(packet));
+        let Ok(length) = opened else { return true };
+        match self.receiver.audio(Instant::now(), &packet[..length]) {
             Some((index, samples)) => self.events.send(PhoneEvent::Audio { index, samples }).await.is_ok(),
             None => true,
         }
@@ -149,6 +158,7 @@ struct Event {
 struct Sender {
     answer: Answer,
     keying: Keying,
+    outbound: Option<Outbound>,
     sequence: u16,
     timestamp: u32,
     source: u32,
@@ -160,11 +170,13 @@ struct Sender {
 }
 
 impl Sender {
-    fn new(answer: Answer, keying: Keying) -> Self {
+    fn new(answer: Answer, keying: Keying, outbound: Option<Outbound>) -> Self {
         Self {
             answer,
             keying,
-            sequence: rand::random(),
+            outbound,
+            // In the lower half, as SRTP wants it (RFC 4568 §6.4).
+            sequence: rand::random::<u16>() >> 1,
             timestamp: rand::random(),
             source: rand::random(),
             speech: VecDeque::new(),
@@ -190,6 +202,10 @@ impl Sender {
         }
         let is_busy = !self.speech.is_empty() || !self.keys.is_empty() || self.event.is_some() || self.pause > 0;
         for packet in self.packets() {
+            let packet = match &mut self.outbound {
+                Some(outbound) => secure::protect(outbound, packet),
+                None => packet,
+            };
             // A lost packet is what a network does.
             socket.send_to(&packet, self.answer.media).await.ok();
         }
@@ -319,6 +335,7 @@ mod tests {
         Sender::new(
             Answer { media: "127.0.0.1:4000".parse().unwrap(), codec: 0, events: Some(101) },
             Keying::TelephoneEvent,
+            None,
         )
     }
 
@@ -354,7 +371,7 @@ mod tests {
         let origin =
             Origin { source: far_sender.source, timestamp: far_sender.timestamp, index: 0, newest: 0, came: long_ago };
         let receiver = Receiver { codec: 0, origin: Some(origin) };
-        let mut pump = Pump { socket, far, sender: sender(), receiver, orders, events, was_busy: false };
+        let mut pump = Pump { socket, far, sender: sender(), receiver, inbound: None, orders, events, was_busy: false };
         for _ in 0..20 {
             gateway.send_to(&far_sender.speech_packet(), far_sender.answer.media).await.unwrap();
             far_sender.timestamp = far_sender.timestamp.wrapping_add(FRAME as u32);

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use super::secure::Secure;
+
 /// A message taken apart. Header names are in lower case.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
@@ -102,8 +104,8 @@ pub(super) fn read_answer(body: &str) -> Option<Answer> {
     })
 }
 
-/// The offer: G.711 and telephone-events.
-pub(super) fn offer(local: SocketAddr, codecs: &[u8], has_events: bool) -> String {
+/// The offer: G.711 and telephone-events, protected or in clear.
+pub(super) fn offer(local: SocketAddr, codecs: &[u8], has_events: bool, secure: Option<&Secure>) -> String {
     let family = if local.is_ipv4() { "IP4" } else { "IP6" };
     let ip = local.ip();
     let mut types: Vec<String> = codecs.iter().map(u8::to_string).collect();
@@ -115,8 +117,10 @@ pub(super) fn offer(local: SocketAddr, codecs: &[u8], has_events: bool) -> Strin
         types.push("101".to_owned());
         attributes.push_str("a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n");
     }
+    let profile = if secure.is_some() { "RTP/SAVP" } else { "RTP/AVP" };
+    attributes.extend(secure.map(Secure::attribute));
     format!(
-        "v=0\r\no=debtor 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\n\
+        "v=0\r\no=debtor 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {} {profile} {}\r\n\
          {attributes}a=ptime:20\r\na=sendrecv\r\n",
         local.port(),
         types.join(" ")

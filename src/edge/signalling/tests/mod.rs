@@ -13,7 +13,7 @@ use super::*;
 mod sipp;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const LOCAL: LocalMedia = LocalMedia { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 40_000, session: 1 };
+const LOCAL: LocalMedia = LocalMedia { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 40_000, session: 1, key: None };
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n";
 
 async fn signalling(peer: &str) -> (Signalling, CancellationToken) {
@@ -29,6 +29,7 @@ async fn signalling(peer: &str) -> (Signalling, CancellationToken) {
             peers: vec![peer.parse().unwrap()],
             transports: vec![Transport::Udp, Transport::Tcp],
             capacity: 10,
+            srtp: sip::media::SrtpPolicy::Off,
         }],
         limits: Limits::default(),
         connections: ConnectionLimits::default(),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::media::{LocalMedia, Negotiated};
+use crate::media::{LocalMedia, Negotiated, SrtpPolicy};
 use crate::testing::epoch;
 use crate::{DialogRecord, Transmit};
 
@@ -16,11 +16,12 @@ mod refusing;
 mod reinvite;
 mod robustness;
 mod routing;
+mod srtp;
 mod torture;
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 203.0.113.5\r\ns=-\r\nc=IN IP4 203.0.113.5\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
 const LOCAL: LocalMedia =
-    LocalMedia { address: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), port: 40_000, session: 2 };
+    LocalMedia { address: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), port: 40_000, session: 2, key: None };
 const ANSWER: &str = "v=0\r\no=- 2 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
 
 /// The socket that datagrams arrive on.
@@ -44,6 +45,7 @@ fn config() -> EndpointConfig {
         peers: vec![peer.parse().unwrap()],
         transports: vec![Transport::Udp, Transport::Tcp],
         capacity: 2,
+        srtp: SrtpPolicy::Optional,
     };
     EndpointConfig {
         advertised_address: Advertised { host: "192.0.2.1".to_owned(), port: None },
