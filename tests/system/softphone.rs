@@ -131,8 +131,5 @@ async fn baresip_calls_with_srtp_where_it_is_required() {
     let dropped =
         |reason: &str| sum(&exposed, "tonegate_drops_total", &["queue=\"rtp\"", &format!("reason=\"{reason}\"")]);
     assert_eq!((dropped("authentication"), dropped("replay"), dropped("short")), (0.0, 0.0, 0.0));
-    // Its reports are opened. What is dropped are APP packets that are no compound ones, one at the start and two at each
-    // hold and resume, an APP before it has keys and a BYE after it dropped them, both in clear.
-    assert!(dropped("report") <= 7.0, "{exposed}");
     assert!(!gateway.log().expect("a log").contains("inline:"), "no session description is logged");
 }
