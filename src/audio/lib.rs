@@ -3,11 +3,13 @@
 //! Everything here works on 16-bit PCM and knows neither calls nor packets. Playout is at 8 kHz, the rate of G.711 legs.
 
 mod codec;
+mod converter;
 pub mod g711;
 mod playout;
 mod resampler;
 
 pub use codec::{Codec, CodecError, Concealment, Decoder, Encoder, MAX_PAYLOAD_BYTES, OpusSettings};
+pub use converter::Converter;
 pub use playout::{
     Discarded, FRAME_SAMPLES, Filled, Full, Generation, PLAYOUT_HZ, Playout, PlayoutConfig, PlayoutOutput, Segment,
     SegmentId, Source,

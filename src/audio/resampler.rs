@@ -18,6 +18,9 @@ pub enum ResamplerError {
     /// A rate is outside 4 kHz to 192 kHz.
     #[error("a sampling rate must lie between 4000 and 192000 Hz")]
     Rate,
+    /// A frame is not 20 ms at its rate.
+    #[error("a frame must be 20 ms at its rate")]
+    FrameLength,
     /// The filter for this pair of rates cannot be built.
     #[error("no filter for this pair of sampling rates")]
     Filter,
@@ -51,11 +54,14 @@ impl Resampler {
         Ok(Self { filter, to_hertz, chunk, input: Vec::with_capacity(2 * chunk), output })
     }
 
-    /// How much later a sound leaves than it entered, beside the wait for a full chunk.
+    /// How much later a sound leaves than it entered, to a sample of the input, beside the wait for a full chunk.
     #[must_use]
     pub fn delay(&self) -> Duration {
-        let frames = self.filter.as_ref().map_or(0, rubato::Resampler::output_delay);
-        Duration::from_secs_f64(frames as f64 / f64::from(self.to_hertz))
+        Duration::from_secs_f64(self.delay_samples() as f64 / f64::from(self.to_hertz))
+    }
+
+    fn delay_samples(&self) -> usize {
+        self.filter.as_ref().map_or(0, rubato::Resampler::output_delay)
     }
 
     /// Converts what has come, appending to `out`. Does not allocate once `out` is large enough.
@@ -90,7 +96,7 @@ impl Resampler {
 pub fn resample_clip(from_hertz: u32, to_hertz: u32, samples: &[i16]) -> Result<Vec<i16>, ResamplerError> {
     let mut resampler = Resampler::new(from_hertz, to_hertz)?;
     let wanted = (samples.len() as u64 * u64::from(to_hertz)).div_ceil(u64::from(from_hertz)) as usize;
-    let delay = resampler.filter.as_ref().map_or(0, rubato::Resampler::output_delay);
+    let delay = resampler.delay_samples();
     let mut out = Vec::with_capacity(wanted + delay + resampler.output.len());
     resampler.process(samples, &mut out);
     let silence = vec![0; resampler.chunk];
