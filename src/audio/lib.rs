@@ -1,8 +1,9 @@
-//! Sound as samples: codecs, resampling, playout.
+//! Sound as samples: codecs, resampling, comfort noise, playout.
 //!
 //! Everything here works on 16-bit PCM and knows neither calls nor packets. Playout is at 8 kHz, the rate of G.711 legs.
 
 mod codec;
+pub mod comfort_noise;
 mod converter;
 pub mod g711;
 mod playout;
