@@ -135,7 +135,8 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Counter,
         None,
         &["queue", "reason"],
-        "What was dropped at a queue or a socket, by why.",
+        "What was dropped at a queue or a socket, by why. Of SRTP (`queue=\"rtp\"`): `authentication`, a tag that does \
+         not fit; `replay`, a packet that came before; `streams`, one SSRC too many.",
     ),
     metric("tonegate_child_up", Kind::Gauge, None, &["child"], "1 while a child process answers, else 0."),
     metric(
