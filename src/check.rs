@@ -55,6 +55,7 @@ async fn look(config: &Config) -> Vec<Finding> {
         finding("certificate of the interface", api::Tls::of(&config.api).map(drop).map_err(|error| error.to_string())),
         finding("agents", parts::servers(config).map(drop).map_err(|error| failure::told(&error))),
         finding("SIP addresses", sockets(config)),
+        finding("media address", media(config)),
     ];
     if config.speech.models.is_some() {
         findings.push(finding("speech models", speech::find(config)));
@@ -88,6 +89,15 @@ fn sockets(config: &Config) -> Result<(), String> {
         std::net::TcpListener::bind(address).map_err(|error| format!("TCP {address}: {error}"))?;
     }
     Ok(())
+}
+
+/// Whether calls' audio can be bound to this machine's address.
+fn media(config: &Config) -> Result<(), String> {
+    let address = config.media.address;
+    match std::net::UdpSocket::bind((address, 0)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("media.address {address}: {error}; name an address that this machine has")),
+    }
 }
 
 /// Opens everything behind the calls, waits for the vault and the processor, and closes it again.

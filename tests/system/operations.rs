@@ -251,6 +251,13 @@ async fn a_broken_configuration_changes_nothing_and_a_good_one_does() {
     assert_eq!(status.code(), Some(0));
     let passed = check(&config);
     assert!(passed.status.success(), "{}", String::from_utf8_lossy(&passed.stdout));
+
+    // A documentation address (RFC 5737), which no machine has.
+    let text = fs::read_to_string(&config).expect("a configuration");
+    fs::write(&config, text.replace("[media]", "[media]\naddress = \"192.0.2.10\"")).expect("a configuration");
+    let failed = check(&config);
+    let words = String::from_utf8_lossy(&failed.stdout);
+    assert!(!failed.status.success() && words.contains("failing  media address: media.address 192.0.2.10"), "{words}");
 }
 
 #[test]
