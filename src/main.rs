@@ -56,9 +56,10 @@ fn verify_audit(path: &Path) -> Result<()> {
         backends::audit::verify(store, None).with_context(|| format!("the audit chain of {}", store.display()))?;
     writeln!(
         std::io::stdout().lock(),
-        "{} records of {} calls, unbroken, head {}",
+        "{} records of {} {}, unbroken, head {}",
         summary.records,
         summary.calls,
+        if summary.calls == 1 { "call" } else { "calls" },
         backends::audit::to_hex(&summary.head)
     )?;
     Ok(())
