@@ -77,7 +77,7 @@ pub(crate) async fn serve_on(listener: TcpListener, options: &Options, stop: Can
         None => Ledger::in_memory(),
     };
     let routes = payments::routes(Arc::new(Payments::new(ledger, token.trim_end())));
-    tracing::info!(address = %listener.local_addr()?, "sandbox processor listens");
+    tracing::debug!(address = %listener.local_addr()?, "sandbox processor listens");
     Ok(crate::api::serve(listener, Some(tls), routes, stop).await?)
 }
 
