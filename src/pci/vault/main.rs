@@ -33,6 +33,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     close_inherited()?;
     match Command::parse(std::env::args_os().skip(1)).map_err(|error| format!("{error}\n{USAGE}"))? {
+        Command::Help => Ok(writeln!(io::stdout(), "{USAGE}")?),
         Command::Check => check(),
         Command::Serve(options) => serve(options),
     }

@@ -5,11 +5,17 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use thiserror::Error;
 
 /// How the vault is to be used.
-pub const USAGE: &str = "usage: tonegate-vault --processor-name NAME --processor-ca FILE --processor-token FILE \
-[--processor-path PATH] [--answer-seconds N] [--canary]   (control socket on standard input)\n       tonegate-vault --check";
+pub const USAGE: &str = "\
+usage: tonegate-vault --processor-name NAME --processor-ca FILE --processor-token FILE
+                      [--processor-path PATH] [--answer-seconds N] [--canary]
+                                        serve captures; the control socket is standard input
+       tonegate-vault --check           harden, print what holds
+       tonegate-vault --help            print this";
 
 /// What the command line asks for.
 pub enum Command {
+    /// Print how the vault is to be used, and leave.
+    Help,
     /// Harden, print what holds, leave.
     Check,
     /// Serve captures.
@@ -58,6 +64,7 @@ impl Command {
         while let Some(option) = arguments.next() {
             let mut value = |option| arguments.next().ok_or(OptionsError::Value(option));
             match option.to_str() {
+                Some("--help" | "-h") => return Ok(Self::Help),
                 Some("--check") => return Ok(Self::Check),
                 Some("--canary") => canary = true,
                 Some("--processor-name") => name = Some(text("--processor-name", value("--processor-name")?)?),

@@ -255,6 +255,24 @@ fn a_command_line_that_cannot_be_used_is_named() {
     }
 }
 
+#[test]
+fn help_is_printed_and_is_no_failure() {
+    let output = Command::new(env!("CARGO_BIN_EXE_tonegate-vault")).arg("--help").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+    for option in [
+        "--processor-name",
+        "--processor-ca",
+        "--processor-token",
+        "--processor-path",
+        "--answer-seconds",
+        "--canary",
+        "--check",
+    ] {
+        assert!(said.contains(option), "{option} is not explained");
+    }
+}
+
 /// Names the act that this test is to commit in a process of its own.
 const ACT: &str = "TONEGATE_FORBIDDEN_ACT";
 
