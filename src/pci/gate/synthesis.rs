@@ -39,6 +39,23 @@ impl Chance {
     }
 }
 
+/// How many tries a figure of `src/pci/README.md` is measured with: 2,000 where it was published, fewer in every test run.
+pub(crate) fn trials() -> usize {
+    match std::env::var("TONEGATE_TRIALS") {
+        Ok(text) => text.parse().expect("TONEGATE_TRIALS is a whole number"),
+        Err(_) => 150,
+    }
+}
+
+/// Prints what was measured, and fails where chance does not explain its distance from what is published (four standard deviations, and
+/// half a per cent for rounding).
+pub(crate) fn agrees(what: &str, published: f32, hits: usize, trials: usize) {
+    let measured = hits as f32 * 100.0 / trials as f32;
+    println!("{what}: {measured} % (published {published})");
+    let deviation = (published * (100.0 - published) / trials as f32).sqrt();
+    assert!((measured - published).abs() <= 4.0 * deviation + 0.5, "{what}: {measured} %, published {published} %");
+}
+
 /// The root mean square of a level in dBm0.
 pub(crate) fn rms(dbm0: f32) -> f32 {
     ZERO_DBM0.sqrt() * 10_f32.powf(dbm0 / 20.0)

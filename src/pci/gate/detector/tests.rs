@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     bank::Bank,
-    synthesis::{Chance, Dial, PAD, babble, noise, rms, through_ulaw},
+    synthesis::{Chance, Dial, PAD, agrees, babble, noise, rms, through_ulaw, trials},
 };
 
 /// Runs a line through a fresh detector, with these frames lost; the keys that it heard.
@@ -167,41 +167,66 @@ fn speech_like_sounds_are_no_keys() {
     assert!(hear(&babble(120, &mut chance), |_| false).is_empty());
 }
 
+fn published(what: &str, percent: f32, dbm0: f32, dial: impl Fn(usize) -> Dial) {
+    let trials = trials();
+    agrees(what, percent, heard_once(trials as u64, dbm0, dial) as usize, trials);
+}
+
 #[test]
-#[ignore = "prints the detector's figures; minutes"]
-fn curves() {
-    const TRIALS: u64 = 2_000;
-    let show = |what: &str, heard: u64| println!("{what}: {} % heard once", heard as f32 * 100.0 / TRIALS as f32);
-    for millis in [20.0, 23.0, 24.0, 26.0, 28.0, 30.0, 40.0] {
-        show(&format!("{millis} ms"), heard_once(TRIALS, QUIET, |pad| Dial::new(pad, millis)));
-    }
-    for off in [0.018, 0.02, 0.025, 0.027, 0.03, 0.035] {
-        let dial = |pad| Dial { off: [off, -off], ..Dial::new(pad, 40.0) };
-        show(&format!("off by {off}"), heard_once(TRIALS, QUIET, dial));
-    }
-    for twist in [-6.0, -5.0, -4.0, 8.0, 9.0, 10.0, 11.0_f32] {
-        let dbm0 = [-10.0 + twist.min(0.0), -10.0 - twist.max(0.0)];
-        show(&format!("twist {twist} dB"), heard_once(TRIALS, QUIET, |pad| Dial { dbm0, ..Dial::new(pad, 40.0) }));
-    }
-    for (millis, ratio) in
-        [(40.0, 12.0), (40.0, 9.0), (40.0, 8.0), (40.0, 7.0), (40.0, 6.0), (100.0, 7.0), (100.0, 6.0)]
+fn short_presses_are_heard_as_published() {
+    for (millis, percent) in
+        [(20.0, 0.0), (23.0, 0.0), (24.0, 0.4), (26.0, 36.0), (28.0, 98.0), (30.0, 100.0), (40.0, 100.0)]
     {
-        let heard = heard_once(TRIALS, -7.0 - ratio, |pad| Dial::new(pad, millis));
-        show(&format!("{millis} ms, {ratio} dB over noise"), heard);
+        published(&format!("{millis} ms"), percent, QUIET, |pad| Dial::new(pad, millis));
     }
-    for (millis, loss) in
-        [(50.0, 0.01), (50.0, 0.05), (80.0, 0.05), (100.0, 0.05), (160.0, 0.05), (250.0, 0.05), (250.0, 0.1)]
-    {
+}
+
+#[test]
+fn detuned_presses_are_heard_as_published() {
+    for (off, percent) in [(0.018, 100.0), (0.02, 100.0), (0.025, 100.0), (0.027, 0.0), (0.03, 0.0), (0.035, 0.0)] {
+        published(&format!("off by {off}"), percent, QUIET, |pad| Dial { off: [off, -off], ..Dial::new(pad, 40.0) });
+    }
+}
+
+#[test]
+fn uneven_presses_are_heard_as_published() {
+    for (twist, percent) in [
+        (-8.0, 0.0),
+        (-6.0, 80.0),
+        (-5.0, 100.0),
+        (-4.0, 100.0),
+        (8.0, 100.0),
+        (9.0, 100.0),
+        (10.0, 47.0),
+        (11.0, 0.0_f32),
+    ] {
+        let dbm0 = [-10.0 + f32::min(twist, 0.0), -10.0 - f32::max(twist, 0.0)];
+        published(&format!("twist {twist} dB"), percent, QUIET, |pad| Dial { dbm0, ..Dial::new(pad, 40.0) });
+    }
+}
+
+#[test]
+fn presses_in_noise_are_heard_as_published() {
+    for (ratio, percent) in [(12.0, 100.0), (9.0, 100.0), (8.0, 99.0), (7.0, 66.0), (6.0, 8.0)] {
+        published(&format!("40 ms, {ratio} dB over noise"), percent, -7.0 - ratio, |pad| Dial::new(pad, 40.0));
+    }
+}
+
+#[test]
+fn presses_under_loss_are_heard_as_published() {
+    let trials = trials();
+    for (millis, percent) in [(50.0, 92.0), (80.0, 99.3), (100.0, 99.6), (160.0, 100.0), (250.0, 100.0)] {
         let (mut once, mut split) = (0, 0);
-        for trial in 0..TRIALS {
-            let mut chance = Chance::new(trial);
+        for trial in 0..trials {
+            let mut chance = Chance::new(trial as u64);
             let (pad, start) = (chance.below(16), 480 + chance.below(160));
             let mut line = noise(4_800, QUIET, &mut chance);
             Dial::new(pad, millis).add_to(&mut line, start, &mut chance);
-            let heard = hear(&line, |_| chance.unit() < loss);
-            once += u64::from(heard == [PAD[pad]]);
-            split += u64::from(heard.len() > 1);
+            let heard = hear(&line, |_| chance.unit() < 0.05);
+            once += usize::from(heard == [PAD[pad]]);
+            split += usize::from(heard.len() > 1);
         }
-        show(&format!("{millis} ms, {loss} of frames lost, {split} split"), once);
+        agrees(&format!("{millis} ms, one frame in twenty lost"), percent, once, trials);
+        assert_eq!(split, 0, "{millis} ms");
     }
 }

@@ -1,13 +1,11 @@
-//! The figures of `src/pci/README.md`: printed, not judged. The tests beside it judge.
+//! What the clamp misses, as `src/pci/README.md` publishes it.
 
 use super::tests::Leg;
 use crate::{
     KeyPolicy,
-    synthesis::{Chance, Dial, noise},
+    synthesis::{Chance, Dial, agrees, noise, trials},
 };
 
-/// Trials for a point of a curve.
-const TRIALS: usize = 2_000;
 /// Samples that may name a key: 1.5 ms.
 const NAMING: usize = 12;
 
@@ -27,11 +25,10 @@ struct Point {
 const USUAL: Point = Point { millis: 50.0, dbm0: -10.0, ratio: 40.0, twist: 0.0, off: 0.0, loss: false };
 
 impl Point {
-    /// Of a hundred presses outside captures, how many leave 1.5 ms or more of their tone in what comes out.
-    fn missed(self) -> f32 {
+    /// Of `trials` presses outside captures, how many leave 1.5 ms or more of their tone in what comes out.
+    fn missed(self, trials: usize) -> usize {
         let mut chance = Chance::new(99);
-        let missed = (0..TRIALS).filter(|_| self.left(&mut chance) >= NAMING).count();
-        missed as f32 * 100.0 / TRIALS as f32
+        (0..trials).filter(|_| self.left(&mut chance) >= NAMING).count()
     }
 
     fn left(self, chance: &mut Chance) -> usize {
@@ -52,21 +49,49 @@ impl Point {
     }
 }
 
+fn published(what: &str, point: Point, percent: f32) {
+    let trials = trials();
+    agrees(what, percent, point.missed(trials), trials);
+}
+
 #[test]
-#[ignore = "prints the clamp's figures; a minute"]
-fn clamp_misses() {
-    for millis in [6.0, 8.0, 10.0, 12.0, 15.0, 20.0, 50.0, 250.0] {
-        println!("{millis} ms: {} %", Point { millis, ..USUAL }.missed());
-        println!("{millis} ms, first frame lost: {} %", Point { millis, loss: true, ..USUAL }.missed());
+fn short_tones_are_missed_as_published() {
+    for (millis, percent) in
+        [(6.0, 100.0), (8.0, 50.0), (10.0, 0.0), (12.0, 0.0), (15.0, 0.0), (20.0, 0.0), (50.0, 0.0), (250.0, 0.0)]
+    {
+        published(&format!("{millis} ms"), Point { millis, ..USUAL }, percent);
     }
-    for ratio in [20.0, 15.0, 12.0, 10.0, 9.0, 8.0, 7.0, 6.0] {
-        println!("20 ms, {ratio} dB over noise: {} %", Point { millis: 20.0, ratio, ..USUAL }.missed());
-        println!("50 ms, {ratio} dB over noise: {} %", Point { ratio, ..USUAL }.missed());
+}
+
+#[test]
+fn a_lost_first_frame_hides_no_tone_from_the_clamp() {
+    for millis in [10.0, 12.0, 15.0, 20.0, 50.0, 250.0] {
+        published(&format!("{millis} ms, first frame lost"), Point { millis, loss: true, ..USUAL }, 0.0);
     }
-    for dbm0 in [0.0, -30.0, -36.0, -42.0, -45.0, -48.0, -50.0] {
-        println!("50 ms at {dbm0} dBm0: {} %", Point { dbm0, ..USUAL }.missed());
+}
+
+#[test]
+fn tones_in_noise_are_missed_as_published() {
+    for ratio in [20.0, 15.0, 12.0, 10.0] {
+        published(&format!("20 ms, {ratio} dB over noise"), Point { millis: 20.0, ratio, ..USUAL }, 0.0);
     }
-    for (twist, off) in [(8.0, 0.018), (12.0, 0.018), (16.0, 0.0), (0.0, 0.035), (0.0, 0.05), (8.0, 0.035)] {
-        println!("50 ms, twist to {twist} dB, off to {off}: {} %", Point { twist, off, ..USUAL }.missed());
+    for (ratio, percent) in [(12.0, 0.0), (10.0, 0.0), (9.0, 0.2), (8.0, 9.0), (7.0, 61.0), (6.0, 94.0)] {
+        published(&format!("50 ms, {ratio} dB over noise"), Point { ratio, ..USUAL }, percent);
+    }
+}
+
+#[test]
+fn faint_tones_are_missed_as_published() {
+    for (dbm0, percent) in
+        [(0.0, 0.0), (-30.0, 0.0), (-36.0, 0.0), (-42.0, 0.0), (-45.0, 0.0), (-48.0, 4.0), (-50.0, 100.0)]
+    {
+        published(&format!("50 ms at {dbm0} dBm0"), Point { dbm0, ..USUAL }, percent);
+    }
+}
+
+#[test]
+fn uneven_tones_are_missed_as_published() {
+    for (twist, off, percent) in [(8.0, 0.018, 0.0), (12.0, 0.018, 0.0), (8.0, 0.035, 0.0), (16.0, 0.0, 24.0)] {
+        published(&format!("50 ms, twist to {twist} dB, off to {off}"), Point { twist, off, ..USUAL }, percent);
     }
 }
