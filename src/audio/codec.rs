@@ -159,8 +159,8 @@ impl Codec {
     /// Where Opus cannot be set up: out of memory, or a setting out of range.
     pub fn encoder(self, settings: &OpusSettings) -> Result<Box<dyn Encoder>, CodecError> {
         Ok(match self {
-            Self::Pcmu => Box::new(memoryless::ULAW),
-            Self::Pcma => Box::new(memoryless::ALAW),
+            Self::Pcmu => Box::new(memoryless::G711(memoryless::Ulaw)),
+            Self::Pcma => Box::new(memoryless::G711(memoryless::Alaw)),
             Self::G722 => Box::new(g722::G722Encoder::new()),
             Self::L16(rate) => Box::new(memoryless::L16 { rate }),
             Self::Opus(rate) => Box::new(opus::OpusEncoder::new(rate, settings)?),
@@ -173,8 +173,8 @@ impl Codec {
     /// Where Opus cannot be set up: out of memory.
     pub fn decoder(self) -> Result<Box<dyn Decoder>, CodecError> {
         Ok(match self {
-            Self::Pcmu => Box::new(memoryless::ULAW),
-            Self::Pcma => Box::new(memoryless::ALAW),
+            Self::Pcmu => Box::new(memoryless::G711(memoryless::Ulaw)),
+            Self::Pcma => Box::new(memoryless::G711(memoryless::Alaw)),
             Self::G722 => Box::new(g722::G722Decoder::new()),
             Self::L16(rate) => Box::new(memoryless::L16 { rate }),
             Self::Opus(rate) => Box::new(opus::OpusDecoder::new(rate)?),

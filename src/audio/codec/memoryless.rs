@@ -5,16 +5,40 @@ use frame::SampleRate;
 use super::{CodecError, Decoder, Encoder, check_frame};
 use crate::g711;
 
-pub(super) const ULAW: G711 = G711 { encode: g711::encode_ulaw, decode: g711::decode_ulaw };
-pub(super) const ALAW: G711 = G711 { encode: g711::encode_alaw, decode: g711::decode_alaw };
-
-/// One byte a sample at 8 kHz.
-pub(super) struct G711 {
-    encode: fn(i16) -> u8,
-    decode: fn(u8) -> i16,
+/// One of the two laws of G.711.
+pub(super) trait Law: Send {
+    fn encode(sample: i16) -> u8;
+    fn decode(code: u8) -> i16;
 }
 
-impl Encoder for G711 {
+pub(super) struct Ulaw;
+
+impl Law for Ulaw {
+    fn encode(sample: i16) -> u8 {
+        g711::encode_ulaw(sample)
+    }
+
+    fn decode(code: u8) -> i16 {
+        g711::decode_ulaw(code)
+    }
+}
+
+pub(super) struct Alaw;
+
+impl Law for Alaw {
+    fn encode(sample: i16) -> u8 {
+        g711::encode_alaw(sample)
+    }
+
+    fn decode(code: u8) -> i16 {
+        g711::decode_alaw(code)
+    }
+}
+
+/// One byte a sample at 8 kHz.
+pub(super) struct G711<L>(pub(super) L);
+
+impl<L: Law> Encoder for G711<L> {
     fn rate(&self) -> SampleRate {
         SampleRate::Hz8000
     }
@@ -22,7 +46,7 @@ impl Encoder for G711 {
     fn encode(&mut self, samples: &[i16], payload: &mut [u8]) -> Result<usize, CodecError> {
         check_frame(samples, SampleRate::Hz8000, samples.len(), payload.len())?;
         for (code, &sample) in payload.iter_mut().zip(samples) {
-            *code = (self.encode)(sample);
+            *code = L::encode(sample);
         }
         Ok(samples.len())
     }
@@ -30,7 +54,7 @@ impl Encoder for G711 {
     fn reset(&mut self) {}
 }
 
-impl Decoder for G711 {
+impl<L: Law> Decoder for G711<L> {
     fn rate(&self) -> SampleRate {
         SampleRate::Hz8000
     }
@@ -43,7 +67,7 @@ impl Decoder for G711 {
         let samples = self.samples(payload)?;
         let out = out.get_mut(..samples).ok_or(CodecError::Room)?;
         for (sample, &code) in out.iter_mut().zip(payload) {
-            *sample = (self.decode)(code);
+            *sample = L::decode(code);
         }
         Ok(samples)
     }
