@@ -316,6 +316,7 @@ pub(crate) fn trunks(config: &Config) -> Vec<sip::Trunk> {
         transports: vec![sip::Transport::Udp, sip::Transport::Tcp],
         capacity: trunk.capacity as usize,
         srtp: trunk.srtp.policy(),
+        codecs: trunk.codecs.iter().map(|codec| codec.known()).collect(),
     };
     config.trunk.iter().map(trunk).collect()
 }

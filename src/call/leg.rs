@@ -1,14 +1,15 @@
 //! One call's media: the far end's packets through the gate to the taps, and prompts and agent back to the far end.
 //!
 //! ```text
-//! packets ─▶ rtp::Session ─RawFrame, RawEvent─▶ gate::Gate ─CleanFrame─▶ taps (agent, recorder)
-//! packets ◀─ rtp::Session ◀──── 20 ms ──────── audio::Playout ◀─ prompts, agent
+//! packets ─▶ rtp::Session ─RawFrame, RawEvent─▶ gate::Gate ─CleanFrame─▶ 8 kHz ─▶ taps (agent, recorder)
+//! packets ◀─ rtp::Session ◀── 20 ms at 8 kHz ── audio::Playout ◀─ prompts, agent
 //! ```
 //!
 //! A [`Leg`] lives on a media thread. It is told the time and never waits; after every input its driver drains
 //! [`Leg::poll_output`] and [`Leg::poll_tap`] to `None`.
 
 mod delivery;
+mod narrow;
 mod report;
 mod target;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use audio::{FRAME_SAMPLES, Generation, Playout, PlayoutConfig, PlayoutOutput, SegmentId};
+use audio::{CodecError, FRAME_SAMPLES, Generation, Playout, PlayoutConfig, PlayoutOutput, SegmentId};
 use gate::wire::ToVault;
 use gate::{CaptureEvent, CapturePrompt, Gate, GateConfig, GateOutput, SinkId, SpeechEdge};
 use rtp::{PacketBuffer, Received, Session, SessionConfig, SessionOutput};
@@ -27,6 +28,7 @@ use crate::SinkKind;
 use crate::media::{LegCommand, LegOutput, TapItem};
 
 use delivery::{Deliveries, Finished};
+use narrow::Narrow;
 pub use report::{HushPolicy, LegReport, Transmit};
 
 /// Frames whose arrival is remembered until they have passed the gate.
@@ -49,6 +51,8 @@ pub struct LegConfig {
 pub struct Leg {
     session: Session,
     gate: Gate,
+    /// None where the leg is at 8 kHz as it is.
+    narrow: Option<Narrow>,
     playout: Playout,
     hush: HushPolicy,
     hush_due: Option<Instant>,
@@ -71,15 +75,18 @@ pub struct Leg {
 }
 
 impl Leg {
-    /// A leg whose samples, of both directions, count from `now`.
-    #[must_use]
-    pub fn new(config: LegConfig, now: Instant) -> Self {
-        Self {
+    /// A leg whose stream time, of both directions, counts from `now`.
+    ///
+    /// # Errors
+    /// Where the codec cannot be set up.
+    pub fn new(config: LegConfig, now: Instant) -> Result<Self, CodecError> {
+        Ok(Self {
             described: config.session.remote,
             learn_source: config.session.learn_source,
             media_timeout: config.session.media_timeout,
             held: false,
-            session: Session::new(config.session, now),
+            narrow: Narrow::from(config.gate.rate)?,
+            session: Session::new(config.session, now)?,
             gate: Gate::new(config.gate, now),
             playout: Playout::new(config.playout),
             hush: config.hush,
@@ -96,7 +103,7 @@ impl Leg {
             outputs: VecDeque::new(),
             to_vault: VecDeque::new(),
             taps: VecDeque::new(),
-        }
+        })
     }
 
     /// Takes what came to the RTP port; with SRTP it is decrypted in place.
@@ -174,7 +181,7 @@ impl Leg {
     /// The 20 ms slot of this leg: makes the packet that is due, and says where to send it. [`Leg::transmitted`] follows.
     /// Nothing is played while there is no destination, or the caller holds the call.
     pub fn tick(&mut self, now: Instant, out: &mut PacketBuffer) -> Option<Transmit> {
-        let index = self.ticks * FRAME_SAMPLES as u64;
+        let index = self.ticks * frame::INDEX_STEP;
         self.ticks += 1;
         let Some(to) = self.session.destination().filter(|_| !self.held) else {
             self.session.skip();
@@ -189,7 +196,7 @@ impl Leg {
         }
         let sent = self.session.encode(&samples, out);
         self.tap_sent(index, &samples);
-        Some(Transmit { to, sent })
+        sent.map(|sent| Transmit { to, sent })
     }
 
     /// Says whether the network took the packet of the last tick: only what it took counts as delivered.
@@ -200,7 +207,7 @@ impl Leg {
 
     /// Lets a slot pass that came too late to be sent.
     pub fn skip_tick(&mut self) {
-        let index = self.ticks * FRAME_SAMPLES as u64;
+        let index = self.ticks * frame::INDEX_STEP;
         self.ticks += 1;
         self.session.skip();
         self.tap_sent(index, &[0; FRAME_SAMPLES]);
@@ -347,6 +354,10 @@ impl Leg {
 
     fn settle_frames(&mut self) {
         while let Some(frame) = self.gate.poll_frame() {
+            let frame = match &mut self.narrow {
+                Some(narrow) => frame.transform(narrow),
+                None => frame,
+            };
             self.taps.push_back(TapItem::Caller(frame));
         }
     }

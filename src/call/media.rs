@@ -174,7 +174,7 @@ pub enum TapItem {
     Caller(CleanFrame),
     /// What was sent to the caller: one frame at 8 kHz. Only the recorder gets it.
     Sent {
-        /// Samples of this leg before this frame, on the caller's own count.
+        /// The stream time before this frame, on the caller's own count.
         index: u64,
         /// The samples.
         samples: [i16; 160],

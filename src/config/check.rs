@@ -96,6 +96,9 @@ fn trunk(trunk: &Trunk, config: &Config, found: &mut Vec<Problem>) {
             format!("trunk {:?} has no peers; list where it sends from", trunk.name),
         ));
     }
+    if trunk.codecs.is_empty() {
+        found.push(Problem::of("trunk[].codecs", format!("trunk {:?} takes no call; name a codec", trunk.name)));
+    }
     if trunk.capacity == 0 {
         found.push(Problem::of("trunk[].capacity", format!("trunk {:?} takes no call; write at least 1", trunk.name)));
     }

@@ -46,6 +46,11 @@ pub(crate) const KEYS: &[Key] = &[
         "`off`, `optional` or `required`: whether RTP/SAVP with keys in the SDP (SDES) is refused, taken where it is offered, or a must, so that other calls, and those without an offer, are answered 488. Over UDP and TCP whoever sees the SIP sees the keys: let only a private network lie between.",
     ),
     key(
+        "trunk[].codecs",
+        r#"["pcmu", "pcma", "g722", "opus", "l16"]"#,
+        "Codecs that its calls may have; the first in the caller's offer that is one of these is taken, and an offer with none is answered 488. What is not at 8 kHz comes to recogniser, recording and bots through a filter that takes 3 ms. An INVITE without an offer gets one with the G.711 codecs named here, in this order. `l16` is `L16/16000`.",
+    ),
+    key(
         "media.address",
         r#""127.0.0.1""#,
         "Address the RTP sockets are bound to; of the family of the SIP addresses, IPv4 or IPv6.",

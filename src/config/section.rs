@@ -67,6 +67,38 @@ impl Srtp {
     }
 }
 
+/// A codec that a trunk's calls may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Codec {
+    /// G.711 µ-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+    /// G.722.
+    G722,
+    /// Opus.
+    Opus,
+    /// 16-bit linear at 16 kHz.
+    L16,
+}
+
+impl Codec {
+    const ALL: [Self; 5] = [Self::Pcmu, Self::Pcma, Self::G722, Self::Opus, Self::L16];
+
+    /// As signalling knows it.
+    pub(crate) fn known(self) -> sip::media::Codec {
+        match self {
+            Self::Pcmu => sip::media::Codec::Pcmu,
+            Self::Pcma => sip::media::Codec::Pcma,
+            Self::G722 => sip::media::Codec::G722,
+            Self::Opus => sip::media::Codec::Opus,
+            Self::L16 => sip::media::Codec::L16,
+        }
+    }
+}
+
 section! {
     /// A carrier that may call, told by the addresses it sends from.
     Trunk {
@@ -75,6 +107,7 @@ section! {
         capacity: u32 = 50,
         agent: String = DEFAULT_AGENT.to_owned(),
         srtp: Srtp = Srtp::Optional,
+        codecs: Vec<Codec> = Codec::ALL.to_vec(),
     }
 }
 

@@ -177,6 +177,7 @@ fn values_that_cannot_work_are_named_with_what_to_do() {
         ("[[trunk]]\nagent = \"bot\"", "no agent is named \"bot\""),
         ("[[trunk]]\npeers = []", "has no peers"),
         ("[[trunk]]\ncapacity = 0", "takes no call"),
+        ("[[trunk]]\ncodecs = []", "name a codec"),
         ("[sip]\nudp = [\"192.0.2.1:5060\"]", "media.address: calls come from other machines"),
         ("[sip]\nudp = [\"[::1]:5060\"]", "sip.udp: ::1 and `media.address` 127.0.0.1 are not of one family"),
         ("[sip]\ntcp = [\"[::1]:5060\"]", "sip.tcp: ::1 and"),

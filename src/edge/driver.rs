@@ -6,23 +6,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use audio::PlayoutConfig;
 use call::{
     AgentKind, Call, CallId, EndReason, Invitation, Output, Settings, SinkKind,
-    leg::{HushPolicy, LegConfig},
-    media::{AGENT_SINK, LegCommand, LegOutput, RECORDER_SINK, Target},
+    media::{AGENT_SINK, LegCommand, LegOutput, RECORDER_SINK},
     port::{AuditEvent, Failure, Reply, Request, Ticket},
 };
-use frame::SampleRate;
-use gate::{GateConfig, KeyPolicy};
 use jiff::Timestamp;
 use rand::Rng;
-use rtp::srtp::{MasterKey, SrtpKeys, Suite};
-use rtp::{Payloads, SessionConfig};
 use sip::{CallHandle, HangUp, Status, media};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    agreement::{leg_config, target},
     registry::{QUESTIONS, Question, Registry, Summary},
     services::{Bot, MAILBOX, Mail, Mailbox, Recognition, Services, Sink},
     shard::{LegHandle, OpenedLeg, ShardPool, Tap},
@@ -31,17 +26,8 @@ use crate::{
 
 /// Frames a tap may hold: two seconds.
 const TAP: usize = 100;
-/// A pause after which a bot's undeclared keys are released.
-const KEY_PAUSE: Duration = Duration::from_millis(1_500);
-/// How long the caller must speak until interruptible speech stops: within 200 ms with detection.
-const HUSH_GUARD: Duration = Duration::from_millis(40);
-/// How long without media is too long.
-const MEDIA_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a leg may take to close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
-
-/// What is expected of a caller who offered nothing, until the answer in the ACK says what it is.
-const OFFERED: Payloads = Payloads { codec: rtp::Codec::Pcmu, audio: 0, events: Some(101) };
 
 /// What every driver needs.
 pub(crate) struct Plant {
@@ -380,70 +366,6 @@ async fn prepare(
         return Err(Failure::NotDurable);
     }
     Ok(Prepared { leg, outputs, local })
-}
-
-fn target(negotiated: &media::Negotiated) -> Target {
-    Target {
-        remote: negotiated.remote_rtp,
-        remote_rtcp: negotiated.remote_rtcp,
-        payloads: payloads(negotiated),
-        hears: negotiated.direction.sends(),
-        sends: negotiated.direction.receives(),
-    }
-}
-
-fn payloads(negotiated: &media::Negotiated) -> Payloads {
-    Payloads {
-        codec: match negotiated.codec {
-            media::Codec::Pcma => rtp::Codec::Pcma,
-            media::Codec::Pcmu => rtp::Codec::Pcmu,
-        },
-        audio: negotiated.payload_type,
-        events: negotiated.event_payload_type,
-    }
-}
-
-fn leg_config(offer: Option<&media::Offer>, material: &media::KeyMaterial, agent: AgentKind) -> LegConfig {
-    let negotiated = offer.map(media::Offer::negotiated);
-    let mut random = rand::rng();
-    LegConfig {
-        session: SessionConfig {
-            payloads: negotiated.map_or(OFFERED, payloads),
-            remote: negotiated.and_then(|negotiated| negotiated.remote_rtp),
-            remote_rtcp: negotiated.and_then(|negotiated| negotiated.remote_rtcp),
-            ssrc: random.random(),
-            first_sequence: random.random(),
-            first_timestamp: random.random(),
-            cname: format!("{:016x}", random.random::<u64>()),
-            learn_source: true,
-            media_timeout: Some(MEDIA_TIMEOUT),
-            seed: random.random(),
-            srtp: offer.and_then(|offer| srtp_keys(offer, material)),
-        },
-        gate: GateConfig {
-            rate: SampleRate::Hz8000,
-            keys: match agent {
-                AgentKind::Collector => KeyPolicy::Declared,
-                AgentKind::Stream => KeyPolicy::Released { pause: KEY_PAUSE },
-            },
-        },
-        playout: PlayoutConfig::default(),
-        hush: HushPolicy::OnSpeech { guard: HUSH_GUARD },
-    }
-}
-
-/// The keys of both directions, where SRTP was agreed.
-fn srtp_keys(offer: &media::Offer, material: &media::KeyMaterial) -> Option<SrtpKeys> {
-    let key = |key: &media::CryptoKey| {
-        let suite = match key.suite() {
-            media::CryptoSuite::AesCm128HmacSha1_32 => Suite::AesCm128HmacSha1_32,
-            media::CryptoSuite::AesCm128HmacSha1_80 => Suite::AesCm128HmacSha1_80,
-            media::CryptoSuite::AeadAes128Gcm => Suite::AeadAes128Gcm,
-        };
-        MasterKey::new(suite, key.as_bytes())
-    };
-    let remote = &offer.negotiated().crypto.as_ref()?.remote;
-    Some(SrtpKeys { local: key(&offer.local_key(material)?)?, remote: key(remote)? })
 }
 
 fn cause(reason: EndReason) -> HangUp {

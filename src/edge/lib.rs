@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides: [`sip::Endpoint`], [`call::Leg`] and [`call::Call`] do, and this crate carries out.
 
+mod agreement;
 mod driver;
 pub mod ports;
 mod registry;

@@ -10,6 +10,9 @@ use zeroize::Zeroize;
 pub const FRAME_MILLIS: u32 = 20;
 /// Most samples one frame can hold: 20 ms at 48 kHz.
 pub const MAX_SAMPLES: usize = 960;
+/// What one frame adds to an index. Indices count stream time in eighths of a millisecond, the samples of an 8 kHz leg,
+/// whatever the leg's rate is: so both directions and everything that taps them share one count.
+pub const INDEX_STEP: u64 = 160;
 /// Most bytes kept of one telephone-event payload: four records of RFC 4733 §2.3 in one packet.
 pub const MAX_EVENT_BYTES: usize = 16;
 /// Most bytes kept of one INFO body that may carry a key.
@@ -56,8 +59,8 @@ pub struct RawFrame {
 }
 
 impl RawFrame {
-    /// A frame that arrived. `index` counts samples since the leg began; `fill` writes the decoded samples
-    /// into the frame's own buffer, which is exactly one frame long and holds silence before.
+    /// A frame that arrived. `index` counts stream time since the leg began, [`INDEX_STEP`] for each frame; `fill` writes
+    /// the decoded samples into the frame's own buffer, which is exactly one frame long and holds silence before.
     #[must_use]
     pub fn decoded(rate: SampleRate, index: u64, fill: impl FnOnce(&mut [i16])) -> Self {
         let mut frame = Self { rate, index, lost: false, samples: [0; MAX_SAMPLES] };
@@ -77,7 +80,7 @@ impl RawFrame {
         self.rate
     }
 
-    /// The number of samples of this leg before this frame.
+    /// The stream time before this frame, [`INDEX_STEP`] for each 20 ms.
     #[must_use]
     pub fn index(&self) -> u64 {
         self.index

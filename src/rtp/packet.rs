@@ -1,12 +1,13 @@
 //! The RTP packet of RFC 3550 §5.1.
 
-use crate::FRAME_SAMPLES;
+use audio::MAX_PAYLOAD_BYTES;
+
 use crate::srtp::{MAX_RTP_TRAILER, Outbound};
 
 const HEADER_BYTES: usize = 12;
 const VERSION: u8 = 2;
 /// The longest outgoing packet before SRTP.
-const PLAIN_BYTES: usize = HEADER_BYTES + FRAME_SAMPLES;
+const PLAIN_BYTES: usize = HEADER_BYTES + MAX_PAYLOAD_BYTES;
 
 /// Why bytes are no RTP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,7 +101,7 @@ fn strip_padding(bytes: &[u8]) -> Result<&[u8], Malformed> {
     Ok(&bytes[..bytes.len() - padding])
 }
 
-/// Room for one outgoing packet: a header, 20 ms of G.711 and what SRTP adds. Reused for every packet of a thread.
+/// Room for one outgoing packet: a header, 20 ms of any codec and what SRTP adds. Reused for every packet of a thread.
 pub struct PacketBuffer {
     bytes: [u8; PLAIN_BYTES + MAX_RTP_TRAILER],
     length: usize,
@@ -119,7 +120,8 @@ impl PacketBuffer {
         &self.bytes[..self.length]
     }
 
-    /// Writes a header without extension, padding or contributing sources, and returns the room for the payload.
+    /// Writes a header without extension, padding or contributing sources, and returns the room for the payload;
+    /// [`PacketBuffer::finish`] follows.
     pub(crate) fn begin(&mut self, header: &Header) -> &mut [u8] {
         let bytes = &mut self.bytes;
         bytes[0] = VERSION << 6;
@@ -127,8 +129,13 @@ impl PacketBuffer {
         bytes[2..4].copy_from_slice(&header.sequence.to_be_bytes());
         bytes[4..8].copy_from_slice(&header.timestamp.to_be_bytes());
         bytes[8..12].copy_from_slice(&header.ssrc.to_be_bytes());
-        self.length = PLAIN_BYTES;
+        self.length = HEADER_BYTES;
         &mut bytes[HEADER_BYTES..PLAIN_BYTES]
+    }
+
+    /// Says how long the payload is.
+    pub(crate) fn finish(&mut self, payload_bytes: usize) {
+        self.length = HEADER_BYTES + payload_bytes.min(MAX_PAYLOAD_BYTES);
     }
 
     /// Encrypts the packet; one that cannot be is gone.

@@ -3,20 +3,19 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use audio::CodecError;
 use frame::RawEvent;
 
+use crate::clock::Clock;
 use crate::lock::{Admission, SourceLock, StreamLock};
 use crate::packet::Packet;
 use crate::reorder::{Kind, Place, Reorder};
 use crate::session::Payloads;
 use crate::statistics::{Rejection, Statistics};
-use crate::timeline::{Received, Timeline};
-use crate::{CLOCK_HZ, clock_units, samples_span};
+use crate::timeline::{Received, Timeline, Unheard};
 
 /// Comfort noise (RFC 3389), a gap to us.
 const COMFORT_NOISE: u8 = 13;
-/// Longest audio payload taken: 120 ms.
-const MAX_AUDIO_BYTES: usize = 960;
 /// Payload types that RTCP would have if it came here (RFC 5761 §4).
 const RTCP_TYPES: std::ops::RangeInclusive<u8> = 64..=95;
 
@@ -52,26 +51,32 @@ struct Totals {
 }
 
 impl Receiver {
-    pub(crate) fn new(payloads: Payloads, source: SourceLock, now: Instant) -> Self {
-        Self {
+    pub(crate) fn new(payloads: Payloads, source: SourceLock, now: Instant) -> Result<Self, CodecError> {
+        Ok(Self {
+            timeline: Timeline::new(payloads.codec, now)?,
+            jitter: Jitter::new(Clock::of(payloads.codec), now),
             payloads,
             source,
             stream: StreamLock::new(),
             order: Reorder::new(),
-            timeline: Timeline::new(payloads.codec, now),
-            jitter: Jitter::new(now),
             statistics: Statistics::default(),
             earlier: Totals::default(),
-        }
+        })
     }
 
     pub(crate) fn source(&self) -> &SourceLock {
         &self.source
     }
 
-    pub(crate) fn carry(&mut self, payloads: Payloads) {
+    pub(crate) fn carry(&mut self, payloads: Payloads) -> Result<(), CodecError> {
+        self.timeline.carry(payloads.codec)?;
+        self.jitter.carry(Clock::of(payloads.codec));
         self.payloads = payloads;
-        self.timeline.carry(payloads.codec);
+        Ok(())
+    }
+
+    pub(crate) fn payloads(&self) -> Payloads {
+        self.payloads
     }
 
     pub(crate) fn retarget(&mut self, source: SourceLock) {
@@ -202,9 +207,9 @@ impl Receiver {
     fn is_media(&self, packet: &Packet<'_>) -> bool {
         let length = packet.payload.len();
         if packet.payload_type == self.payloads.audio {
-            return (1..=MAX_AUDIO_BYTES).contains(&length);
+            return self.timeline.takes(packet.payload);
         }
-        let is_event = Some(packet.payload_type) == self.payloads.events;
+        let is_event = self.is_event(packet.payload_type);
         is_event && (1..=frame::MAX_EVENT_BYTES).contains(&length) || packet.payload_type == COMFORT_NOISE && length > 0
     }
 
@@ -214,11 +219,11 @@ impl Receiver {
         if packet.payload_type == self.payloads.audio {
             return match length {
                 0 => (Kind::Nothing, None),
-                1..=MAX_AUDIO_BYTES => (Kind::Audio, None),
+                _ if self.timeline.takes(packet.payload) => (Kind::Audio, None),
                 _ => (Kind::Nothing, Some(Rejection::PayloadLength)),
             };
         }
-        if Some(packet.payload_type) == self.payloads.events {
+        if self.is_event(packet.payload_type) {
             let fits = (1..=frame::MAX_EVENT_BYTES).contains(&length);
             return if fits { (Kind::Event, None) } else { (Kind::Nothing, Some(Rejection::PayloadLength)) };
         }
@@ -227,6 +232,17 @@ impl Receiver {
             return (Kind::Nothing, None);
         }
         (Kind::Nothing, Some(Rejection::PayloadType))
+    }
+
+    fn is_event(&self, payload_type: u8) -> bool {
+        self.payloads.events.is_some_and(|events| events.payload_type == payload_type)
+    }
+
+    fn event(&mut self, timestamp: u32, payload: &[u8]) {
+        let (Some(source), Some(agreed)) = (self.stream.current(), self.payloads.events) else { return };
+        if let Some(event) = RawEvent::received(source, timestamp, agreed.clock_hertz, payload) {
+            self.timeline.event(event);
+        }
     }
 
     fn hold(&mut self, now: Instant, number: u64, kind: Kind, packet: &Packet<'_>) {
@@ -258,37 +274,28 @@ impl Receiver {
     }
 
     fn deliver_held(&mut self, now: Instant, slot: usize) {
-        let held = self.order.slot(slot);
-        let (kind, timestamp) = (held.kind, held.timestamp);
-        let in_time = match kind {
-            Kind::Audio => self.timeline.audio(now, timestamp, &held.payload),
-            Kind::Event => {
-                let source = self.stream.current().unwrap_or(0);
-                if let Some(event) = RawEvent::received(source, timestamp, CLOCK_HZ, &held.payload) {
-                    self.timeline.event(event);
-                }
-                true
-            }
-            Kind::Nothing => true,
-        };
-        self.order.recycle(slot);
-        if !in_time {
-            self.reject(Rejection::Late);
+        let held = self.order.take(slot);
+        let delivered = self.deliver(now, held.kind, held.timestamp, &held.payload);
+        self.order.put_back(slot, held);
+        if let Err(reason) = delivered {
+            self.reject(reason);
         }
     }
 
     fn deliver(&mut self, now: Instant, kind: Kind, timestamp: u32, payload: &[u8]) -> Result<(), Rejection> {
         match kind {
-            Kind::Audio if !self.timeline.audio(now, timestamp, payload) => return Err(Rejection::Late),
+            Kind::Audio => self.timeline.audio(now, timestamp, payload, self.order.is_after_loss()).map_err(
+                |unheard| match unheard {
+                    Unheard::Late => Rejection::Late,
+                    Unheard::Unreadable => Rejection::PayloadLength,
+                },
+            ),
             Kind::Event => {
-                let source = self.stream.current().unwrap_or(0);
-                if let Some(event) = RawEvent::received(source, timestamp, CLOCK_HZ, payload) {
-                    self.timeline.event(event);
-                }
+                self.event(timestamp, payload);
+                Ok(())
             }
-            Kind::Audio | Kind::Nothing => {}
+            Kind::Nothing => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -304,14 +311,19 @@ pub(crate) struct Reception {
 
 /// The interarrival jitter estimator of RFC 3550 A.8, in sixteenths of a clock unit.
 struct Jitter {
+    clock: Clock,
     began: Instant,
     transit: Option<u32>,
     scaled: u32,
 }
 
 impl Jitter {
-    fn new(began: Instant) -> Self {
-        Self { began, transit: None, scaled: 0 }
+    fn new(clock: Clock, began: Instant) -> Self {
+        Self { clock, began, transit: None, scaled: 0 }
+    }
+
+    fn carry(&mut self, clock: Clock) {
+        *self = Self::new(clock, self.began);
     }
 
     fn restart(&mut self) {
@@ -319,12 +331,12 @@ impl Jitter {
     }
 
     fn observe(&mut self, now: Instant, timestamp: u32) {
-        let arrival = clock_units(now.saturating_duration_since(self.began)) as u32;
+        let arrival = self.clock.elapsed(now.saturating_duration_since(self.began)) as u32;
         let transit = arrival.wrapping_sub(timestamp);
         if let Some(before) = self.transit.replace(transit) {
             let difference = transit.wrapping_sub(before).cast_signed().unsigned_abs();
             // A jump of the timestamp is no jitter.
-            let difference = difference.min(CLOCK_HZ);
+            let difference = difference.min(self.clock.hertz());
             self.scaled = self.scaled + difference - ((self.scaled + 8) >> 4);
         }
     }
@@ -334,7 +346,7 @@ impl Jitter {
     }
 
     fn span(&self) -> Duration {
-        samples_span(self.units() as usize)
+        self.clock.span(self.units())
     }
 }
 
@@ -345,7 +357,7 @@ mod tests {
     #[test]
     fn steady_arrival_has_no_jitter_and_unsteady_arrival_has() {
         let began = crate::an_instant();
-        let mut jitter = Jitter::new(began);
+        let mut jitter = Jitter::new(Clock::of(audio::Codec::Pcmu), began);
         for number in 0..50_u32 {
             jitter.observe(began + Duration::from_millis(20) * number, 160 * number);
         }

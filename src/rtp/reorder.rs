@@ -57,22 +57,33 @@ pub(crate) struct Reorder {
     suspect: Option<u16>,
     slots: Vec<Held>,
     held: usize,
+    /// Numbers were given up, and nothing was released since.
+    skipped: bool,
+    after_loss: bool,
+}
+
+impl Held {
+    const fn empty() -> Self {
+        Self { number: 0, arrived: None, kind: Kind::Nothing, timestamp: 0, payload: Vec::new() }
+    }
 }
 
 impl Reorder {
     pub(crate) fn new() -> Self {
-        let empty = || Held { number: 0, arrived: None, kind: Kind::Nothing, timestamp: 0, payload: Vec::new() };
-        let slots = (0..WINDOW).map(|_| empty()).collect();
-        Self { next: None, first: 0, highest: 0, seen: 0, suspect: None, slots, held: 0 }
+        let slots = (0..WINDOW).map(|_| Held::empty()).collect();
+        let (skipped, after_loss) = (false, false);
+        Self { next: None, first: 0, highest: 0, seen: 0, suspect: None, slots, held: 0, skipped, after_loss }
     }
 
     /// Forgets the sequence and wipes what waits.
     pub(crate) fn reset(&mut self) {
-        for number in 0..self.slots.len() {
-            self.recycle(number);
+        for slot in 0..self.slots.len() {
+            let held = self.take(slot);
+            self.put_back(slot, held);
         }
         self.next = None;
         self.suspect = None;
+        (self.skipped, self.after_loss) = (false, false);
     }
 
     /// The highest extended sequence number received (RFC 3550 §6.4.1).
@@ -105,6 +116,7 @@ impl Reorder {
         }
         if number == next {
             self.next = Some(next + 1);
+            self.after_loss = std::mem::take(&mut self.skipped);
             return Place::Next;
         }
         Place::Early(number)
@@ -133,6 +145,7 @@ impl Reorder {
         let slot = (next % WINDOW) as usize;
         if self.slots[slot].arrived.is_some() {
             self.next = Some(next + 1);
+            self.after_loss = std::mem::take(&mut self.skipped);
             return Some(slot);
         }
         if self.deadline().is_some_and(|deadline| now >= deadline) { self.release_oldest() } else { None }
@@ -141,6 +154,7 @@ impl Reorder {
     /// The slot of the oldest packet that waits, giving up the ones before it.
     pub(crate) fn release_oldest(&mut self) -> Option<usize> {
         let oldest = self.oldest()?.number;
+        self.after_loss = std::mem::take(&mut self.skipped) || self.next.is_some_and(|next| oldest > next);
         self.next = Some(oldest + 1);
         Some((oldest % WINDOW) as usize)
     }
@@ -148,19 +162,26 @@ impl Reorder {
     /// Gives up everything before a number; nothing may be waiting.
     pub(crate) fn skip_to(&mut self, number: u64) {
         self.next = Some(number);
+        self.skipped = true;
     }
 
-    pub(crate) fn slot(&self, slot: usize) -> &Held {
-        &self.slots[slot]
+    /// Whether the number before the packet whose turn it was last did not come.
+    pub(crate) fn is_after_loss(&self) -> bool {
+        self.after_loss
     }
 
-    /// Empties a slot and wipes what it held.
-    pub(crate) fn recycle(&mut self, slot: usize) {
-        let slot = &mut self.slots[slot];
-        if slot.arrived.take().is_some() {
-            self.held -= 1;
-        }
-        slot.payload.zeroize();
+    /// What a slot holds; [`Reorder::put_back`] follows.
+    pub(crate) fn take(&mut self, slot: usize) -> Held {
+        let held = std::mem::replace(&mut self.slots[slot], Held::empty());
+        self.held -= usize::from(held.arrived.is_some());
+        held
+    }
+
+    /// Wipes what a slot held and keeps its room.
+    pub(crate) fn put_back(&mut self, slot: usize, mut held: Held) {
+        held.payload.zeroize();
+        held.arrived = None;
+        self.slots[slot] = held;
     }
 
     /// When the packet that has waited longest for its turn is let go.
@@ -181,6 +202,7 @@ impl Reorder {
         self.next = Some(self.first + 1);
         self.seen = 1;
         self.suspect = None;
+        (self.skipped, self.after_loss) = (false, false);
     }
 
     fn suspect(&mut self, sequence: u16) -> Place {
@@ -218,8 +240,9 @@ mod tests {
     fn numbers(reorder: &mut Reorder, now: Instant) -> Vec<u32> {
         let mut out = Vec::new();
         while let Some(slot) = reorder.release(now) {
-            out.push(reorder.slot(slot).timestamp);
-            reorder.recycle(slot);
+            let held = reorder.take(slot);
+            out.push(held.timestamp);
+            reorder.put_back(slot, held);
         }
         out
     }
@@ -259,6 +282,22 @@ mod tests {
         assert_eq!(numbers(&mut reorder, due - Duration::from_micros(1)), []);
         assert_eq!(numbers(&mut reorder, due), [11, 13]);
         assert_eq!(reorder.place(10), Place::Late);
+    }
+
+    #[test]
+    fn a_packet_knows_that_the_one_before_it_is_missing() {
+        let (mut reorder, now) = (Reorder::new(), crate::an_instant());
+        reorder.place(9);
+        early(&mut reorder, now, 11);
+        assert!(!reorder.is_after_loss());
+        assert_eq!(numbers(&mut reorder, now + REORDER_WAIT), [11]);
+        assert!(reorder.is_after_loss());
+        assert_eq!((reorder.place(12), reorder.is_after_loss()), (Place::Next, false));
+        let Place::Early(far) = reorder.place(200) else { panic!("200 is not early") };
+        reorder.skip_to(far);
+        reorder.hold(now, far, Kind::Audio, 200, &[1]);
+        assert_eq!(numbers(&mut reorder, now), [200]);
+        assert!(reorder.is_after_loss());
     }
 
     #[test]

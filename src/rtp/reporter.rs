@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::RemoteView;
+use crate::clock::Clock;
 use crate::receiver::Reception;
 use crate::rtcp::{Block, Digest, SenderInfo};
 use crate::sender::Sender;
-use crate::{RemoteView, samples_span};
 
 /// The interval before it is randomised: the minimum, which two parties of G.711 never exceed (§6.2).
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -56,8 +57,8 @@ impl Reporter {
         self.received
     }
 
-    /// Takes a report of the far end.
-    pub(crate) fn handle(&mut self, now: Instant, digest: &Digest) {
+    /// Takes a report of the far end; `clock` is that of what we send.
+    pub(crate) fn handle(&mut self, now: Instant, digest: &Digest, clock: Clock) {
         self.received += 1;
         if let Some(ntp) = digest.sender_ntp {
             self.last_remote = Some((ntp, now));
@@ -67,7 +68,7 @@ impl Reporter {
             self.remote = Some(RemoteView {
                 lost: block.lost,
                 fraction_lost: block.fraction_lost,
-                jitter: samples_span(block.jitter as usize),
+                jitter: clock.span(block.jitter),
                 round_trip,
             });
         }

@@ -2,6 +2,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use audio::{Codec, CodecError, FRAME_SAMPLES, OpusSettings};
+
 use crate::lock::SourceLock;
 use crate::packet::PacketBuffer;
 use crate::receiver::{Receiver, Taken};
@@ -10,7 +12,7 @@ use crate::sender::Sender;
 use crate::srtp::{MAX_RTCP_TRAILER, Srtp, SrtpKeys};
 use crate::statistics::{Rejection, Statistics};
 use crate::timeline::Received;
-use crate::{Codec, FRAME_SAMPLES, Sent, rtcp};
+use crate::{Sent, rtcp};
 
 #[cfg(test)]
 mod tests;
@@ -20,10 +22,30 @@ mod tests;
 pub struct Payloads {
     /// How samples travel.
     pub codec: Codec,
+    /// How they are encoded where that is Opus.
+    pub opus: OpusSettings,
     /// The payload type of audio.
     pub audio: u8,
-    /// The payload type of telephone-events (RFC 4733), where they were agreed.
-    pub events: Option<u8>,
+    /// How telephone-events travel, where they were agreed.
+    pub events: Option<EventPayload>,
+}
+
+impl Payloads {
+    /// With the usual Opus settings, and events on the codec's own clock.
+    #[must_use]
+    pub fn new(codec: Codec, audio: u8, events: Option<u8>) -> Self {
+        let events = events.map(|payload_type| EventPayload { payload_type, clock_hertz: codec.clock_hertz() });
+        Self { codec, opus: OpusSettings::default(), audio, events }
+    }
+}
+
+/// A payload type of telephone-events (RFC 4733).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventPayload {
+    /// The number.
+    pub payload_type: u8,
+    /// The clock of their timestamps and durations, in hertz.
+    pub clock_hertz: u32,
 }
 
 /// What offer and answer agreed about a leg's media, and where its counters begin.
@@ -85,22 +107,24 @@ pub struct Session {
 
 impl Session {
     /// A session whose samples count from `now`.
-    #[must_use]
-    pub fn new(config: SessionConfig, now: Instant) -> Self {
+    ///
+    /// # Errors
+    /// Where the codec cannot be set up.
+    pub fn new(config: SessionConfig, now: Instant) -> Result<Self, CodecError> {
         let source = SourceLock::new(config.remote, config.learn_source);
         // Where the first packets are lost, a rollover soon after the start would be missed: begin in the lower half
         // (RFC 4568 §6.4).
         let first_sequence = config.first_sequence & if config.srtp.is_some() { 0x7fff } else { u16::MAX };
-        Self {
-            receiver: Receiver::new(config.payloads, source, now),
-            sender: Sender::new(config.payloads, config.ssrc, first_sequence, config.first_timestamp),
+        Ok(Self {
+            receiver: Receiver::new(config.payloads, source, now)?,
+            sender: Sender::new(&config.payloads, config.ssrc, first_sequence, config.first_timestamp)?,
             reporter: Reporter::new(config.cname, config.seed, now),
             srtp: config.srtp.as_ref().map(|keys| Box::new(Srtp::new(keys))),
             remote_rtcp: config.remote_rtcp,
             media_timeout: config.media_timeout,
             media_deadline: config.media_timeout.map(|span| now + span),
             outputs: VecDeque::new(),
-        }
+        })
     }
 
     /// Takes what came to the RTP port. Anything that is not a packet of the locked source is counted and dropped. With
@@ -138,7 +162,7 @@ impl Session {
             Err(reason) => return self.receiver.reject(reason),
         };
         match rtcp::read(&bytes[..length], self.sender.ssrc()) {
-            Ok(digest) => self.reporter.handle(now, &digest),
+            Ok(digest) => self.reporter.handle(now, &digest, self.sender.clock()),
             Err(rtcp::Broken) => self.receiver.reject(Rejection::Report),
         }
     }
@@ -177,13 +201,14 @@ impl Session {
         }
     }
 
-    /// Makes the next 20 ms into a packet. It is empty where its key is used up, after 2^48 packets.
-    pub fn encode(&mut self, samples: &[i16; FRAME_SAMPLES], out: &mut PacketBuffer) -> Sent {
-        let sent = self.sender.encode(samples, out);
+    /// Makes the next 20 ms, at 8 kHz, into a packet; none where the codec has nothing to send for them. It is empty where
+    /// its key is used up, after 2^48 packets.
+    pub fn encode(&mut self, samples: &[i16; FRAME_SAMPLES], out: &mut PacketBuffer) -> Option<Sent> {
+        let sent = self.sender.encode(samples, out)?;
         if let Some(srtp) = &mut self.srtp {
             out.protect(&mut srtp.outbound);
         }
-        sent
+        Some(sent)
     }
 
     /// Lets the next 20 ms pass without a packet.
@@ -204,10 +229,16 @@ impl Session {
         self.media_deadline = self.media_timeout.map(|span| now + span);
     }
 
-    /// An answer chose what packets carry from now on, both ways.
-    pub fn carry(&mut self, payloads: Payloads) {
-        self.receiver.carry(payloads);
-        self.sender.carry(payloads);
+    /// An answer chose what packets carry from now on, both ways. The same as before changes nothing.
+    ///
+    /// # Errors
+    /// Where the codec cannot be set up; packets then carry what they did.
+    pub fn carry(&mut self, payloads: Payloads) -> Result<(), CodecError> {
+        if payloads != self.receiver.payloads() {
+            self.sender.carry(&payloads)?;
+            self.receiver.carry(payloads)?;
+        }
+        Ok(())
     }
 
     /// Says how long without media is too long from now on: none while the call is held.

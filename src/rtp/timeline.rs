@@ -1,17 +1,23 @@
 //! Stream time: turns payloads of any length into frames of 20 ms, one for every 20 ms, with markers for what is missing.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use frame::{RawEvent, RawFrame, SampleRate};
+use audio::{Codec, CodecError, Concealment, Decoder};
+use frame::{FRAME_MILLIS, INDEX_STEP, RawEvent, RawFrame, SampleRate};
 use zeroize::Zeroize;
 
-use crate::{CLOCK_HZ, Codec, FRAME_SAMPLES, clock_units, samples_span};
+use crate::clock::Clock;
 
+/// Longest payload taken, in milliseconds.
+const MAX_PAYLOAD_MILLIS: usize = 120;
 /// How long after its due time a packet may come before its place is marked lost: ordinary jitter.
 const PATIENCE: Duration = Duration::from_millis(60);
-/// A larger step of the timestamp is a new beginning: one second.
-const MAX_STEP: i32 = CLOCK_HZ as i32;
+/// A larger step of the timestamp is a new beginning.
+const MAX_STEP: Duration = Duration::from_secs(1);
+/// Stream time of an index in a second.
+const INDEX_HZ: u64 = INDEX_STEP * 1_000 / FRAME_MILLIS as u64;
 /// Late packets in a row that prove the path has become slower.
 const LATE_RUN: u8 = 5;
 /// Most frames marked lost at once when a stream is found again: five seconds.
@@ -35,11 +41,14 @@ pub enum Received {
 }
 
 pub(crate) struct Timeline {
-    codec: Codec,
+    decoder: Box<dyn Decoder>,
+    clock: Clock,
     began: Instant,
     index: Option<u64>,
     next: Option<u32>,
-    partial: [i16; FRAME_SAMPLES],
+    /// The samples of one payload, only while it is being decoded.
+    payload: Box<[i16]>,
+    partial: Box<[i16]>,
     filled: usize,
     audible: bool,
     late_run: u8,
@@ -51,13 +60,16 @@ pub(crate) struct Timeline {
 
 impl Timeline {
     /// `began` is when the leg's samples start to count.
-    pub(crate) fn new(codec: Codec, began: Instant) -> Self {
-        Self {
-            codec,
+    pub(crate) fn new(codec: Codec, began: Instant) -> Result<Self, CodecError> {
+        let rate = codec.rate();
+        Ok(Self {
+            decoder: codec.decoder()?,
+            clock: Clock::of(codec),
             began,
             index: None,
             next: None,
-            partial: [0; FRAME_SAMPLES],
+            payload: vec![0; most_samples(rate)].into(),
+            partial: vec![0; rate.frame_samples()].into(),
             filled: 0,
             audible: false,
             late_run: 0,
@@ -65,21 +77,64 @@ impl Timeline {
             ready: VecDeque::new(),
             lost_frames: 0,
             resynchronised: 0,
+        })
+    }
+
+    /// Payloads are of another codec from now on. What was heard of an unfinished frame is let go.
+    pub(crate) fn carry(&mut self, codec: Codec) -> Result<(), CodecError> {
+        let rate = codec.rate();
+        self.decoder = codec.decoder()?;
+        self.partial.zeroize();
+        (self.clock, self.filled, self.audible) = (Clock::of(codec), 0, false);
+        (self.payload, self.partial) = (vec![0; most_samples(rate)].into(), vec![0; rate.frame_samples()].into());
+        Ok(())
+    }
+
+    /// Whether a payload can be one of the codec's, and is no longer than is taken.
+    pub(crate) fn takes(&self, payload: &[u8]) -> bool {
+        self.decoder.samples(payload).is_ok_and(|samples| samples <= self.payload.len())
+    }
+
+    /// The next audio payload in order; `after_loss` says that the packet before it did not come. A payload that came too
+    /// late, or cannot be decoded, changes nothing.
+    pub(crate) fn audio(
+        &mut self,
+        now: Instant,
+        timestamp: u32,
+        payload: &[u8],
+        after_loss: bool,
+    ) -> Result<(), Unheard> {
+        let samples = self.decoder.samples(payload).map_err(|_| Unheard::Unreadable)?;
+        let length = self.clock.units(samples);
+        let place = self.align(now, timestamp, length).ok_or(Unheard::Late)?;
+        let missing = self.clock.samples(place.missing);
+        let recovered = if after_loss { self.recover(payload, missing, samples) } else { 0 };
+        self.push_lost(missing - recovered as u64);
+        self.push_decoded(0..recovered);
+        match self.decoder.decode(payload, &mut self.payload) {
+            Ok(samples) => self.push_decoded((self.clock.samples(place.past) as usize).min(samples)..samples),
+            // It said that it could be read, but could not: what it stands for is lost.
+            Err(_) => self.push_lost(samples as u64),
         }
+        self.next = Some(timestamp.wrapping_add(length));
+        self.deadline = Some(now + self.clock.span(length) + PATIENCE);
+        Ok(())
     }
 
-    /// Payloads are of another codec from now on.
-    pub(crate) fn carry(&mut self, codec: Codec) {
-        self.codec = codec;
-    }
-
-    /// The next audio payload in order. Returns whether it came in time.
-    pub(crate) fn audio(&mut self, now: Instant, timestamp: u32, payload: &[u8]) -> bool {
-        let Some(skip) = self.align(now, timestamp, payload.len()) else { return false };
-        self.push_audio(&payload[skip..]);
-        self.next = Some(timestamp.wrapping_add(payload.len() as u32));
-        self.deadline = Some(now + samples_span(payload.len()) + PATIENCE);
-        true
+    /// Has the decoder make up for the packet before `next`, which is missing. How many samples of it the far end had sent
+    /// a second time; what a decoder only continues is no audio of the caller's.
+    fn recover(&mut self, next: &[u8], missing: u64, samples: usize) -> usize {
+        if missing < samples as u64 {
+            return 0;
+        }
+        let room = &mut self.payload[..samples];
+        match self.decoder.decode_lost(Some(next), room) {
+            Concealment::Redundant => samples,
+            Concealment::Extrapolated | Concealment::Silence => {
+                room.zeroize();
+                0
+            }
+        }
     }
 
     pub(crate) fn event(&mut self, event: RawEvent) {
@@ -101,16 +156,17 @@ impl Timeline {
         while let Some(deadline) = self.deadline
             && deadline <= now
         {
-            self.push_lost(FRAME_SAMPLES as u64);
-            self.next = self.next.map(|next| next.wrapping_add(FRAME_SAMPLES as u32));
-            self.deadline = Some(deadline + samples_span(FRAME_SAMPLES));
+            let frame = self.clock.frame();
+            self.push_lost(self.frame_samples());
+            self.next = self.next.map(|next| next.wrapping_add(frame));
+            self.deadline = Some(deadline + self.clock.span(frame));
         }
     }
 
     pub(crate) fn poll(&mut self) -> Option<Received> {
         if let Some(Ready::Lost { index, frames }) = self.ready.front_mut() {
-            let frame = RawFrame::lost(SampleRate::Hz8000, *index);
-            *index += FRAME_SAMPLES as u64;
+            let frame = RawFrame::lost(self.clock.rate(), *index);
+            *index += INDEX_STEP;
             *frames -= 1;
             if *frames == 0 {
                 self.ready.pop_front();
@@ -132,28 +188,26 @@ impl Timeline {
         self.resynchronised
     }
 
-    /// Brings stream time to a packet: fills a gap before it, or says how many of its samples are already past.
-    /// `None` where all of them are.
-    fn align(&mut self, now: Instant, timestamp: u32, length: usize) -> Option<usize> {
+    /// Where a packet stands beside stream time. `None` where all of it is past.
+    fn align(&mut self, now: Instant, timestamp: u32, length: u32) -> Option<Place> {
         let Some(next) = self.next else {
             self.anchor(now);
-            return Some(0);
+            return Some(Place::default());
         };
         let step = timestamp.wrapping_sub(next).cast_signed();
-        if !(-MAX_STEP..=MAX_STEP).contains(&step) {
+        if u64::from(step.unsigned_abs()) > self.clock.elapsed(MAX_STEP) {
             self.resynchronised += 1;
             self.anchor(now);
-            return Some(0);
+            return Some(Place::default());
         }
-        if step >= 0 {
+        let distance = step.unsigned_abs();
+        if step >= 0 || distance < length {
             self.late_run = 0;
-            self.push_lost(u64::from(step.unsigned_abs()));
-            return Some(0);
-        }
-        let past = step.unsigned_abs() as usize;
-        if past < length {
-            self.late_run = 0;
-            return Some(past);
+            return Some(if step >= 0 {
+                Place { missing: distance, past: 0 }
+            } else {
+                Place { missing: 0, past: distance }
+            });
         }
         self.late_run += 1;
         if self.late_run < LATE_RUN {
@@ -161,39 +215,50 @@ impl Timeline {
         }
         self.late_run = 0;
         self.resynchronised += 1;
-        Some(0)
+        Some(Place::default())
     }
 
-    /// Ties the stream to the leg's own count of samples.
+    /// Ties the stream to the leg's own count of stream time.
     fn anchor(&mut self, now: Instant) {
-        let frame = FRAME_SAMPLES as u64;
-        let due = clock_units(now.saturating_duration_since(self.began)) / frame * frame;
+        let elapsed = now.saturating_duration_since(self.began).as_micros() as u64 * INDEX_HZ / 1_000_000;
+        let due = elapsed / INDEX_STEP * INDEX_STEP;
         match self.index {
             None => self.index = Some(due),
             Some(index) => {
-                let behind = due.saturating_sub(index + self.filled as u64) / frame;
+                let filled = self.filled as u64 * INDEX_STEP / self.frame_samples();
+                let behind = due.saturating_sub(index + filled) / INDEX_STEP;
                 if behind >= 2 {
-                    self.push_lost(behind.min(MAX_CATCH_UP) * frame);
+                    self.push_lost(behind.min(MAX_CATCH_UP) * self.frame_samples());
                 }
             }
         }
     }
 
-    fn push_audio(&mut self, mut payload: &[u8]) {
-        while !payload.is_empty() {
-            let take = payload.len().min(FRAME_SAMPLES - self.filled);
-            self.codec.decode(&payload[..take], &mut self.partial[self.filled..self.filled + take]);
-            self.filled += take;
+    fn frame_samples(&self) -> u64 {
+        self.partial.len() as u64
+    }
+
+    /// Takes these samples of the decoded payload, and wipes all of it.
+    fn push_decoded(&mut self, range: Range<usize>) {
+        let end = range.end;
+        let mut payload = std::mem::take(&mut self.payload);
+        let mut rest = &payload[range];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(self.partial.len() - self.filled));
+            self.partial[self.filled..self.filled + now.len()].copy_from_slice(now);
+            self.filled += now.len();
             self.audible = true;
-            payload = &payload[take..];
+            rest = later;
             self.emit_full();
         }
+        payload[..end].zeroize();
+        self.payload = payload;
     }
 
     fn push_lost(&mut self, mut samples: u64) {
-        let frame = FRAME_SAMPLES as u64;
+        let frame = self.frame_samples();
         if self.filled > 0 && samples > 0 {
-            let take = samples.min((FRAME_SAMPLES - self.filled) as u64);
+            let take = samples.min(frame - self.filled as u64);
             self.partial[self.filled..self.filled + take as usize].fill(0);
             self.filled += take as usize;
             samples -= take;
@@ -210,7 +275,7 @@ impl Timeline {
     }
 
     fn emit_full(&mut self) {
-        if self.filled < FRAME_SAMPLES {
+        if self.filled < self.partial.len() {
             return;
         }
         self.filled = 0;
@@ -220,7 +285,7 @@ impl Timeline {
         }
         let index = self.advance(1);
         let samples = &self.partial;
-        let frame = RawFrame::decoded(SampleRate::Hz8000, index, |out| out.copy_from_slice(samples));
+        let frame = RawFrame::decoded(self.clock.rate(), index, |out| out.copy_from_slice(samples));
         self.ready.push_back(Ready::Frame(frame));
     }
 
@@ -232,7 +297,7 @@ impl Timeline {
 
     fn advance(&mut self, frames: u64) -> u64 {
         let index = self.index.unwrap_or(0);
-        self.index = Some(index + frames * FRAME_SAMPLES as u64);
+        self.index = Some(index + frames * INDEX_STEP);
         index
     }
 }
@@ -241,6 +306,28 @@ impl Drop for Timeline {
     fn drop(&mut self) {
         self.partial.zeroize();
     }
+}
+
+/// Where a payload stands beside stream time, in units of the clock.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// What is missing before it.
+    missing: u32,
+    /// How much of it is past already.
+    past: u32,
+}
+
+/// Why a payload was not heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unheard {
+    Late,
+    /// It is none of the codec's.
+    Unreadable,
+}
+
+/// Samples of the longest payload.
+fn most_samples(rate: SampleRate) -> usize {
+    rate.hertz() as usize / 1_000 * MAX_PAYLOAD_MILLIS
 }
 
 #[cfg(test)]
@@ -264,10 +351,14 @@ mod tests {
         out
     }
 
+    fn hear(timeline: &mut Timeline, now: Instant, timestamp: u32, payload: &[u8]) -> bool {
+        timeline.audio(now, timestamp, payload, false).is_ok()
+    }
+
     fn begun(packet_samples: usize) -> (Timeline, Instant) {
         let now = crate::an_instant();
-        let mut timeline = Timeline::new(Codec::Pcmu, now);
-        timeline.audio(now, 1_000, &vec![LOUD; packet_samples]);
+        let mut timeline = Timeline::new(Codec::Pcmu, now).unwrap();
+        hear(&mut timeline, now, 1_000, &vec![LOUD; packet_samples]);
         (timeline, now)
     }
 
@@ -275,7 +366,7 @@ mod tests {
     fn packets_of_thirty_milliseconds_become_frames_of_twenty() {
         let (mut timeline, now) = begun(240);
         assert_eq!(frames(&mut timeline), [(0, false)]);
-        timeline.audio(now + millis(30), 1_240, &[LOUD; 240]);
+        hear(&mut timeline, now + millis(30), 1_240, &[LOUD; 240]);
         assert_eq!(frames(&mut timeline), [(1, false), (2, false)]);
     }
 
@@ -283,23 +374,23 @@ mod tests {
     fn packets_of_ten_and_forty_milliseconds_too() {
         let (mut timeline, now) = begun(80);
         assert_eq!(frames(&mut timeline), []);
-        timeline.audio(now + millis(10), 1_080, &[LOUD; 80]);
-        timeline.audio(now + millis(20), 1_160, &[LOUD; 320]);
+        hear(&mut timeline, now + millis(10), 1_080, &[LOUD; 80]);
+        hear(&mut timeline, now + millis(20), 1_160, &[LOUD; 320]);
         assert_eq!(frames(&mut timeline), [(0, false), (1, false), (2, false)]);
     }
 
     #[test]
     fn the_index_counts_from_the_beginning_of_the_leg() {
         let now = crate::an_instant();
-        let mut timeline = Timeline::new(Codec::Pcmu, now);
-        timeline.audio(now + millis(210), 7, &[LOUD; 160]);
+        let mut timeline = Timeline::new(Codec::Pcmu, now).unwrap();
+        hear(&mut timeline, now + millis(210), 7, &[LOUD; 160]);
         assert_eq!(frames(&mut timeline), [(10, false)]);
     }
 
     #[test]
     fn a_gap_in_the_timestamps_is_marked_frame_by_frame() {
         let (mut timeline, now) = begun(160);
-        timeline.audio(now + millis(60), 1_160 + 320, &[LOUD; 160]);
+        hear(&mut timeline, now + millis(60), 1_160 + 320, &[LOUD; 160]);
         assert_eq!(frames(&mut timeline), [(0, false), (1, true), (2, true), (3, false)]);
         assert_eq!(timeline.lost_frames(), 2);
     }
@@ -314,7 +405,7 @@ mod tests {
         timeline.handle_timeout(now + millis(120));
         assert_eq!(frames(&mut timeline), [(1, true), (2, true), (3, true)]);
         // 200 ms after the first packet, as its sender counts: six frames lie between, and three are marked already.
-        timeline.audio(now + millis(140), 1_000 + 160 * 7, &[LOUD; 160]);
+        hear(&mut timeline, now + millis(140), 1_000 + 160 * 7, &[LOUD; 160]);
         assert_eq!(frames(&mut timeline), [(4, true), (5, true), (6, true), (7, false)]);
     }
 
@@ -325,7 +416,7 @@ mod tests {
         frames(&mut timeline);
         let mut taken = Vec::new();
         for number in 1..8 {
-            taken.push(timeline.audio(now + millis(400 + 20 * number), 1_000 + 160 * number as u32, &[LOUD; 160]));
+            taken.push(hear(&mut timeline, now + millis(400 + 20 * number), 1_000 + 160 * number as u32, &[LOUD; 160]));
         }
         assert_eq!(taken, [false, false, false, false, true, true, true]);
         assert_eq!(timeline.resynchronised(), 1);
@@ -334,7 +425,7 @@ mod tests {
     #[test]
     fn a_jump_of_the_timestamp_begins_anew_without_a_flood() {
         let (mut timeline, now) = begun(160);
-        timeline.audio(now + millis(20), 4_000_000_000, &[LOUD; 160]);
+        hear(&mut timeline, now + millis(20), 4_000_000_000, &[LOUD; 160]);
         assert_eq!(frames(&mut timeline), [(0, false), (1, false)]);
         assert_eq!(timeline.resynchronised(), 1);
     }
@@ -342,9 +433,9 @@ mod tests {
     #[test]
     fn the_timestamp_wraps_without_notice() {
         let now = crate::an_instant();
-        let mut timeline = Timeline::new(Codec::Pcma, now);
-        timeline.audio(now, u32::MAX - 159, &[LOUD; 160]);
-        timeline.audio(now + millis(20), 0, &[LOUD; 160]);
+        let mut timeline = Timeline::new(Codec::Pcma, now).unwrap();
+        hear(&mut timeline, now, u32::MAX - 159, &[LOUD; 160]);
+        hear(&mut timeline, now + millis(20), 0, &[LOUD; 160]);
         assert_eq!(frames(&mut timeline), [(0, false), (1, false)]);
         assert_eq!(timeline.resynchronised(), 0);
     }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::Transport;
-use crate::media::SrtpPolicy;
+use crate::media::{Codec, MediaPolicy, SrtpPolicy};
 
 /// A carrier's or a PBX's side that may send calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +22,17 @@ pub struct Trunk {
     pub capacity: usize,
     /// Whether its audio may be, or must be, protected.
     pub srtp: SrtpPolicy,
+    /// The codecs its calls may have.
+    pub codecs: Vec<Codec>,
 }
 
 impl Trunk {
+    /// What of its offers may be taken.
+    #[must_use]
+    pub fn media_policy(&self) -> MediaPolicy<'_> {
+        MediaPolicy { srtp: self.srtp, codecs: &self.codecs }
+    }
+
     /// Whether a message from `address` over `transport` is this trunk's.
     #[must_use]
     pub fn accepts(&self, address: IpAddr, transport: Transport) -> bool {

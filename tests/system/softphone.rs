@@ -2,15 +2,21 @@
 
 use std::{
     f32::consts::TAU,
-    fs,
+    fs, io,
     net::{SocketAddr, TcpListener, UdpSocket},
-    path::Path,
-    process::Stdio,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
     time::Duration,
 };
 
 use testkit::gateway::{Gateway, GatewayOptions};
-use tokio::{io::AsyncWriteExt, net::TcpStream, process::Command, time::timeout};
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    process::Command,
+    task::JoinHandle,
+    time::{error::Elapsed, timeout},
+};
 
 use crate::{
     client::{metrics, noted, sum, when},
@@ -22,24 +28,37 @@ const CALL: Duration = Duration::from_secs(30);
 /// How long anything about the call may take.
 const PATIENCE: Duration = Duration::from_secs(50);
 
-/// Modules without a sound card and without a terminal.
-const MODULES: &[&str] = &["g711", "srtp", "aufile", "aubridge"];
-/// The rate of what it says.
-const HERTZ: u32 = 8_000;
+/// Modules without a sound card and without a terminal; `sndfile` keeps what is heard.
+const MODULES: &[&str] = &["g711", "g722", "l16", "opus", "srtp", "aufile", "aubridge", "sndfile"];
+/// What it says, and what the gateway must hear.
+const SPOKEN_HERTZ: f32 = 440.0;
 
-/// Writes a configuration that binds loopback alone, speaks from a file and hears into a bridge. `more` ends the account.
-/// Where its commands are taken.
-fn configure(directory: &Path, more: &str) -> SocketAddr {
+/// How a baresip is to call.
+struct Account {
+    /// Its codec, as baresip writes it.
+    codec: &'static str,
+    /// What it says comes at this rate, on so many channels: baresip converts nothing.
+    hertz: u32,
+    channels: u16,
+    /// What ends the account.
+    more: &'static str,
+}
+
+const PCMU: Account = Account { codec: "PCMU", hertz: 8_000, channels: 1, more: "" };
+
+/// Writes a configuration that binds loopback alone, speaks from a file and hears into a file and a bridge. Where its
+/// commands are taken.
+fn configure(directory: &Path, account: &Account) -> SocketAddr {
     fs::create_dir_all(directory).expect("a directory");
     let voice = directory.join("voice.wav");
-    speak(&voice);
-    let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
-    let keypad = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    speak(&voice, account);
+    let (port, keypad) = ports();
     let mut config = format!(
         "poll_method epoll\nsip_listen 127.0.0.1:{port}\nnet_interface 127.0.0.1\nmodule_path {}\n\
-         audio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,bell\n",
+         audio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,bell\nsnd_path {}\n",
         modules().display(),
         voice.display(),
+        directory.display(),
     );
     for module in MODULES {
         config.push_str(&format!("module {module}.so\n"));
@@ -47,10 +66,23 @@ fn configure(directory: &Path, more: &str) -> SocketAddr {
     config.push_str("module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n");
     config.push_str(&format!("ctrl_tcp_listen {keypad}\n"));
     fs::write(directory.join("config"), config).expect("a configuration");
-    let account = format!("<sip:+15555550123@127.0.0.1:{port}>;regint=0;audio_codecs=PCMU{more}\n");
+    let Account { codec, more, .. } = account;
+    let account = format!("<sip:+15555550123@127.0.0.1:{port}>;regint=0;audio_codecs={codec}{more}\n");
     fs::write(directory.join("accounts"), account).expect("an account");
     fs::write(directory.join("contacts"), "").expect("contacts");
     keypad
+}
+
+/// A port for SIP over UDP, TCP and, one above, TLS, and another for commands: all free together.
+fn ports() -> (u16, SocketAddr) {
+    let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let keypad = TcpListener::bind(local(0)).expect("a port");
+    let free = (0..100).find_map(|_| {
+        let port = UdpSocket::bind(local(0)).ok()?.local_addr().ok()?.port();
+        let _held = [TcpListener::bind(local(port)).ok()?, TcpListener::bind(local(port.checked_add(1)?)).ok()?];
+        Some(port)
+    });
+    (free.expect("two ports in a row"), keypad.local_addr().expect("its address"))
 }
 
 /// Tells a running baresip something: a netstring of JSON, as its module `ctrl_tcp` reads it.
@@ -60,17 +92,19 @@ async fn tell(keypad: &mut TcpStream, command: &str) {
 }
 
 /// Writes a tone that lasts as long as the call.
-fn speak(path: &Path) {
+fn speak(path: &Path, account: &Account) {
     let format = hound::WavSpec {
-        channels: 1,
-        sample_rate: HERTZ,
+        channels: account.channels,
+        sample_rate: account.hertz,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
     let mut file = hound::WavWriter::create(path, format).expect("a file");
-    for n in 0..HERTZ * CALL.as_secs() as u32 {
-        let sample = (n as f32 * TAU * 440.0 / HERTZ as f32).sin() * 3_000.0;
-        file.write_sample(sample as i16).expect("room");
+    for n in 0..account.hertz * CALL.as_secs() as u32 {
+        let sample = (n as f32 * TAU * SPOKEN_HERTZ / account.hertz as f32).sin() * 3_000.0;
+        for _ in 0..account.channels {
+            file.write_sample(sample as i16).expect("room");
+        }
     }
     file.finalize().expect("a whole file");
 }
@@ -81,55 +115,129 @@ fn modules() -> &'static Path {
     places.into_iter().find(|place| place.exists()).expect("baresip's modules (Debian package baresip-core)")
 }
 
-/// Has baresip call, hold, resume and hang up, and returns what it said. The gateway has played its opening meanwhile.
-async fn call(gateway: &Gateway, account: &str) -> String {
-    let directory = gateway.directory().join("baresip");
-    let keypad = configure(&directory, account);
-    let call = Command::new("baresip")
-        .args(["-4", "-f"])
-        .arg(&directory)
-        .args(["-t", &CALL.as_secs().to_string()])
-        .args(["-e", &format!("/dial sip:collections@{}", gateway.addresses().sip_udp)])
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let call = tokio::spawn(timeout(PATIENCE, call));
+/// A baresip that calls and hangs up at the end of its time.
+struct Softphone {
+    keypad: SocketAddr,
+    call: JoinHandle<Result<io::Result<Output>, Elapsed>>,
+}
 
+impl Softphone {
+    fn call(gateway: &Gateway, directory: &Path, account: &Account) -> Self {
+        let keypad = configure(directory, account);
+        let call = Command::new("baresip")
+            .args(["-4", "-f"])
+            .arg(directory)
+            .args(["-t", &CALL.as_secs().to_string()])
+            .args(["-e", &format!("/dial sip:collections@{}", gateway.addresses().sip_udp)])
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        Self { keypad, call: tokio::spawn(timeout(PATIENCE, call)) }
+    }
+
+    /// What it said, once it has hung up.
+    async fn words(self) -> String {
+        let output = self.call.await.expect("a task").expect("baresip ends in time").expect("baresip runs");
+        let words = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(words.to_lowercase().contains("established"), "{words}");
+        words.into_owned()
+    }
+}
+
+/// Has baresip call, hold, resume and hang up, and returns what it said. The gateway has played its opening meanwhile.
+async fn call(gateway: &Gateway, account: &Account) -> String {
+    let softphone = Softphone::call(gateway, &gateway.directory().join("baresip"), account);
     let timeline = noted(gateway, PATIENCE, "opened", "").await;
     for kind in ["invited", "answered", "acknowledged", "media.source_locked"] {
         assert!(when(&timeline, kind, "").is_some(), "{kind} is missing: {timeline:#?}");
     }
     assert!(sum(&metrics(gateway).await, "tonegate_rtp_packets_total", &["direction=\"received\""]) > 50.0);
 
-    let mut keypad = TcpStream::connect(keypad).await.expect("a baresip that listens");
+    let mut keypad = TcpStream::connect(softphone.keypad).await.expect("a baresip that listens");
     tell(&mut keypad, "hold").await;
     noted(gateway, PATIENCE, "held", "").await;
     tell(&mut keypad, "resume").await;
     noted(gateway, PATIENCE, "resumed", "").await;
 
-    let output = call.await.expect("a task").expect("baresip ends in time").expect("baresip runs");
-    let words = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(words.to_lowercase().contains("established"), "{words}");
+    let words = softphone.words().await;
     let timeline = noted(gateway, PATIENCE, "ended", "caller_hung_up").await;
     assert!(when(&timeline, "record.written", "contact_attempt").is_some(), "{timeline:#?}");
-    words.into_owned()
+    words
+}
+
+/// How much of some samples is one frequency: the share of the energy in the best tenth of a second.
+fn share(samples: &[i16], rate: u32, hertz: f32) -> f32 {
+    let of = |window: &[i16]| {
+        let (mut real, mut imaginary, mut total) = (0.0, 0.0, 1e6);
+        for (n, &sample) in window.iter().enumerate() {
+            let (sample, angle) = (f32::from(sample), n as f32 * TAU * hertz / rate as f32);
+            (real, imaginary) = (real + sample * angle.cos(), imaginary + sample * angle.sin());
+            total += sample * sample;
+        }
+        2.0 * (real * real + imaginary * imaginary) / window.len() as f32 / total
+    };
+    samples.chunks_exact(rate as usize / 10).map(of).fold(0.0, f32::max)
+}
+
+/// The first channel of a WAV file, and its rate.
+fn first_channel(path: &Path) -> (Vec<i16>, u32) {
+    let file = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let format = file.spec();
+    let samples: Vec<i16> = file.into_samples().collect::<Result<_, _>>().expect("samples");
+    (samples.into_iter().step_by(format.channels.into()).collect(), format.sample_rate)
+}
+
+/// The files below a directory whose names end like this.
+fn files(directory: &Path, end: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a directory").flatten().map(|entry| entry.path());
+    entries.filter(|path| path.to_string_lossy().ends_with(end)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn baresip_calls_hears_the_opening_holds_resumes_and_hangs_up() {
     let gateway = plant::start(&plant::options("softphone"));
-    call(&gateway, "").await;
+    call(&gateway, &PCMU).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn baresip_calls_with_srtp_where_it_is_required() {
     let options = GatewayOptions { srtp: "required".to_owned(), ..plant::options("softphone-srtp") };
     let gateway = plant::start(&options);
-    let words = call(&gateway, ";mediaenc=srtp-mand").await;
+    let words = call(&gateway, &Account { more: ";mediaenc=srtp-mand", ..PCMU }).await;
     assert!(!words.contains("failed to decrypt"), "baresip opens what the gateway sends: {words}");
     let exposed = metrics(&gateway).await;
     let dropped =
         |reason: &str| sum(&exposed, "tonegate_drops_total", &["queue=\"rtp\"", &format!("reason=\"{reason}\"")]);
     assert_eq!((dropped("authentication"), dropped("replay"), dropped("short")), (0.0, 0.0, 0.0));
     assert!(!gateway.log().expect("a log").contains("inline:"), "no session description is logged");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn baresip_is_heard_and_hears_in_every_codec() {
+    let gateway = plant::start(&plant::options("softphone-codecs"));
+    let accounts = [
+        Account { codec: "PCMA", hertz: 8_000, ..PCMU },
+        Account { codec: "G722/16000/1", hertz: 16_000, ..PCMU },
+        Account { codec: "L16/16000/1", hertz: 16_000, ..PCMU },
+        Account { codec: "opus/48000/2", hertz: 48_000, channels: 2, ..PCMU },
+    ];
+    let directory = |account: &Account| gateway.directory().join(account.codec.replace('/', "-"));
+    let calls: Vec<_> =
+        accounts.iter().map(|account| Softphone::call(&gateway, &directory(account), account)).collect();
+    for call in calls {
+        call.words().await;
+    }
+    for account in &accounts {
+        let [heard] = &files(&directory(account), "-dec.wav")[..] else { panic!("{}: no file", account.codec) };
+        let (samples, rate) = first_channel(heard);
+        let loudest = samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
+        assert!(rate >= account.hertz && loudest > 3_000, "{} hears nothing: {loudest} at {rate} Hz", account.codec);
+    }
+    let recordings = files(&gateway.directory().join("recordings"), ".wav");
+    assert_eq!(recordings.len(), accounts.len());
+    for recording in recordings {
+        let (samples, rate) = first_channel(&recording);
+        let share = share(&samples, rate, SPOKEN_HERTZ);
+        assert!(share > 0.95, "{} has {share} of the tone", recording.display());
+    }
 }

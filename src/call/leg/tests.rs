@@ -1,17 +1,22 @@
 use std::sync::Arc;
 
-use audio::{Segment, Source};
+use audio::{Codec, Segment, Source};
 use gate::wire::{FromVault, PromptReason, Step};
 use gate::{CaptureOutcome, Collect, KeyPolicy, MuteAck, Purpose};
-use rtp::{Codec, Packet, Payloads};
+use rtp::{Packet, Payloads};
 
 use super::*;
 use crate::media::Target;
 
+mod wide;
+
 const AGENT: SinkId = SinkId(1);
 const RECORDER: SinkId = SinkId(2);
-const PAYLOADS: Payloads = Payloads { codec: Codec::Pcmu, audio: 0, events: Some(101) };
 const GUARD: Duration = Duration::from_millis(40);
+
+fn payloads() -> Payloads {
+    Payloads::new(Codec::Pcmu, 0, Some(101))
+}
 
 fn peer() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 7], 4_000))
@@ -38,8 +43,12 @@ impl Line {
     }
 
     fn timing_out(media_timeout: Option<Duration>) -> Self {
+        Self::carrying(payloads(), media_timeout)
+    }
+
+    fn carrying(payloads: Payloads, media_timeout: Option<Duration>) -> Self {
         let session = SessionConfig {
-            payloads: PAYLOADS,
+            payloads,
             remote: Some(peer()),
             remote_rtcp: None,
             learn_source: false,
@@ -51,11 +60,11 @@ impl Line {
             seed: 1,
             srtp: None,
         };
-        let gate = GateConfig { rate: frame::SampleRate::Hz8000, keys: KeyPolicy::Declared };
+        let gate = GateConfig { rate: payloads.codec.rate(), keys: KeyPolicy::Declared };
         let hush = HushPolicy::OnSpeech { guard: GUARD };
         let now = Instant::now();
         Self {
-            leg: Leg::new(LegConfig { session, gate, playout: PlayoutConfig::default(), hush }, now),
+            leg: Leg::new(LegConfig { session, gate, playout: PlayoutConfig::default(), hush }, now).unwrap(),
             now,
             sequence: 0,
             outputs: Vec::new(),
@@ -160,12 +169,16 @@ impl Line {
     }
 }
 
+fn one_key() -> Collect {
+    Collect { purpose: Purpose::Choice, max_keys: 1, terminator: None, pause: millis(3_000), patience: millis(9_000) }
+}
+
 fn prompt(id: u64, samples: usize) -> Segment {
     Segment { id: SegmentId(id), source: Source::Prompt, interruptible: false, samples: vec![8_000; samples].into() }
 }
 
 fn target(remote: Option<SocketAddr>) -> Target {
-    Target { remote, remote_rtcp: None, payloads: PAYLOADS, hears: true, sends: true }
+    Target { remote, remote_rtcp: None, payloads: payloads(), hears: true, sends: true }
 }
 
 /// What a caller's `a=sendonly` means here.
@@ -396,14 +409,7 @@ fn taps_hear_the_caller_and_recorders_also_what_was_sent() {
 fn a_declared_key_arrives() {
     let mut line = Line::new();
     line.steps(1);
-    let collect = Collect {
-        purpose: Purpose::Choice,
-        max_keys: 1,
-        terminator: None,
-        pause: millis(3_000),
-        patience: millis(9_000),
-    };
-    line.command(LegCommand::Collect(collect));
+    line.command(LegCommand::Collect(one_key()));
     let event = [5, 10, 0, 160];
     let timestamp = u32::from(line.sequence) * 160;
     line.packet(101, timestamp, &event);

@@ -69,9 +69,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(opening: Opening, now: Instant) -> Self {
+    pub(super) fn new(opening: Opening, leg: Leg) -> Self {
         Self {
-            leg: Leg::new(opening.config, now),
+            leg,
             sockets: Some(opening.sockets),
             outputs: opening.outputs,
             shared: opening.shared,

@@ -4,12 +4,13 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use audio::Codec;
 use audio::{Generation, PlayoutConfig, Segment, SegmentId, Source};
 use call::media::{LegCommand, LegOutput, TapItem};
 use call::{HushPolicy, LegConfig, SinkKind};
 use gate::wire::{FromVault, PromptReason, Step, VaultInput};
 use gate::{CaptureEvent, CaptureOutcome, GateConfig, KeyPolicy, MuteAck, SinkId};
-use rtp::{Codec, Packet, Payloads, SessionConfig};
+use rtp::{Packet, Payloads, SessionConfig};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -18,8 +19,11 @@ use super::*;
 
 const BOUND: Duration = Duration::from_secs(5);
 const TAP: SinkId = SinkId(2);
-const PAYLOADS: Payloads = Payloads { codec: Codec::Pcmu, audio: 0, events: Some(101) };
 const QUARANTINE: Duration = Duration::from_secs(3_600);
+
+fn payloads() -> Payloads {
+    Payloads::new(Codec::Pcmu, 0, Some(101))
+}
 
 /// A leg on a thread of its own, and its far end.
 struct Far {
@@ -38,7 +42,7 @@ impl Far {
         let rtcp = UdpSocket::bind((address, 0)).await.unwrap();
         let pool = ShardPool::start(ShardConfig { threads: 1, address, ports, quarantine: QUARANTINE }).unwrap();
         let session = SessionConfig {
-            payloads: PAYLOADS,
+            payloads: payloads(),
             remote: Some(rtp.local_addr().unwrap()),
             remote_rtcp: Some(rtcp.local_addr().unwrap()),
             learn_source: false,

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
+use call::Leg;
 use call::media::LegCommand;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -162,24 +163,29 @@ impl Shard {
 
     fn open(&mut self, mut opening: Opening) {
         let id = opening.id;
-        if let Err(error) = self.register(id, &mut opening) {
-            tracing::error!(%error, "a leg's sockets cannot be polled");
-            // There is a place for every port; control sees the outputs end.
-            let _ = self.ports.try_send(opening.sockets.local.port());
-            opening.shared.closed.store(true, Ordering::Release);
-            self.state.leg_gone();
-            return;
-        }
-        self.lines.insert(id, Line::new(opening, Instant::now()));
+        let leg = match self.register(id, &mut opening) {
+            Ok(leg) => leg,
+            Err(error) => {
+                tracing::error!(%error, "a leg cannot be set up");
+                // There is a place for every port; control sees the outputs end.
+                let _ = self.ports.try_send(opening.sockets.local.port());
+                opening.shared.closed.store(true, Ordering::Release);
+                self.state.leg_gone();
+                return;
+            }
+        };
+        self.lines.insert(id, Line::new(opening, leg));
         self.wheel.join(id, Instant::now());
         self.meters.legs(self.lines.len());
         self.settle(id);
     }
 
-    fn register(&self, id: LegId, opening: &mut Opening) -> io::Result<()> {
+    fn register(&self, id: LegId, opening: &mut Opening) -> io::Result<Leg> {
+        let leg = Leg::new(opening.config.clone(), Instant::now()).map_err(io::Error::other)?;
         let registry = self.poll.registry();
         registry.register(&mut opening.sockets.rtp, token(id, 0), Interest::READABLE)?;
-        registry.register(&mut opening.sockets.rtcp, token(id, 1), Interest::READABLE)
+        registry.register(&mut opening.sockets.rtcp, token(id, 1), Interest::READABLE)?;
+        Ok(leg)
     }
 
     fn act(&mut self, id: LegId, action: Action) {

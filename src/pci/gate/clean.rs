@@ -61,7 +61,7 @@ impl CleanFrame {
         &self.samples[..self.rate.frame_samples()]
     }
 
-    /// The number of samples of this leg before this frame, at the leg's own rate.
+    /// The stream time before this frame: [`frame::INDEX_STEP`] for each 20 ms, whatever the rate.
     #[must_use]
     pub fn index(&self) -> u64 {
         self.index

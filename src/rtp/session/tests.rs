@@ -16,9 +16,13 @@ fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
+fn payloads(codec: Codec, audio: u8) -> Payloads {
+    Payloads::new(codec, audio, Some(101))
+}
+
 fn config(remote: Option<SocketAddr>) -> SessionConfig {
     SessionConfig {
-        payloads: Payloads { codec: Codec::Pcmu, audio: 0, events: Some(101) },
+        payloads: payloads(Codec::Pcmu, 0),
         remote,
         remote_rtcp: None,
         learn_source: false,
@@ -42,7 +46,7 @@ struct Far {
 impl Far {
     fn new(remote: Option<SocketAddr>) -> Self {
         let began = crate::an_instant();
-        Self { session: Session::new(config(remote), began), began, ssrc: 77 }
+        Self { session: Session::new(config(remote), began).unwrap(), began, ssrc: 77 }
     }
 
     fn packet(&self, payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
@@ -255,7 +259,7 @@ fn a_burst_far_ahead_keeps_the_buffer_bounded() {
 #[test]
 fn what_the_answer_chose_is_carried_both_ways() {
     let mut far = Far::new(Some(peer()));
-    far.session.carry(Payloads { codec: Codec::Pcma, audio: 8, events: Some(126) });
+    far.session.carry(Payloads::new(Codec::Pcma, 8, Some(126))).unwrap();
     let silence = far.packet(8, 0, 0, &[0xd5; 160]);
     far.session.handle_packet(far.at(0), peer(), &mut silence.clone());
     assert_eq!(far.heard(far.at(0)), [Some(8)], "A-law's silence, one step from zero");
@@ -266,6 +270,78 @@ fn what_the_answer_chose_is_carried_both_ways() {
     far.session.encode(&[0; FRAME_SAMPLES], &mut out);
     let packet = Packet::parse(out.bytes()).ok().unwrap();
     assert_eq!((packet.payload_type, packet.payload), (8, &[0xd5; 160][..]));
+}
+
+/// A second of a tone from one session to another, with every tenth packet lost; what is heard of it.
+fn tone_through(codec: Codec, expected_loss_percent: i32) -> (Session, Vec<frame::RawFrame>) {
+    let began = crate::an_instant();
+    let opus = OpusSettings { expected_loss_percent, ..OpusSettings::default() };
+    let carried = Payloads { opus, ..payloads(codec, 96) };
+    let session = |remote| Session::new(SessionConfig { payloads: carried, ..config(Some(remote)) }, began).unwrap();
+    let (mut near, mut far) = (session(peer()), session(stranger()));
+    let (mut out, mut heard) = (PacketBuffer::new(), Vec::new());
+    for number in 0..50_u32 {
+        let at = |n: usize| (number as usize * FRAME_SAMPLES + n) as f32 * std::f32::consts::TAU / 16.0;
+        near.encode(&std::array::from_fn(|n| (8_000.0 * at(n).sin()) as i16), &mut out).unwrap();
+        let now = began + millis(20) * number;
+        if number % 10 != 5 {
+            far.handle_packet(now, stranger(), &mut out.bytes().to_vec());
+        }
+        while let Some(received) = far.poll_received(now) {
+            if let Received::Frame(frame) = received {
+                heard.push(frame);
+            }
+        }
+    }
+    (far, heard)
+}
+
+#[test]
+fn every_codec_is_heard_at_its_rate_without_a_hole_in_the_index() {
+    use frame::SampleRate::{Hz8000, Hz16000};
+    for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::L16(Hz8000), Codec::L16(Hz16000), Codec::Opus(Hz16000)]
+    {
+        let (far, heard) = tone_through(codec, 0);
+        assert!(heard.iter().enumerate().all(|(n, frame)| frame.index() == n as u64 * frame::INDEX_STEP), "{codec:?}");
+        let lost: Vec<_> = heard.iter().enumerate().filter(|(_, frame)| frame.is_lost()).map(|(n, _)| n).collect();
+        assert_eq!((lost, far.statistics().lost_frames), (vec![5, 15, 25, 35, 45], 5), "{codec:?}");
+        let frame = &heard[30];
+        let crossings = frame.samples().windows(2).filter(|pair| (pair[0] < 0) != (pair[1] < 0)).count();
+        assert_eq!((frame.rate(), frame.samples().len()), (codec.rate(), codec.rate().frame_samples()));
+        // 500 Hz for 20 ms.
+        assert!((19..=20).contains(&crossings), "{codec:?}: {crossings}");
+    }
+}
+
+#[test]
+fn what_opus_sent_twice_is_audio_and_no_loss() {
+    let (far, heard) = tone_through(Codec::Opus(frame::SampleRate::Hz16000), 20);
+    let recovered: Vec<_> =
+        [5, 15, 25, 35, 45].map(|n| &heard[n]).into_iter().filter(|frame| !frame.is_lost()).collect();
+    // The encoder decides which frames are worth a copy.
+    assert!(recovered.len() >= 3, "{}", recovered.len());
+    assert_eq!((far.statistics().lost, far.statistics().lost_frames), (5, 5 - recovered.len() as u64));
+    assert!(recovered.iter().all(|frame| frame.samples().iter().any(|sample| sample.unsigned_abs() > 4_000)));
+}
+
+#[test]
+fn a_payload_that_is_none_of_the_codecs_is_counted_and_the_stream_goes_on() {
+    for (codec, broken) in [
+        (Codec::L16(frame::SampleRate::Hz16000), vec![1; 641]),
+        (Codec::Opus(frame::SampleRate::Hz16000), vec![0xff; 2]),
+        (Codec::Pcmu, vec![1; 961]),
+        (Codec::G722, vec![1; 961]),
+    ] {
+        let mut far = Far::new(Some(peer()));
+        far.session.carry(payloads(codec, 96)).unwrap();
+        let good = if codec == Codec::Pcmu || codec == Codec::G722 { vec![7; 160] } else { vec![0xf8; 640] };
+        let frame = codec.clock_hertz() / 50;
+        for (number, payload) in [&good, &broken, &good].into_iter().enumerate() {
+            let bytes = far.packet(96, number as u16, number as u32 * frame, payload);
+            far.session.handle_packet(far.at(number as u16), peer(), &mut bytes.clone());
+        }
+        assert_eq!((far.rejected(Rejection::PayloadLength), far.heard(far.at(2)).len()), (1, 3), "{codec:?}");
+    }
 }
 
 #[test]
@@ -303,10 +379,10 @@ fn reports_go_out_in_their_interval_and_end_with_a_goodbye() {
 #[test]
 fn two_sessions_measure_their_round_trip() {
     let began = crate::an_instant();
-    let mut near = Session::new(config(Some(peer())), began);
+    let mut near = Session::new(config(Some(peer())), began).unwrap();
     let mut out = PacketBuffer::new();
     near.encode(&[0; FRAME_SAMPLES], &mut out);
-    let mut far = Session::new(SessionConfig { ssrc: 2, ..config(Some(stranger())) }, began);
+    let mut far = Session::new(SessionConfig { ssrc: 2, ..config(Some(stranger())) }, began).unwrap();
     far.encode(&[0; FRAME_SAMPLES], &mut PacketBuffer::new());
     far.handle_packet(began, stranger(), &mut out.bytes().to_vec());
     let sent = began + millis(4_000);
@@ -342,11 +418,11 @@ fn turned(keys: SrtpKeys) -> SrtpKeys {
 fn protected_sessions_hear_each_other_and_measure_their_round_trip() {
     let began = crate::an_instant();
     let secure = |remote, srtp| SessionConfig { first_sequence: 0xffff, srtp: Some(srtp), ..config(Some(remote)) };
-    let mut near = Session::new(secure(peer(), keys()), began);
-    let mut far = Session::new(SessionConfig { ssrc: 2, ..secure(stranger(), turned(keys())) }, began);
+    let mut near = Session::new(secure(peer(), keys()), began).unwrap();
+    let mut far = Session::new(SessionConfig { ssrc: 2, ..secure(stranger(), turned(keys())) }, began).unwrap();
     let mut out = PacketBuffer::new();
     let sent = near.encode(&[500; FRAME_SAMPLES], &mut out);
-    assert_eq!((out.bytes().len(), sent.sequence), (12 + 160 + 4, 0x7fff), "the start lies in the lower half");
+    assert_eq!((out.bytes().len(), sent.unwrap().sequence), (12 + 160 + 4, 0x7fff), "the start lies in the lower half");
     assert!(Packet::parse(out.bytes()).ok().unwrap().payload[..160] != [out.bytes()[12]; 160], "not in clear");
     far.handle_packet(began, stranger(), &mut out.bytes().to_vec());
     let Some(Received::Frame(frame)) = far.poll_received(began) else { panic!("nothing was heard") };
@@ -366,8 +442,9 @@ fn protected_sessions_hear_each_other_and_measure_their_round_trip() {
 #[test]
 fn what_is_not_authentic_is_counted_and_neither_heard_nor_locked_to() {
     let began = crate::an_instant();
-    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(None) }, began);
-    let mut far = Session::new(SessionConfig { srtp: Some(turned(keys())), ..config(Some(stranger())) }, began);
+    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(None) }, began).unwrap();
+    let mut far =
+        Session::new(SessionConfig { srtp: Some(turned(keys())), ..config(Some(stranger())) }, began).unwrap();
     let mut out = PacketBuffer::new();
     let mut plain = Far::new(None);
     plain.ssrc = 5;
@@ -393,7 +470,7 @@ fn what_is_not_authentic_is_counted_and_neither_heard_nor_locked_to() {
 #[test]
 fn authentic_packets_of_an_unknown_payload_type_win_no_lock() {
     let began = crate::an_instant();
-    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(None) }, began);
+    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(None) }, began).unwrap();
     let mut outbound = Outbound::new(&keys().remote);
     let plain = Far::new(None);
     let mut send = |payload_type, number| {
@@ -418,7 +495,7 @@ fn authentic_packets_of_an_unknown_payload_type_win_no_lock() {
 #[test]
 fn silence_is_what_a_stranger_to_the_key_is_taken_for() {
     let began = crate::an_instant();
-    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(Some(peer())) }, began);
+    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(Some(peer())) }, began).unwrap();
     let plain = Far::new(None);
     for number in 0..600 {
         let now = began + millis(20) * u32::from(number);
@@ -434,7 +511,7 @@ proptest::proptest! {
         bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)
     ) {
         let began = crate::an_instant();
-        let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(Some(peer())) }, began);
+        let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(Some(peer())) }, began).unwrap();
         near.handle_packet(began, peer(), &mut bytes.clone());
         near.handle_rtcp(began, peer(), &mut bytes.clone());
         let statistics = near.statistics();

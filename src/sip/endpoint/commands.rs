@@ -45,7 +45,9 @@ impl Endpoint {
     /// answers the offer, or is one where the INVITE brought none.
     pub fn answer(&mut self, now: Instant, call: CallHandle, local: &LocalMedia) -> Result<(), AnswerError> {
         let (state, offered) = self.offered(call)?;
-        let session = Session::open(local.clone(), state.offer.clone());
+        let trunk = self.config.trunks.iter().find(|trunk| trunk.name == state.dialog.trunk);
+        let codecs = trunk.map_or(&[][..], |trunk| &trunk.codecs);
+        let session = Session::open(local.clone(), state.offer.clone(), codecs);
         let response = offered
             .reply
             .dialog_response(Status::OK, &state.dialog.key.local_tag)

@@ -7,12 +7,12 @@ use super::call::{Call, Offered, Reply, Stage};
 use super::schedule::Timer;
 use super::tables::{InviteKey, ServerMachine};
 use super::{Arrival, Availability, Count, Endpoint, Event, Incoming, numbers};
-use crate::Status;
 use crate::dialog::{Dialog, Origin};
 use crate::header::HeaderName;
-use crate::media::{Offer, OfferError, SrtpPolicy};
+use crate::media::{MediaPolicy, Offer, OfferError, SrtpPolicy};
 use crate::message::{OutgoingResponse, Request};
 use crate::transaction::{InviteServer, TransactionKey};
+use crate::{Status, Trunk};
 
 /// Why an INVITE gets no call.
 enum Refused {
@@ -57,8 +57,9 @@ impl Endpoint {
         if self.calls.is_known_invite(&InviteKey::of(request)) {
             return Err(Refused::Status(Status::LOOP_DETECTED, None));
         }
-        let srtp = self.config.trunks.get(trunk).map_or(SrtpPolicy::Off, |trunk| trunk.srtp);
-        let offer = offer_in(request, srtp, self.config.media_address)?;
+        let nothing = MediaPolicy { srtp: SrtpPolicy::Off, codecs: &[] };
+        let policy = self.config.trunks.get(trunk).map_or(nothing, Trunk::media_policy);
+        let offer = offer_in(request, policy, self.config.media_address)?;
         if let Some((reason, seconds)) = self.refuses_calls_for(trunk) {
             self.count(Count::Refused { reason });
             let extra = (HeaderName::RetryAfter, seconds.to_string());
@@ -118,16 +119,15 @@ impl Endpoint {
     }
 }
 
-/// The offer of an INVITE, to be taken at `local`; `None` where it has no body. An offer of this side's own would be in
-/// clear, so none is made where SRTP is required.
-fn offer_in(request: &Request, srtp: SrtpPolicy, local: IpAddr) -> Result<Option<Offer>, Refused> {
+/// The offer of an INVITE, to be taken at `local`; `None` where it has no body and this side can make one.
+fn offer_in(request: &Request, policy: MediaPolicy<'_>, local: IpAddr) -> Result<Option<Offer>, Refused> {
     if request.body.is_empty() {
-        return if srtp == SrtpPolicy::Required { Err(refused_offer(OfferError::InClear)) } else { Ok(None) };
+        return policy.may_offer().map(|()| None).map_err(refused_offer);
     }
     if let Some(refusal) = unsupported_content(request) {
         return Err(refusal);
     }
-    let offer = Offer::parse(&request.body, srtp).map_err(refused_offer)?;
+    let offer = Offer::parse(&request.body, policy).map_err(refused_offer)?;
     offer.check_family(local).map_err(refused_offer)?;
     Ok(Some(offer))
 }

@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use sdp_types::{Media, Time};
 
-use super::{Codec, Direction, LocalMedia, Negotiated, Offer, crypto};
+use super::codec::OPUS_PARAMETERS;
+use super::{Codec, Direction, LocalMedia, Negotiated, Offer, TelephoneEvents, crypto};
 
-/// The payload type this side offers telephone events with.
-const EVENT_PAYLOAD_TYPE: u8 = 101;
+/// How this side offers telephone events.
+const EVENTS: TelephoneEvents = TelephoneEvents { payload_type: 101, clock_hertz: 8_000 };
 
 /// The answer to `offer` (RFC 3264 §6), in this version.
 pub(super) fn write_answer(offer: &Offer, local: &LocalMedia, version: u64) -> String {
@@ -20,12 +21,8 @@ pub(super) fn write_again(remote: &Offer, agreed: &Negotiated, local: &LocalMedi
     for (index, line) in remote.session.medias.iter().enumerate() {
         if index == remote.chosen {
             let codecs = [(agreed.codec, agreed.payload_type)];
-            let audio = Audio {
-                transport: &line.proto,
-                codecs: &codecs,
-                events: agreed.event_payload_type,
-                direction: agreed.direction,
-            };
+            let audio =
+                Audio { transport: &line.proto, codecs: &codecs, events: agreed.events, direction: agreed.direction };
             text.push_str(&audio.lines(local.port));
             if let (Some(agreed), Some(key)) = (&agreed.crypto, &local.key) {
                 text.push_str(&crypto::attribute(agreed.tag, key));
@@ -37,15 +34,12 @@ pub(super) fn write_again(remote: &Offer, agreed: &Negotiated, local: &LocalMedi
     text
 }
 
-/// The text of this side's offer, for an INVITE that came without one.
-pub(super) fn offer(local: &LocalMedia) -> String {
-    let codecs = [(Codec::Pcmu, 0), (Codec::Pcma, 8)];
-    let audio = Audio {
-        transport: "RTP/AVP",
-        codecs: &codecs,
-        events: Some(EVENT_PAYLOAD_TYPE),
-        direction: Direction::SendReceive,
-    };
+/// The text of this side's offer, for an INVITE that came without one: of G.711 alone, which every telephone has, what may
+/// be taken.
+pub(super) fn offer(local: &LocalMedia, codecs: &[Codec]) -> String {
+    let codecs: Vec<_> = codecs.iter().filter_map(|codec| Some((*codec, codec.offered_as()?))).collect();
+    let audio =
+        Audio { transport: "RTP/AVP", codecs: &codecs, events: Some(EVENTS), direction: Direction::SendReceive };
     session_lines(local, 1, &[]) + &audio.lines(local.port)
 }
 
@@ -68,7 +62,7 @@ fn session_lines(local: &LocalMedia, version: u64, times: &[Time]) -> String {
 struct Audio<'a> {
     transport: &'a str,
     codecs: &'a [(Codec, u8)],
-    events: Option<u8>,
+    events: Option<TelephoneEvents>,
     direction: Direction,
 }
 
@@ -76,15 +70,20 @@ impl Audio<'_> {
     /// The line with its attributes.
     fn lines(&self, port: u16) -> String {
         let mut text = format!("m=audio {port} {}", self.transport);
-        for payload_type in self.codecs.iter().map(|(_, payload_type)| *payload_type).chain(self.events) {
+        let events = self.events.map(|events| events.payload_type);
+        for payload_type in self.codecs.iter().map(|(_, payload_type)| *payload_type).chain(events) {
             append(&mut text, format_args!(" {payload_type}"));
         }
         text.push_str("\r\n");
         for (codec, payload_type) in self.codecs {
-            append(&mut text, format_args!("a=rtpmap:{payload_type} {}/8000\r\n", codec.name()));
+            append(&mut text, format_args!("a=rtpmap:{payload_type} {}\r\n", codec.encoding()));
+            if *codec == Codec::Opus {
+                append(&mut text, format_args!("a=fmtp:{payload_type} {OPUS_PARAMETERS}\r\n"));
+            }
         }
         if let Some(events) = self.events {
-            append(&mut text, format_args!("a=rtpmap:{events} telephone-event/8000\r\na=fmtp:{events} 0-15\r\n"));
+            let (number, encoding) = (events.payload_type, events.encoding());
+            append(&mut text, format_args!("a=rtpmap:{number} {encoding}\r\na=fmtp:{number} 0-15\r\n"));
         }
         append(&mut text, format_args!("a=ptime:20\r\na={}\r\n", self.direction.attribute()));
         text

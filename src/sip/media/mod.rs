@@ -1,14 +1,15 @@
-//! Offer and answer (RFC 3264) of one narrow-band audio stream with telephone events.
+//! Offer and answer (RFC 3264) of one audio stream with telephone events (RFC 4733), in packets of 20 ms.
 //!
-//! What parses as an [`Offer`] can be answered: the first audio line with G.711 is taken, every other line is refused
-//! with port 0. Payloads are G.711 µ-law and A-law at 8 kHz, `telephone-event/8000` (RFC 4733), 20 ms packets. Where SRTP is
-//! offered with keys (RTP/SAVP, RFC 4568) and may be taken, such a line goes before one in clear.
+//! What parses as an [`Offer`] can be answered: the first audio line with a [`Codec`] that may be taken is, and of its
+//! codecs the first; every other line is refused with port 0. Where SRTP is offered with keys (RTP/SAVP, RFC 4568) and may
+//! be taken, such a line goes before one in clear.
 //!
 //! A session description may hold keys, so none is ever printed.
 
 use std::net::{IpAddr, SocketAddr};
 
 mod answer;
+mod codec;
 mod crypto;
 mod offer;
 mod session;
@@ -16,29 +17,10 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub use codec::{Codec, OpusParameters, TelephoneEvents};
 pub use crypto::{Crypto, CryptoKey, CryptoSuite, KeyMaterial};
 pub use offer::{Offer, OfferError};
 pub(crate) use session::Session;
-
-/// A codec this side speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// G.711 µ-law, static payload type 0 (RFC 3551 §4.5.14).
-    Pcmu,
-    /// G.711 A-law, static payload type 8.
-    Pcma,
-}
-
-impl Codec {
-    /// The encoding name (RFC 3551 §6).
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-        }
-    }
-}
 
 /// The direction of a stream, seen from this side (RFC 3264 §5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,8 +72,10 @@ pub struct Negotiated {
     pub codec: Codec,
     /// Its payload type, both ways.
     pub payload_type: u8,
-    /// The payload type of `telephone-event/8000`, where agreed.
-    pub event_payload_type: Option<u8>,
+    /// How telephone-events travel, where agreed.
+    pub events: Option<TelephoneEvents>,
+    /// What the caller asks of Opus.
+    pub opus: OpusParameters,
     /// Where the caller wants RTP; `None` where the SDP names no usable address (a host name, `0.0.0.0`).
     pub remote_rtp: Option<SocketAddr>,
     /// Where the caller wants RTCP: `a=rtcp` (RFC 3605), or the port after RTP's.
@@ -113,6 +97,31 @@ pub enum SrtpPolicy {
     Optional,
     /// Always: only RTP/SAVP is taken.
     Required,
+}
+
+/// What of an offer may be taken.
+#[derive(Clone, Copy, Debug)]
+pub struct MediaPolicy<'a> {
+    /// Whether it may be, or must be, protected.
+    pub srtp: SrtpPolicy,
+    /// The codecs that may be taken. Among them the offer's order counts; this is the order of this side's own offers.
+    pub codecs: &'a [Codec],
+}
+
+impl MediaPolicy<'_> {
+    /// Whether this side can make an offer of its own: it would be in clear, and of G.711.
+    ///
+    /// # Errors
+    /// What forbids it.
+    pub(crate) fn may_offer(self) -> Result<(), OfferError> {
+        if self.srtp == SrtpPolicy::Required {
+            Err(OfferError::InClear)
+        } else if self.codecs.iter().all(|codec| codec.offered_as().is_none()) {
+            Err(OfferError::NoCodec)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// This side of a stream.

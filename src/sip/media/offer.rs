@@ -7,7 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use sdp_types::{AddrType, Media, Session};
 use thiserror::Error;
 
-use super::{Codec, Crypto, CryptoKey, Direction, KeyMaterial, LocalMedia, Negotiated, SrtpPolicy, answer, crypto};
+use super::{
+    Codec, Crypto, CryptoKey, Direction, KeyMaterial, LocalMedia, MediaPolicy, Negotiated, OpusParameters, SrtpPolicy,
+    TelephoneEvents, answer, crypto,
+};
 
 /// Longest session description in bytes.
 const MAX_BYTES: usize = 16_384;
@@ -37,7 +40,7 @@ pub enum OfferError {
     /// Audio over RTP/SAVP, but without a crypto attribute that can be taken.
     #[error("no SRTP suite in common")]
     NoSuite,
-    /// An audio line, but without G.711.
+    /// An audio line, but without a codec that may be taken.
     #[error("no codec in common")]
     NoCodec,
     /// Audio that can be taken, but at an address of the other family.
@@ -60,10 +63,10 @@ impl OfferError {
 }
 
 impl Offer {
-    /// Reads the body of an INVITE and chooses its first audio line with G.711: with SRTP, or else in clear, as far as
-    /// `srtp` allows.
-    pub fn parse(bytes: &[u8], srtp: SrtpPolicy) -> Result<Self, OfferError> {
-        Self::choose(bytes, |session, line| agree(session, line, srtp))
+    /// Reads the body of an INVITE and chooses its first audio line with a codec: with SRTP, or else in clear, as far as
+    /// the policy allows.
+    pub fn parse(bytes: &[u8], policy: MediaPolicy<'_>) -> Result<Self, OfferError> {
+        Self::choose(bytes, |session, line| agree(session, line, policy))
     }
 
     /// Reads the body of a re-INVITE and chooses the first line that keeps codec and payload types.
@@ -71,9 +74,10 @@ impl Offer {
         Self::choose(bytes, |session, line| keep(session, line, agreed))
     }
 
-    /// Reads the answer to this side's first offer, of one line: the body of the ACK.
-    pub(super) fn parse_answer(bytes: &[u8]) -> Result<Self, OfferError> {
-        Self::choose_line(bytes, 0, |session, line| agree(session, line, SrtpPolicy::Off))
+    /// Reads the answer to this side's first offer, of one line with these codecs: the body of the ACK.
+    pub(super) fn parse_answer(bytes: &[u8], codecs: &[Codec]) -> Result<Self, OfferError> {
+        let policy = MediaPolicy { srtp: SrtpPolicy::Off, codecs };
+        Self::choose_line(bytes, 0, |session, line| agree(session, line, policy))
     }
 
     /// Reads the answer to a later offer of this side, whose line `chosen` is the audio.
@@ -189,23 +193,23 @@ fn join_user_names(bytes: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// What taking this line agrees.
-fn agree(session: &Session, line: &Media, srtp: SrtpPolicy) -> Result<Negotiated, OfferError> {
+fn agree(session: &Session, line: &Media, policy: MediaPolicy<'_>) -> Result<Negotiated, OfferError> {
     if line.media != "audio" || line.port == 0 {
         return Err(OfferError::NoAudio);
     }
-    let crypto = protection(line, srtp)?;
+    let crypto = protection(line, policy.srtp)?;
     let payload_types = payload_types(line);
     let (payload_type, codec) = payload_types
         .iter()
-        .find_map(|&payload_type| Some((payload_type, codec(line, payload_type)?)))
+        .filter_map(|&payload_type| Some((payload_type, Codec::of(line, payload_type)?)))
+        .find(|(_, codec)| policy.codecs.contains(codec))
         .ok_or(OfferError::NoCodec)?;
-    let event_payload_type =
-        payload_types.iter().copied().find(|&payload_type| has_encoding(line, payload_type, "telephone-event"));
     let address = address(session, line);
     Ok(Negotiated {
         codec,
         payload_type,
-        event_payload_type,
+        events: TelephoneEvents::of(line, &payload_types, codec),
+        opus: OpusParameters::of(line, payload_type),
         remote_rtp: address.map(|address| SocketAddr::new(address, line.port)),
         remote_rtcp: rtcp(line, address),
         direction: direction(session, line),
@@ -230,56 +234,24 @@ fn protection(line: &Media, srtp: SrtpPolicy) -> Result<Option<Crypto>, OfferErr
 fn keep(session: &Session, line: &Media, agreed: &Negotiated) -> Result<Negotiated, OfferError> {
     let remote_key = |negotiated: &Negotiated| negotiated.crypto.as_ref().map(|crypto| crypto.remote.clone());
     let srtp = if agreed.crypto.is_some() { SrtpPolicy::Required } else { SrtpPolicy::Off };
-    let offered = agree(session, line, srtp)?;
+    let offered = agree(session, line, MediaPolicy { srtp, codecs: &[agreed.codec] })?;
     if remote_key(&offered) != remote_key(agreed) {
         return Err(OfferError::NoSuite);
     }
     let payload_types = payload_types(line);
     let has_codec =
-        payload_types.contains(&agreed.payload_type) && codec(line, agreed.payload_type) == Some(agreed.codec);
-    let event_payload_type = agreed
-        .event_payload_type
-        .filter(|events| payload_types.contains(events) && has_encoding(line, *events, "telephone-event"));
-    let loses_keys =
-        agreed.event_payload_type.is_some() && event_payload_type.is_none() && offered.event_payload_type.is_some();
+        payload_types.contains(&agreed.payload_type) && Codec::of(line, agreed.payload_type) == Some(agreed.codec);
+    let events = agreed.events.filter(|events| events.are_in(line, &payload_types));
+    let loses_keys = agreed.events.is_some() && events.is_none() && offered.events.is_some();
     if !has_codec || loses_keys {
         return Err(OfferError::NoCodec);
     }
     let direction = if is_zeroed(session, line) { offered.direction.mute() } else { offered.direction };
-    Ok(Negotiated { codec: agreed.codec, payload_type: agreed.payload_type, event_payload_type, direction, ..offered })
+    Ok(Negotiated { payload_type: agreed.payload_type, events, opus: agreed.opus, direction, ..offered })
 }
 
 fn payload_types(line: &Media) -> Vec<u8> {
     line.fmt.split_ascii_whitespace().filter_map(|text| text.parse().ok()).collect()
-}
-
-/// The codec of a payload type: by its rtpmap, or static (RFC 3551 §6).
-fn codec(line: &Media, payload_type: u8) -> Option<Codec> {
-    match (encoding(line, payload_type), payload_type) {
-        (None, 0) => Some(Codec::Pcmu),
-        (None, 8) => Some(Codec::Pcma),
-        (None, _) => None,
-        (Some(_), _) if has_encoding(line, payload_type, Codec::Pcmu.name()) => Some(Codec::Pcmu),
-        (Some(_), _) if has_encoding(line, payload_type, Codec::Pcma.name()) => Some(Codec::Pcma),
-        (Some(_), _) => None,
-    }
-}
-
-/// Whether the payload type's rtpmap says `name` at 8 kHz with one channel.
-fn has_encoding(line: &Media, payload_type: u8, name: &str) -> bool {
-    let Some(encoding) = encoding(line, payload_type) else { return false };
-    let mut parts = encoding.split('/');
-    parts.next().is_some_and(|part| part.eq_ignore_ascii_case(name))
-        && parts.next() == Some("8000")
-        && parts.next().is_none_or(|channels| channels == "1")
-}
-
-/// What stands after the payload type in its rtpmap.
-fn encoding(line: &Media, payload_type: u8) -> Option<&str> {
-    line.get_attribute_values("rtpmap").flatten().find_map(|value| {
-        let (number, encoding) = value.trim().split_once(' ')?;
-        (number.parse() == Ok(payload_type)).then_some(encoding.trim())
-    })
 }
 
 /// The address of the line's or the session's `c=`, where RTP can be sent to it.

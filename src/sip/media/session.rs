@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Direction, LocalMedia, Negotiated, Offer, OfferError, answer};
+use super::{Codec, Direction, LocalMedia, Negotiated, Offer, OfferError, answer};
 
 /// What the two sides hold to.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     local: LocalMedia,
+    /// What this side offers, where it does.
+    codecs: Vec<Codec>,
     /// The version of the `o=` line; it counts the changes of the text (RFC 3264 §8).
     version: u64,
     text: Arc<str>,
@@ -17,11 +19,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A session that answers the offer, or makes one where there was none.
-    pub(crate) fn open(local: LocalMedia, offer: Option<Offer>) -> Self {
-        let text = offer.as_ref().map_or_else(|| answer::offer(&local), |offer| offer.answer(&local));
+    /// A session that answers the offer, or makes one with `codecs` where there was none.
+    pub(crate) fn open(local: LocalMedia, offer: Option<Offer>, codecs: &[Codec]) -> Self {
+        let text = offer.as_ref().map_or_else(|| answer::offer(&local, codecs), |offer| offer.answer(&local));
         let agreed = offer.as_ref().map(|offer| offer.negotiated().clone());
-        Self { local, version: 1, text: text.into(), remote: offer, agreed }
+        Self { local, codecs: codecs.to_vec(), version: 1, text: text.into(), remote: offer, agreed }
     }
 
     /// This side's description as it stands.
@@ -54,7 +56,7 @@ impl Session {
     pub(crate) fn take_answer(&mut self, bytes: &[u8]) -> Result<Option<Negotiated>, OfferError> {
         let answer = match (&self.agreed, &self.remote) {
             (Some(agreed), Some(remote)) => Offer::parse_answer_again(bytes, remote.chosen, agreed)?,
-            (_, _) => Offer::parse_answer(bytes)?,
+            (_, _) => Offer::parse_answer(bytes, &self.codecs)?,
         };
         answer.check_family(self.local.address)?;
         self.agreed.get_or_insert_with(|| answer.negotiated().clone());
@@ -81,7 +83,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::{KeyMaterial, SrtpPolicy};
+    use crate::media::{KeyMaterial, MediaPolicy, SrtpPolicy};
 
     const LOCAL: LocalMedia = LocalMedia {
         address: std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
@@ -91,12 +93,16 @@ mod tests {
     };
     const FIRST: &str = "m=audio 5000 RTP/AVP 8 97\r\na=rtpmap:97 telephone-event/8000\r\n";
 
+    fn policy(srtp: SrtpPolicy) -> MediaPolicy<'static> {
+        MediaPolicy { srtp, codecs: &Codec::ALL }
+    }
+
     fn description(media: &str) -> Vec<u8> {
         format!("v=0\r\no=- 1 1 IN IP4 198.51.100.4\r\ns=-\r\nc=IN IP4 198.51.100.4\r\nt=0 0\r\n{media}").into_bytes()
     }
 
     fn answered(media: &str) -> Session {
-        Session::open(LOCAL, Offer::parse(&description(media), SrtpPolicy::Optional).ok())
+        Session::open(LOCAL, Offer::parse(&description(media), policy(SrtpPolicy::Optional)).ok(), &Codec::ALL)
     }
 
     /// Version, audio line and direction of this side's description.
@@ -143,10 +149,10 @@ mod tests {
         let mut session = answered(FIRST);
         let more = "m=audio 5000 RTP/AVP 0 18 8 97\r\na=rtpmap:97 telephone-event/8000\r\n";
         let kept = session.take_offer(&description(more)).unwrap().unwrap();
-        assert_eq!((kept.payload_type, kept.event_payload_type), (8, Some(97)));
+        assert_eq!((kept.payload_type, kept.events.map(|events| events.payload_type)), (8, Some(97)));
         let without_keys =
             session.take_offer(&description("m=audio 5000 RTP/AVP 8\r\na=sendonly\r\n")).unwrap().unwrap();
-        assert_eq!((without_keys.event_payload_type, said(&session).1), (None, "m=audio 40000 RTP/AVP 8"));
+        assert_eq!((without_keys.events, said(&session).1), (None, "m=audio 40000 RTP/AVP 8"));
         session.take_offer(&description(FIRST)).unwrap();
         assert_eq!(said(&session).1, "m=audio 40000 RTP/AVP 8 97", "the keys come back under their number");
     }
@@ -191,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_first_offer_of_this_side_waits_for_its_answer() {
-        let mut session = Session::open(LOCAL, None);
+        let mut session = Session::open(LOCAL, None, &Codec::ALL);
         assert_eq!(session.offer_again(), Err(OfferError::NoAudio));
         assert_eq!(session.take_offer(&description(FIRST)), Err(OfferError::NoAudio));
         let taken = session.take_answer(&description("m=audio 5000 RTP/AVP 0\r\n")).unwrap().unwrap();
@@ -202,9 +208,9 @@ mod tests {
     #[test]
     fn keys_stay_for_the_life_of_the_call() {
         let media = "m=audio 5000 RTP/SAVP 0\r\na=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n";
-        let offer = Offer::parse(&description(media), SrtpPolicy::Required).unwrap();
+        let offer = Offer::parse(&description(media), policy(SrtpPolicy::Required)).unwrap();
         let local = LocalMedia { key: offer.local_key(&KeyMaterial::new([0; 30])), ..LOCAL };
-        let mut session = Session::open(local, Some(offer));
+        let mut session = Session::open(local, Some(offer), &Codec::ALL);
         let ours = format!("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n", "A".repeat(40));
         assert!(session.text().ends_with(&ours));
         let held = session.take_offer(&description(&format!("{media}a=sendonly\r\n"))).unwrap().unwrap();

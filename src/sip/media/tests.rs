@@ -7,13 +7,17 @@ fn material() -> KeyMaterial {
     KeyMaterial::new([0x5a; 30])
 }
 
+fn taking(srtp: SrtpPolicy) -> MediaPolicy<'static> {
+    MediaPolicy { srtp, codecs: &Codec::ALL }
+}
+
 /// What this side says to an offer.
 fn answer_to(offer: &Offer) -> String {
     offer.answer(&LocalMedia { key: offer.local_key(&material()), ..LOCAL })
 }
 
 fn parse(bytes: &[u8]) -> Result<Offer, OfferError> {
-    Offer::parse(bytes, SrtpPolicy::Off)
+    Offer::parse(bytes, taking(SrtpPolicy::Off))
 }
 
 fn session(media: &str) -> Vec<u8> {
@@ -33,7 +37,8 @@ fn the_offers_first_g711_is_taken_and_answered_with_its_numbers() {
     let expected = Negotiated {
         codec: Codec::Pcma,
         payload_type: 8,
-        event_payload_type: Some(97),
+        events: Some(TelephoneEvents { payload_type: 97, clock_hertz: 8_000 }),
+        opus: OpusParameters::default(),
         remote_rtp: Some("198.51.100.4:5000".parse().unwrap()),
         remote_rtcp: Some("198.51.100.4:5001".parse().unwrap()),
         direction: Direction::SendReceive,
@@ -50,8 +55,67 @@ fn the_offers_first_g711_is_taken_and_answered_with_its_numbers() {
 #[test]
 fn static_payload_types_need_no_rtpmap_and_a_dynamic_one_follows_its_own() {
     assert_eq!(agreed("m=audio 5000 RTP/AVP 0\r\n").codec, Codec::Pcmu);
-    let dynamic = agreed("m=audio 5000 RTP/AVP 0 112\r\na=rtpmap:0 opus/48000/2\r\na=rtpmap:112 pcma/8000/1\r\n");
+    let dynamic = agreed("m=audio 5000 RTP/AVP 0 112\r\na=rtpmap:0 GSM/8000\r\na=rtpmap:112 pcma/8000/1\r\n");
     assert_eq!((dynamic.codec, dynamic.payload_type), (Codec::Pcma, 112));
+}
+
+const WIDE: &str = "m=audio 5000 RTP/AVP 96 9 111 0 101 102\r\na=rtpmap:96 L16/16000\r\na=rtpmap:111 OPUS/48000/2\r\n\
+    a=fmtp:111 minptime=10; useinbandfec=1;maxaveragebitrate=20000\r\na=rtpmap:101 telephone-event/8000\r\n\
+    a=rtpmap:102 telephone-event/48000\r\n";
+
+#[test]
+fn of_the_codecs_that_may_be_taken_the_offers_first_is() {
+    use Codec::{G722, L16, Opus, Pcma, Pcmu};
+    for (may, taken) in [
+        (&Codec::ALL[..], Ok((L16, 96, 101))),
+        (&[Pcma, Pcmu, G722], Ok((G722, 9, 101))),
+        (&[Pcma, Pcmu, Opus], Ok((Opus, 111, 102))),
+        (&[Pcma, Pcmu], Ok((Pcmu, 0, 101))),
+        (&[Pcma], Err(OfferError::NoCodec)),
+        (&[], Err(OfferError::NoCodec)),
+    ] {
+        let offer = Offer::parse(&session(WIDE), MediaPolicy { srtp: SrtpPolicy::Off, codecs: may });
+        let found = offer.map(|offer| {
+            let agreed = offer.negotiated();
+            (agreed.codec, agreed.payload_type, agreed.events.unwrap().payload_type)
+        });
+        assert_eq!(found, taken, "{may:?}");
+    }
+}
+
+#[test]
+fn opus_is_answered_with_what_this_side_hears_and_keys_on_its_clock() {
+    let offer = Offer::parse(&session(WIDE), MediaPolicy { srtp: SrtpPolicy::Off, codecs: &[Codec::Opus] }).unwrap();
+    let asked = OpusParameters { wants_redundancy: true, most_bits_per_second: Some(20_000) };
+    assert_eq!((offer.negotiated().opus, offer.negotiated().events.unwrap().clock_hertz), (asked, 48_000));
+    assert!(offer.answer(&LOCAL).ends_with(
+        "m=audio 40000 RTP/AVP 111 102\r\na=rtpmap:111 opus/48000/2\r\n\
+         a=fmtp:111 maxplaybackrate=16000;sprop-maxcapturerate=16000;useinbandfec=1\r\n\
+         a=rtpmap:102 telephone-event/48000\r\na=fmtp:102 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+    ));
+    assert_eq!(agreed("m=audio 5000 RTP/AVP 98\r\na=rtpmap:98 opus/48000/2\r\n").opus, OpusParameters::default());
+}
+
+#[test]
+fn what_only_looks_like_a_codec_is_passed_over() {
+    for encoding in ["opus/48000", "opus/16000/2", "G722/16000", "L16/44100", "L16/16000/2", "PCMU/8000/2", "PCMU", ""]
+    {
+        let media = format!("m=audio 5000 RTP/AVP 97\r\na=rtpmap:97 {encoding}\r\n");
+        assert_eq!(parse(&session(&media)).err(), Some(OfferError::NoCodec), "{encoding}");
+    }
+}
+
+#[test]
+fn this_side_offers_the_g711_that_may_be_taken_in_its_order() {
+    let line = |codecs: &[Codec]| {
+        answer::offer(&LOCAL, codecs).lines().find(|line| line.starts_with("m=")).unwrap().to_owned()
+    };
+    assert_eq!(line(&Codec::ALL), "m=audio 40000 RTP/AVP 0 8 101");
+    assert_eq!(line(&[Codec::Opus, Codec::Pcma, Codec::Pcmu]), "m=audio 40000 RTP/AVP 8 0 101");
+    let may = |srtp, codecs| MediaPolicy { srtp, codecs }.may_offer();
+    assert_eq!(may(SrtpPolicy::Optional, &[Codec::G722]), Err(OfferError::NoCodec));
+    assert_eq!(may(SrtpPolicy::Required, &[Codec::Pcmu]), Err(OfferError::InClear));
+    assert_eq!(may(SrtpPolicy::Off, &[Codec::G722, Codec::Pcmu]), Ok(()));
 }
 
 #[test]
@@ -94,7 +158,7 @@ fn audio_flows_within_one_address_family() {
         (other, four, Err(OfferError::OtherFamily)),
     ] {
         assert_eq!(
-            Offer::parse(&session(media), SrtpPolicy::Off).unwrap().check_family(local),
+            Offer::parse(&session(media), taking(SrtpPolicy::Off)).unwrap().check_family(local),
             expected,
             "{media} {local}"
         );
@@ -151,11 +215,14 @@ fn a_refresh_differs_in_the_version_alone() {
 
 #[test]
 fn our_offer_can_be_answered_and_its_answer_taken() {
-    let theirs = parse(answer::offer(&LOCAL).as_bytes()).unwrap();
-    assert_eq!((theirs.negotiated().codec, theirs.negotiated().event_payload_type), (Codec::Pcmu, Some(101)));
-    let taken = Offer::parse_answer(theirs.answer(&LOCAL).as_bytes()).unwrap();
+    let theirs = parse(answer::offer(&LOCAL, &Codec::ALL).as_bytes()).unwrap();
+    assert_eq!(
+        (theirs.negotiated().codec, theirs.negotiated().events.map(|events| events.payload_type)),
+        (Codec::Pcmu, Some(101))
+    );
+    let taken = Offer::parse_answer(theirs.answer(&LOCAL).as_bytes(), &Codec::ALL).unwrap();
     assert_eq!(taken.negotiated().remote_rtp, Some("192.0.2.1:40000".parse().unwrap()));
-    assert_eq!(Offer::parse_answer(&session("m=audio 0 RTP/AVP 0\r\n")), Err(OfferError::NoAudio));
+    assert_eq!(Offer::parse_answer(&session("m=audio 0 RTP/AVP 0\r\n"), &Codec::ALL), Err(OfferError::NoAudio));
 }
 
 /// The key of RFC 4568's examples, 30 bytes.
@@ -164,7 +231,8 @@ const BOTH: &str = "m=audio 5000 RTP/AVP 0\r\nm=audio 5002 RTP/SAVP 0\r\na=crypt
 
 /// The number and suite of what is chosen among crypto attributes.
 fn chosen(attributes: &str) -> Option<(u32, CryptoSuite)> {
-    let offer = Offer::parse(&session(&format!("m=audio 5000 RTP/SAVP 0\r\n{attributes}")), SrtpPolicy::Required);
+    let offer =
+        Offer::parse(&session(&format!("m=audio 5000 RTP/SAVP 0\r\n{attributes}")), taking(SrtpPolicy::Required));
     offer.ok().and_then(|offer| offer.negotiated().crypto.clone()).map(|crypto| (crypto.tag, crypto.remote.suite()))
 }
 
@@ -175,7 +243,7 @@ fn the_strongest_suite_is_taken_and_answered_with_its_number_and_our_key() {
         "m=audio 5000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_32 inline:{KEY}|2^20\r\n\
          a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|1048576 WSH=128\r\na=crypto:7 AEAD_AES_128_GCM inline:{gcm}==\r\n"
     );
-    let offer = Offer::parse(&session(&media), SrtpPolicy::Optional).unwrap();
+    let offer = Offer::parse(&session(&media), taking(SrtpPolicy::Optional)).unwrap();
     let remote = &offer.negotiated().crypto.as_ref().unwrap().remote;
     assert_eq!((remote.suite(), remote.as_bytes().len()), (CryptoSuite::AeadAes128Gcm, 28));
     assert_eq!(&remote.as_bytes()[..4], b"wDfv");
@@ -183,7 +251,7 @@ fn the_strongest_suite_is_taken_and_answered_with_its_number_and_our_key() {
     let answer = answer_to(&offer);
     assert!(answer.contains("\r\nm=audio 40000 RTP/SAVP 0\r\n"), "the transport is the offer's");
     assert!(answer.ends_with("a=crypto:7 AEAD_AES_128_GCM inline:WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWg==\r\n"));
-    let theirs = Offer::parse(answer.as_bytes(), SrtpPolicy::Required).unwrap();
+    let theirs = Offer::parse(answer.as_bytes(), taking(SrtpPolicy::Required)).unwrap();
     assert_eq!(theirs.negotiated().crypto.as_ref().unwrap().remote.as_bytes(), [0x5a; 28], "it reads as written");
 }
 
@@ -216,7 +284,7 @@ fn lines_that_ask_for_what_is_not_done_are_passed_over() {
 #[test]
 fn the_policy_decides_between_protected_and_clear() {
     let taken = |policy, media: &str| {
-        let offer = Offer::parse(&session(media), policy)?;
+        let offer = Offer::parse(&session(media), taking(policy))?;
         Ok((offer.chosen, offer.negotiated().crypto.is_some()))
     };
     let clear = "m=audio 5000 RTP/AVP 0\r\n";
@@ -237,15 +305,15 @@ fn the_policy_decides_between_protected_and_clear() {
 
 #[test]
 fn the_line_that_is_not_chosen_is_refused_with_nothing_of_ours() {
-    let answer = answer_to(&Offer::parse(&session(BOTH), SrtpPolicy::Optional).unwrap());
+    let answer = answer_to(&Offer::parse(&session(BOTH), taking(SrtpPolicy::Optional)).unwrap());
     assert!(answer.contains("\r\nm=audio 0 RTP/AVP 0\r\nm=audio 40000 RTP/SAVP 0\r\n"));
-    let answer = answer_to(&Offer::parse(&session(BOTH), SrtpPolicy::Off).unwrap());
+    let answer = answer_to(&Offer::parse(&session(BOTH), taking(SrtpPolicy::Off)).unwrap());
     assert!(answer.ends_with("m=audio 0 RTP/SAVP 0\r\n") && !answer.contains("crypto"));
 }
 
 #[test]
 fn no_key_is_printed() {
-    let offer = Offer::parse(&session(BOTH), SrtpPolicy::Required).unwrap();
+    let offer = Offer::parse(&session(BOTH), taking(SrtpPolicy::Required)).unwrap();
     let printed = format!("{offer:?}{:?}", offer.local_key(&material()));
     assert!(!printed.contains("d0Rm") && !printed.contains("119") && !printed.contains("90"), "{printed}");
 }

@@ -30,6 +30,7 @@ async fn signalling(peer: &str) -> (Signalling, CancellationToken) {
             transports: vec![Transport::Udp, Transport::Tcp],
             capacity: 10,
             srtp: sip::media::SrtpPolicy::Off,
+            codecs: sip::media::Codec::ALL.to_vec(),
         }],
         limits: Limits::default(),
         connections: ConnectionLimits::default(),

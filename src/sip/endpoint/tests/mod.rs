@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::media::{LocalMedia, Negotiated, SrtpPolicy};
+use crate::media::{Codec, LocalMedia, Negotiated, SrtpPolicy};
 use crate::testing::epoch;
 use crate::{DialogRecord, Transmit};
 
@@ -46,6 +46,7 @@ fn config() -> EndpointConfig {
         transports: vec![Transport::Udp, Transport::Tcp],
         capacity: 2,
         srtp: SrtpPolicy::Optional,
+        codecs: Codec::ALL.to_vec(),
     };
     EndpointConfig {
         advertised_address: Advertised { host: "192.0.2.1".to_owned(), port: None },

@@ -5,8 +5,10 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::media::{KeyMaterial, Offer, Session, SrtpPolicy};
+use crate::media::{Codec, KeyMaterial, MediaPolicy, Offer, Session, SrtpPolicy};
 use crate::message::StreamFramer;
+
+const POLICY: MediaPolicy<'static> = MediaPolicy { srtp: SrtpPolicy::Optional, codecs: &Codec::ALL };
 
 /// One change of a message's bytes.
 #[derive(Clone, Debug)]
@@ -119,7 +121,7 @@ proptest! {
     fn any_bytes_are_taken(bytes in vec(any::<u8>(), 0..600)) {
         let mut bench = Bench::new();
         bench.feed_bytes(&bytes);
-        let _ = Offer::parse(&bytes, SrtpPolicy::Optional);
+        let _ = Offer::parse(&bytes, POLICY);
         let mut framer = StreamFramer::new(500);
         framer.push(&bytes);
         while let Ok(Some(_)) = framer.next_message() {}
@@ -133,10 +135,10 @@ proptest! {
         bench.feed_bytes(&bytes);
         let mut sdp = OFFER.as_bytes().to_vec();
         mutations.iter().for_each(|mutation| mutation.apply(&mut sdp));
-        if let Ok(offer) = Offer::parse(&sdp, SrtpPolicy::Optional) {
+        if let Ok(offer) = Offer::parse(&sdp, POLICY) {
             let local = LocalMedia { key: offer.local_key(&KeyMaterial::new([1; 30])), ..LOCAL };
-            let mut session = Session::open(local, Some(offer));
-            prop_assert!(Offer::parse(session.text().as_bytes(), SrtpPolicy::Optional).is_ok());
+            let mut session = Session::open(local, Some(offer), &Codec::ALL);
+            prop_assert!(Offer::parse(session.text().as_bytes(), POLICY).is_ok());
             prop_assert_eq!(session.take_offer(&sdp), Ok(None), "the same again");
         }
     }

@@ -1,0 +1,105 @@
+//! What offer and answer agreed, as a leg takes it.
+
+use std::time::Duration;
+
+use audio::{Codec, OpusSettings, PlayoutConfig};
+use call::AgentKind;
+use call::leg::{HushPolicy, LegConfig};
+use call::media::Target;
+use frame::SampleRate;
+use gate::{GateConfig, KeyPolicy};
+use rand::Rng;
+use rtp::srtp::{MasterKey, SrtpKeys, Suite};
+use rtp::{EventPayload, Payloads, SessionConfig};
+use sip::media;
+
+/// A pause after which a bot's undeclared keys are released.
+const KEY_PAUSE: Duration = Duration::from_millis(1_500);
+/// How long the caller must speak until interruptible speech stops: within 200 ms with detection.
+const HUSH_GUARD: Duration = Duration::from_millis(40);
+/// How long without media is too long.
+const MEDIA_TIMEOUT: Duration = Duration::from_secs(20);
+/// The least that Opus needs for intelligible speech, in bits a second (RFC 7587 §3.1.1).
+const LEAST_OPUS_BITS: i32 = 6_000;
+
+/// Where media goes, and what it is.
+pub(crate) fn target(negotiated: &media::Negotiated) -> Target {
+    Target {
+        remote: negotiated.remote_rtp,
+        remote_rtcp: negotiated.remote_rtcp,
+        payloads: payloads(negotiated),
+        hears: negotiated.direction.sends(),
+        sends: negotiated.direction.receives(),
+    }
+}
+
+fn payloads(negotiated: &media::Negotiated) -> Payloads {
+    let codec = match negotiated.codec {
+        media::Codec::Pcmu => Codec::Pcmu,
+        media::Codec::Pcma => Codec::Pcma,
+        media::Codec::G722 => Codec::G722,
+        media::Codec::Opus => Codec::Opus(SampleRate::Hz16000),
+        media::Codec::L16 => Codec::L16(SampleRate::Hz16000),
+    };
+    let events = negotiated
+        .events
+        .map(|events| EventPayload { payload_type: events.payload_type, clock_hertz: events.clock_hertz });
+    Payloads { codec, opus: opus_settings(negotiated.opus), audio: negotiated.payload_type, events }
+}
+
+/// What the caller asks for, within what is sensible for speech at 16 kHz.
+fn opus_settings(asked: media::OpusParameters) -> OpusSettings {
+    let usual = OpusSettings::default();
+    let most = asked.most_bits_per_second.and_then(|bits| bits.try_into().ok()).unwrap_or(i32::MAX);
+    OpusSettings {
+        bits_per_second: usual.bits_per_second.min(most).max(LEAST_OPUS_BITS),
+        has_redundancy: asked.wants_redundancy,
+        ..usual
+    }
+}
+
+/// A leg for an offer, or for none yet.
+pub(crate) fn leg_config(offer: Option<&media::Offer>, material: &media::KeyMaterial, agent: AgentKind) -> LegConfig {
+    let negotiated = offer.map(media::Offer::negotiated);
+    let mut random = rand::rng();
+    // A caller who offered nothing says what it is in the answer of the ACK.
+    let payloads = negotiated.map_or_else(|| Payloads::new(Codec::Pcmu, 0, Some(101)), payloads);
+    LegConfig {
+        session: SessionConfig {
+            payloads,
+            remote: negotiated.and_then(|negotiated| negotiated.remote_rtp),
+            remote_rtcp: negotiated.and_then(|negotiated| negotiated.remote_rtcp),
+            ssrc: random.random(),
+            first_sequence: random.random(),
+            first_timestamp: random.random(),
+            cname: format!("{:016x}", random.random::<u64>()),
+            learn_source: true,
+            media_timeout: Some(MEDIA_TIMEOUT),
+            seed: random.random(),
+            srtp: offer.and_then(|offer| srtp_keys(offer, material)),
+        },
+        gate: GateConfig {
+            rate: payloads.codec.rate(),
+            keys: match agent {
+                AgentKind::Collector => KeyPolicy::Declared,
+                AgentKind::Stream => KeyPolicy::Released { pause: KEY_PAUSE },
+            },
+        },
+        playout: PlayoutConfig::default(),
+        hush: HushPolicy::OnSpeech { guard: HUSH_GUARD },
+    }
+}
+
+/// The keys of both directions, where SRTP was agreed.
+fn srtp_keys(offer: &media::Offer, material: &media::KeyMaterial) -> Option<SrtpKeys> {
+    let key = |key: &media::CryptoKey| {
+        let suite = match key.suite() {
+            media::CryptoSuite::AesCm128HmacSha1_32 => Suite::AesCm128HmacSha1_32,
+            media::CryptoSuite::AesCm128HmacSha1_80 => Suite::AesCm128HmacSha1_80,
+            media::CryptoSuite::AeadAes128Gcm => Suite::AeadAes128Gcm,
+        };
+        MasterKey::new(suite, key.as_bytes())
+    };
+    let remote = &offer.negotiated().crypto.as_ref()?.remote;
+    Some(SrtpKeys { local: key(&offer.local_key(material)?)?, remote: key(remote)? })
+}
