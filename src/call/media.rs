@@ -168,7 +168,6 @@ pub struct Delivery {
 }
 
 /// What a tap's queue carries.
-#[expect(clippy::large_enum_variant, reason = "one frame every 20 ms is moved, none is allocated")]
 pub enum TapItem {
     /// The caller, past the gate. Exact silence in a capture.
     Caller(CleanFrame),

@@ -4,6 +4,8 @@
 //! an INFO body. So nothing here can be printed, cloned, compared or serialised, and all of it is wiped
 //! when dropped. Only decoders make these values and only `pci/gate` looks inside them.
 
+use std::ops::{Deref, DerefMut};
+
 use zeroize::Zeroize;
 
 /// Length of one frame in milliseconds.
@@ -50,12 +52,61 @@ impl SampleRate {
     }
 }
 
+/// The samples of exactly one frame, wiped when dropped. Those of an 8 kHz leg, which is nearly every leg, lie in place:
+/// a queue of frames is no larger than its audio, and no frame of such a leg is allocated.
+pub struct Samples(Room);
+
+#[expect(clippy::large_enum_variant, reason = "the large one is the common one; that is its purpose")]
+enum Room {
+    Narrow([i16; SampleRate::Hz8000.frame_samples()]),
+    Wide(Box<[i16]>),
+}
+
+impl Samples {
+    /// One frame of exact silence at `rate`.
+    #[must_use]
+    pub fn silence(rate: SampleRate) -> Self {
+        Self(match rate {
+            SampleRate::Hz8000 => Room::Narrow([0; SampleRate::Hz8000.frame_samples()]),
+            SampleRate::Hz16000 | SampleRate::Hz24000 | SampleRate::Hz48000 => {
+                Room::Wide(vec![0; rate.frame_samples()].into_boxed_slice())
+            }
+        })
+    }
+}
+
+impl Deref for Samples {
+    type Target = [i16];
+
+    fn deref(&self) -> &[i16] {
+        match &self.0 {
+            Room::Narrow(samples) => samples,
+            Room::Wide(samples) => samples,
+        }
+    }
+}
+
+impl DerefMut for Samples {
+    fn deref_mut(&mut self) -> &mut [i16] {
+        match &mut self.0 {
+            Room::Narrow(samples) => samples,
+            Room::Wide(samples) => samples,
+        }
+    }
+}
+
+impl Drop for Samples {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
 /// One frame of decoded audio, or the marker of a lost one, on its way to the gate.
 pub struct RawFrame {
     rate: SampleRate,
     index: u64,
     lost: bool,
-    samples: [i16; MAX_SAMPLES],
+    samples: Samples,
 }
 
 impl RawFrame {
@@ -63,15 +114,15 @@ impl RawFrame {
     /// the decoded samples into the frame's own buffer, which is exactly one frame long and holds silence before.
     #[must_use]
     pub fn decoded(rate: SampleRate, index: u64, fill: impl FnOnce(&mut [i16])) -> Self {
-        let mut frame = Self { rate, index, lost: false, samples: [0; MAX_SAMPLES] };
-        fill(&mut frame.samples[..rate.frame_samples()]);
+        let mut frame = Self { rate, index, lost: false, samples: Samples::silence(rate) };
+        fill(&mut frame.samples);
         frame
     }
 
     /// The marker of a frame that did not arrive in time. It reads as silence.
     #[must_use]
     pub fn lost(rate: SampleRate, index: u64) -> Self {
-        Self { rate, index, lost: true, samples: [0; MAX_SAMPLES] }
+        Self { rate, index, lost: true, samples: Samples::silence(rate) }
     }
 
     /// The leg's sampling rate.
@@ -95,19 +146,13 @@ impl RawFrame {
     /// The samples, undecided: tones and all.
     #[must_use]
     pub fn samples(&self) -> &[i16] {
-        &self.samples[..self.rate.frame_samples()]
+        &self.samples
     }
 
     /// The samples, to be silenced in place.
     #[must_use]
     pub fn samples_mut(&mut self) -> &mut [i16] {
-        &mut self.samples[..self.rate.frame_samples()]
-    }
-}
-
-impl Drop for RawFrame {
-    fn drop(&mut self) {
-        self.samples.zeroize();
+        &mut self.samples
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use frame::{MAX_SAMPLES, RawFrame, SampleRate};
+use frame::{RawFrame, SampleRate, Samples};
 use zeroize::Zeroize;
 
 use crate::{
@@ -168,7 +168,8 @@ impl Clamp {
 impl Held {
     fn release(self, epoch: Option<MuteEpoch>) -> CleanFrame {
         let muted = epoch.is_some();
-        let mut samples = [0; MAX_SAMPLES];
+        let (rate, index) = (self.frame.rate(), self.frame.index());
+        let mut samples = Samples::silence(rate);
         if !muted && !self.clamped {
             let heard = self.frame.samples();
             let unjudged = heard.len() * UNJUDGED / FRAME;
@@ -181,7 +182,6 @@ impl Held {
         // Concealment must not fill what is silenced, nor repeat what went before it.
         let lost = self.frame.is_lost() && !muted && !self.clamped;
         let clamped = (self.clamped || self.headless || self.tailless) && !muted;
-        let (rate, index) = (self.frame.rate(), self.frame.index());
         CleanFrame { rate, index, lost, clamped, voice: false, epoch, samples }
     }
 }

@@ -1,6 +1,6 @@
 //! Audio that has passed the gate, and the numbers by which a mute is proven.
 
-use frame::{MAX_SAMPLES, SampleRate};
+use frame::{SampleRate, Samples};
 
 /// The number of one mute of one leg, from 1. Frames muted by a capture carry it; a new number means that everything
 /// older than the frame is to be flushed.
@@ -37,8 +37,9 @@ pub trait Transform {
 ///
 /// Only the gate makes one, and every back end takes only this:
 /// ```compile_fail,E0451
-/// use frame::SampleRate;
-/// let frame = gate::CleanFrame { rate: SampleRate::Hz8000, samples: [0; 960] };
+/// use frame::{SampleRate, Samples};
+/// let (rate, samples) = (SampleRate::Hz8000, Samples::silence(SampleRate::Hz8000));
+/// let frame = gate::CleanFrame { rate, samples };
 /// ```
 /// It is not copied by accident; a second tap asks for [`CleanFrame::share`]:
 /// ```compile_fail,E0599
@@ -51,14 +52,14 @@ pub struct CleanFrame {
     pub(crate) clamped: bool,
     pub(crate) voice: bool,
     pub(crate) epoch: Option<MuteEpoch>,
-    pub(crate) samples: [i16; MAX_SAMPLES],
+    pub(crate) samples: Samples,
 }
 
 impl CleanFrame {
     /// The samples: exactly zero where the frame was lost, clamped or muted.
     #[must_use]
     pub fn samples(&self) -> &[i16] {
-        &self.samples[..self.rate.frame_samples()]
+        &self.samples
     }
 
     /// The stream time before this frame: [`frame::INDEX_STEP`] for each 20 ms, whatever the rate.
@@ -100,19 +101,24 @@ impl CleanFrame {
     /// A copy for one more tap.
     #[must_use]
     pub fn share(&self) -> Self {
-        Self { ..*self }
+        let mut copy = self.silent(self.rate);
+        copy.samples.copy_from_slice(&self.samples);
+        copy
     }
 
     /// The frame after `transform`. In a capture the transform is flushed and its output is exact silence.
     #[must_use]
     pub fn transform<T: Transform>(&self, transform: &mut T) -> Self {
-        let rate = transform.output_rate();
-        let mut made = Self { rate, samples: [0; MAX_SAMPLES], ..*self };
+        let mut made = self.silent(transform.output_rate());
         if self.epoch.is_some() {
             transform.flush();
         } else {
-            transform.apply(self.samples(), &mut made.samples[..rate.frame_samples()]);
+            transform.apply(&self.samples, &mut made.samples);
         }
         made
+    }
+
+    fn silent(&self, rate: SampleRate) -> Self {
+        Self { rate, samples: Samples::silence(rate), ..*self }
     }
 }
