@@ -13,7 +13,7 @@ mod signer;
 mod tests;
 mod verify;
 
-pub(crate) use chain::append;
+pub(crate) use chain::{append, proof};
 pub use entry::{Details, Entry, Kind};
 pub use signer::{Signer, SignerError};
 pub use verify::{Fault, FirstBad, Summary, VerifyError, verify};

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::phrase::Phrase;
 
 /// A statement that must be heard to its end. It counts once its playing is proven, never when it is queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Disclosure {
     /// Who is speaking: the business's registered, non-revealing name.
     Opening,

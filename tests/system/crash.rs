@@ -37,6 +37,8 @@ fn a_call_that_a_crash_interrupts_is_ended_and_written_down() {
         if table == "contact_attempts" {
             assert_eq!(record["status"], "interrupted", "the attempt is not interrupted");
             assert_eq!(record["recording"], format!("{call}.wav"), "what was recorded cannot be found");
+        } else {
+            assert_eq!(proven(&directory.join("store.db"), &record), 3, "opening, AI notice and recording notice");
         }
     }
     let metrics = metrics(gateway.addresses().operations);
@@ -61,6 +63,18 @@ fn record(book: &Path, table: &str, call: &str) -> Option<Value> {
     let text = read(book)
         .query_row(&format!("SELECT record FROM {table} WHERE call = ?1"), [call], |row| row.get::<_, String>(0));
     serde_json::from_str(&text.ok()?).ok()
+}
+
+/// How many of a compliance record's disclosures were played to their end, with that in the audit record they name.
+fn proven(store: &Path, record: &Value) -> usize {
+    let store = read(store);
+    let is_proven = |disclosure: &Value| {
+        let Some(proof) = disclosure["proof"].as_str() else { return false };
+        let query = "SELECT record FROM audit WHERE lower(hex(hash)) = ?1";
+        let record: String = store.query_row(query, [proof], |row| row.get(0)).expect("the record that a proof names");
+        record.contains(r#""complete":true"#) && disclosure["delivery"] == "delivered"
+    };
+    record["disclosures"].as_array().expect("disclosures").iter().filter(|disclosure| is_proven(disclosure)).count()
 }
 
 /// Whether the call's row has an end, and its reason.

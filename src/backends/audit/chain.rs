@@ -66,6 +66,18 @@ pub(crate) fn append(connection: &Connection, entry: &Entry, signer: Option<&Sig
     Ok(hash)
 }
 
+/// The hash of the record that proves how much of `prompt` was sent in `call`: of one that was sent to its end, or else
+/// of the last one.
+pub(crate) fn proof(connection: &Connection, call: Uuid, prompt: &str) -> rusqlite::Result<Option<Hash>> {
+    connection
+        .prepare_cached(
+            "SELECT hash FROM audit WHERE call = ?1 AND record ->> '$.kind' = 'proof' AND record ->> '$.details.prompt' = ?2 \
+             ORDER BY record ->> '$.details.complete' DESC, sequence DESC LIMIT 1",
+        )?
+        .query_row(params![call.to_string(), prompt], |row| row.get(0))
+        .optional()
+}
+
 /// How many records there are and the last hash.
 fn head(connection: &Connection) -> rusqlite::Result<(i64, Hash)> {
     let found = connection

@@ -42,7 +42,8 @@ pub(super) fn apply(connection: &Connection, writes: &[Write], signer: Option<&S
     Ok(receipt)
 }
 
-/// Ends a call with its last audit entry, whose hash is the evidence of its compliance record.
+/// Ends a call with its last audit entry, whose hash is the evidence of its compliance record; each disclosure in it names
+/// the entry that proves it.
 pub(super) fn conclude(
     connection: &Connection,
     (attempt, compliance): (&ContactAttempt, &ComplianceRecord),
@@ -51,7 +52,11 @@ pub(super) fn conclude(
     signer: Option<&Signer>,
 ) -> rusqlite::Result<Hash> {
     let hash = audit::append(connection, entry, signer)?;
-    let compliance = ComplianceRecord { evidence: Some(audit::to_hex(&hash)), ..compliance.clone() };
+    let mut compliance = ComplianceRecord { evidence: Some(audit::to_hex(&hash)), ..compliance.clone() };
+    for disclosure in &mut compliance.disclosures {
+        let proof = audit::proof(connection, entry.call, disclosure.kind.prompt())?;
+        disclosure.proof = proof.map(|hash| audit::to_hex(&hash));
+    }
     let now = Timestamp::now();
     put_in_outbox(connection, &attempt.clone().into(), now)?;
     put_in_outbox(connection, &compliance.into(), now)?;

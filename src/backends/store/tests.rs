@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use book::Record;
+use book::record::{Delivery, Disclosure, DisclosureKind};
 
 use super::*;
 use crate::audit::{Details, Entry, Kind, verify};
@@ -40,6 +41,11 @@ fn payment_row(payment: Uuid) -> PaymentRow {
 
 fn entry(call: Uuid, kind: Kind) -> Entry {
     Entry { call, at: Timestamp::UNIX_EPOCH, kind, details: Details::new().count("samples_sent", 160) }
+}
+
+fn proof(call: Uuid, prompt: &str, complete: bool) -> Write {
+    let details = Details::new().text("prompt", prompt).flag("complete", complete);
+    Write::Audit(Entry { details, ..entry(call, Kind::Proof) })
 }
 
 /// A store that takes its time, so that a busy machine decides nothing.
@@ -117,12 +123,18 @@ async fn a_concluded_call_has_its_records_and_the_evidence_in_them() {
     let CallRow { attempt, compliance, .. } = call_row(call);
     store.write(Write::CallStarted(call_row(call).into())).await.unwrap();
     let entry = entry(call, Kind::CallEnded);
-    let (attempt, compliance, reason) = (attempt.into(), compliance.into(), "completed".to_owned());
+    let proofs = store.write(vec![proof(call, "opening", false), proof(call, "opening", true)]).await.unwrap().audit;
+    let said = |kind| Disclosure { kind, delivery: Delivery::Delivered, at: None, proof: None };
+    let disclosures = [DisclosureKind::Opening, DisclosureKind::MiniMiranda].map(said).into();
+    let (attempt, reason) = (attempt.into(), "completed".to_owned());
+    let compliance = Box::new(ComplianceRecord { disclosures, ..compliance });
     let receipt = store.write(Write::CallConcluded { attempt, compliance, entry, reason }).await.unwrap();
     store.write(Write::Outbox(OutboxChange::Delivered { entry: 1 })).await.unwrap();
     let due = store.outbox_due(Timestamp::now(), 16).await.unwrap();
     let Some(Record::ComplianceRecord(record)) = &due[0].record else { panic!("the attempt went first") };
     assert_eq!(record.evidence, Some(crate::audit::to_hex(&receipt.audit[0])));
+    let proven: Vec<_> = record.disclosures.iter().map(|disclosure| disclosure.proof.clone()).collect();
+    assert_eq!(proven, [Some(crate::audit::to_hex(&proofs[1])), None]);
     drop(store);
     let (_store, recovery) = open(&directory);
     assert!(recovery.interrupted.is_empty());

@@ -23,6 +23,19 @@ pub enum DisclosureKind {
     DisputeRights,
 }
 
+impl DisclosureKind {
+    /// The name of the prompt that says it, as the audit chain has it: two may be said by one prompt.
+    #[must_use]
+    pub fn prompt(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::AutomatedAssistant => "ai_notice",
+            Self::Recording => "recording_notice",
+            Self::MiniMiranda | Self::DisputeRights => "mini_miranda",
+        }
+    }
+}
+
 /// How much of a notice was played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,9 +56,9 @@ pub struct Disclosure {
     pub kind: DisclosureKind,
     /// How much of it was played.
     pub delivery: Delivery,
-    /// When it ended.
+    /// When it ended, or was cut.
     pub at: Option<Timestamp>,
-    /// The hash of the audit record that proves it.
+    /// The hash of the audit record that proves it, in hexadecimal; the store fills it in when the call ends.
     pub proof: Option<String>,
 }
 

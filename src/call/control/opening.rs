@@ -113,8 +113,12 @@ impl Call {
     pub(super) fn interrupted(&mut self, id: SegmentId, played: u64, total: u64) {
         let Some(finished) = self.mouth.over(id) else { return };
         self.note("prompt.interrupted", format!("{} {played}/{total} samples", finished.prompt.name));
-        if finished.phrase.is_disclosure() {
+        if let Some(disclosure) = finished.phrase.disclosure() {
+            if played > 0 {
+                self.facts.cut(disclosure, self.wall());
+            }
             self.prove(&finished, played, None);
+            self.progress();
         }
         self.said(&finished);
     }

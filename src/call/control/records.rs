@@ -1,6 +1,6 @@
 //! What a call writes into the account book.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use book::{
     AccountUpdate, ComplianceRecord, ContactAttempt, ExternalId, PaymentArrangement, PaymentTransaction, Record,
@@ -36,16 +36,21 @@ pub(super) struct Facts {
     pub(super) journalled: bool,
     /// Records that are not yet durable.
     pub(super) pending: BTreeSet<Ticket>,
-    disclosed: Vec<(dialogue::Disclosure, Timestamp)>,
+    disclosed: BTreeMap<dialogue::Disclosure, (Delivery, Timestamp)>,
     requests: BTreeSet<DebtorRequest>,
     arrangements: u16,
     updates: u16,
 }
 
 impl Facts {
-    /// A disclosure was proven played.
+    /// A disclosure was proven played to its end.
     pub(super) fn disclosed(&mut self, disclosure: dialogue::Disclosure, at: Timestamp) {
-        self.disclosed.push((disclosure, at));
+        self.disclosed.insert(disclosure, (Delivery::Delivered, at));
+    }
+
+    /// A disclosure was cut. Where it had been played to its end before, that stays.
+    pub(super) fn cut(&mut self, disclosure: dialogue::Disclosure, at: Timestamp) {
+        self.disclosed.entry(disclosure).or_insert((Delivery::Partial, at));
     }
 
     fn disclosures(&self) -> Vec<Disclosure> {
@@ -60,8 +65,9 @@ impl Facts {
         kinds
             .into_iter()
             .map(|(kind, said)| {
-                let at = self.disclosed.iter().find(|(disclosure, _)| *disclosure == said).map(|(_, at)| *at);
-                let delivery = if at.is_some() { Delivery::Delivered } else { Delivery::NotPlayed };
+                let played = self.disclosed.get(&said);
+                let (delivery, at) =
+                    played.map_or((Delivery::NotPlayed, None), |(delivery, at)| (*delivery, Some(*at)));
                 Disclosure { kind, delivery, at, proof: None }
             })
             .collect()

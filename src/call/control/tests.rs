@@ -4,7 +4,9 @@
 use std::{collections::VecDeque, os::fd::OwnedFd, sync::Arc};
 
 use audio::SegmentId;
-use book::{Account, AccountId, Found, LookUp, Name, Reference, Strategy, StrategyId};
+use book::{
+    Account, AccountId, Found, LookUp, Name, Reference, Strategy, StrategyId, record::Delivery as BookDelivery,
+};
 use gate::{
     CaptureEvent, CaptureOutcome,
     wire::{Brand, LastFour, Token},
@@ -340,12 +342,17 @@ fn caller_audio_goes_nowhere_before_the_last_notice_is_proven() {
 
 #[test]
 fn a_notice_that_was_cut_ends_the_call_with_caller_audio_shut() {
-    let mut rig = Rig::new(AgentKind::Collector);
+    let mut rig = Rig::holding(AgentKind::Collector, |request| matches!(request, Request::Conclude { .. }));
     rig.signal(Signal::Acknowledged);
     rig.play_one();
     rig.play_one();
     let (id, samples) = rig.played.pop_front().unwrap();
     rig.leg(LegOutput::PromptInterrupted { id, played: 100, total: samples as u64 });
+    let Some((_, Request::Conclude { compliance, .. })) = rig.held.last() else { panic!("nothing is concluded") };
+    let said: Vec<_> = compliance.disclosures.iter().map(|disclosure| disclosure.delivery).collect();
+    let (whole, none) = (BookDelivery::Delivered, BookDelivery::NotPlayed);
+    assert_eq!(said, [whole, whole, BookDelivery::Partial, none, none]);
+    rig.release();
     assert_eq!((rig.position("attach Recorder"), rig.done), (None, Some(EndReason::AgentFailed)));
     assert_eq!(rig.count("partial proof"), 1);
 }
