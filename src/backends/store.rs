@@ -32,7 +32,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 
 use crate::audit::{Hash, Signer};
 
@@ -47,6 +46,14 @@ const WRITE_QUEUE: usize = 1_024;
 const READ_QUEUE: usize = 256;
 /// How long a connection waits for another's lock on the file.
 const BUSY: Duration = Duration::from_millis(500);
+
+/// What becomes of a write that the writer has, but has not made within the commit deadline.
+enum Late {
+    /// It may or may not be made.
+    Fails,
+    /// It is waited for, and not made again: it may be in the middle of being made.
+    IsAwaited,
+}
 
 /// How to open a store.
 #[derive(Debug)]
@@ -187,43 +194,42 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; after [`StoreError::Stalled`] the changes may or may not be there.
     pub async fn write(&self, writes: impl Into<Batch>) -> Result<Receipt, StoreError> {
-        self.write_until(writes.into(), Instant::now()).await
+        self.submit(writes.into(), Late::Fails).await
     }
 
-    /// Makes changes durable and tries again until `give_up`: for records that must not be lost because the store
-    /// was slow or full for a moment.
+    /// Makes changes durable, however long the store is slow, full or failing: for records that must not be lost by that.
+    /// Where one who waits must be answered meanwhile, give the future a deadline and keep it.
     ///
     /// # Errors
-    /// The last [`StoreError`].
-    pub async fn persist(&self, writes: impl Into<Batch>, give_up: Instant) -> Result<Receipt, StoreError> {
+    /// [`StoreError::Refused`] and [`StoreError::Closed`], for which trying again does not help.
+    pub async fn persist(&self, writes: impl Into<Batch>) -> Result<Receipt, StoreError> {
         let Batch(writes) = writes.into();
         let mut health = self.health();
         loop {
-            match self.write_until(Batch(writes.clone()), give_up).await {
-                Err(StoreError::Busy | StoreError::Stalled | StoreError::Full | StoreError::Failed(_))
-                    if Instant::now() < give_up =>
-                {
-                    let recovered = health.wait_for(|health| *health == Health::Good);
-                    let pause = (Instant::now() + self.inner.commit_deadline).min(give_up);
+            match self.submit(Batch(writes.clone()), Late::IsAwaited).await {
+                Err(StoreError::Busy | StoreError::Stalled | StoreError::Full | StoreError::Failed(_)) => {
                     // A healthy store may still be busy, so every round waits a little.
                     tokio::time::sleep(Duration::from_millis(20)).await;
-                    let _ = tokio::time::timeout_at(pause, recovered).await;
+                    let recovered = health.wait_for(|health| *health == Health::Good);
+                    let _ = tokio::time::timeout(self.inner.commit_deadline, recovered).await;
                 }
                 result => return result,
             }
         }
     }
 
-    /// Makes changes durable within the commit deadline. Where that passes before `give_up`, the same changes are waited
-    /// for and not made again: they may be in the middle of being made.
-    async fn write_until(&self, Batch(writes): Batch, give_up: Instant) -> Result<Receipt, StoreError> {
+    /// Gives changes to the writer and takes its answer. Past the commit deadline the store counts as stalled.
+    async fn submit(&self, Batch(writes): Batch, late: Late) -> Result<Receipt, StoreError> {
         let has_records = writes.iter().any(|write| matches!(write, Write::Record(_) | Write::CallConcluded { .. }));
         let mut reply = self.inner.writer.submit(writes)?;
         let answer = match tokio::time::timeout(self.inner.commit_deadline, &mut reply).await {
             Ok(answer) => answer,
             Err(_) => {
                 self.inner.monitor.report_stall();
-                tokio::time::timeout_at(give_up, reply).await.map_err(|_| StoreError::Stalled)?
+                match late {
+                    Late::Fails => return Err(StoreError::Stalled),
+                    Late::IsAwaited => reply.await,
+                }
             }
         };
         let receipt = answer.map_err(|_| StoreError::Closed)??;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backends::{
     audit::Entry,
-    store::{CallRow, Store, Write},
+    store::{CallRow, Store, StoreError, Write},
 };
 use book::{ComplianceRecord, ContactAttempt, Record};
 use call::{
@@ -15,20 +15,23 @@ use jiff::Timestamp;
 use metrics::{counter, gauge};
 use sip::DialogRecord;
 use tokio::{
+    pin,
     sync::{mpsc, oneshot},
-    time::Instant,
+    time::timeout,
 };
 
 /// Changes that may wait for the store.
 const QUEUE: usize = 4_096;
 /// Changes written together at most.
 const BATCH: usize = 64;
-/// How long a record that must not be lost is tried.
-const PERSIST: Duration = Duration::from_secs(8);
+/// How long somebody waits to be told that a record is durable.
+const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Writes what calls tell, in order.
+/// Writes what calls tell, in order. What the store cannot take now waits until it can: who asked is told that it is not
+/// durable, and it is not dropped.
 pub(crate) struct Journal {
     queue: mpsc::Sender<Told>,
+    patience: Duration,
 }
 
 /// A change, and who waits for it.
@@ -40,8 +43,12 @@ struct Told {
 impl Journal {
     /// A journal over a store. The task ends when the journal is gone and everything told is written.
     pub(crate) fn new(store: Store) -> (Self, tokio::task::JoinHandle<()>) {
+        Self::patient(store, PATIENCE)
+    }
+
+    fn patient(store: Store, patience: Duration) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        (Self { queue }, tokio::spawn(write_in_order(store, waiting)))
+        (Self { queue, patience }, tokio::spawn(write_in_order(store, waiting, patience)))
     }
 
     /// Makes a call and its dialog durable; whether they are.
@@ -109,7 +116,7 @@ impl Journal {
 
     async fn ask(&self, write: Write) -> Reply {
         let (reply, written) = oneshot::channel();
-        if self.queue.send_timeout(Told { write, reply: Some(reply) }, PERSIST).await.is_err() {
+        if self.queue.send_timeout(Told { write, reply: Some(reply) }, self.patience).await.is_err() {
             return Reply::Failed(Failure::NotDurable);
         }
         written.await.unwrap_or(Reply::Failed(Failure::NotDurable))
@@ -124,7 +131,7 @@ impl Journal {
     }
 }
 
-async fn write_in_order(store: Store, mut waiting: mpsc::Receiver<Told>) {
+async fn write_in_order(store: Store, mut waiting: mpsc::Receiver<Told>, patience: Duration) {
     let mut told = Vec::new();
     let depth = gauge!("tonegate_queue_depth", "queue" => "journal");
     while waiting.recv_many(&mut told, BATCH).await > 0 {
@@ -134,15 +141,67 @@ async fn write_in_order(store: Store, mut waiting: mpsc::Receiver<Told>) {
             writes.push(write);
             replies.extend(reply);
         }
-        let result = store.persist(writes, Instant::now() + PERSIST).await;
-        if let Err(error) = &result {
+        if let Err(error) = make_durable(&store, writes, replies, patience).await {
             counter!("tonegate_control_failures_total", "control" => "record_not_durable").increment(1);
             tracing::error!(%error, "records could not be made durable");
         }
-        for reply in replies {
-            let durable = if result.is_ok() { Reply::Stored } else { Reply::Failed(Failure::NotDurable) };
-            reply.send(durable).ok();
-        }
         depth.set(waiting.len() as f64);
+    }
+}
+
+/// Waits until the changes are made, but has nobody wait longer than their patience.
+async fn make_durable(
+    store: &Store,
+    writes: Vec<Write>,
+    waiting: Vec<oneshot::Sender<Reply>>,
+    patience: Duration,
+) -> Result<(), StoreError> {
+    let count = writes.len();
+    let persisting = store.persist(writes);
+    pin!(persisting);
+    let Ok(result) = timeout(patience, &mut persisting).await else {
+        tracing::error!(records = count, "records are not durable in time; they are kept until the store takes them");
+        answer(waiting, false);
+        persisting.await?;
+        tracing::warn!(records = count, "records that were late are durable");
+        return Ok(());
+    };
+    answer(waiting, result.is_ok());
+    result.map(drop)
+}
+
+fn answer(waiting: Vec<oneshot::Sender<Reply>>, durable: bool) {
+    for waiting in waiting {
+        waiting.send(if durable { Reply::Stored } else { Reply::Failed(Failure::NotDurable) }).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backends::store::StoreOptions;
+    use rusqlite::Connection;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_late_is_told_as_not_durable_and_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let options = StoreOptions { least_free: 0, ..StoreOptions::at(&path) };
+        let (store, _) = Store::open(options, Timestamp::UNIX_EPOCH).unwrap();
+        let stall = Connection::open(&path).unwrap();
+        stall.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+        let (journal, task) = Journal::patient(store.clone(), Duration::from_millis(50));
+        let attempt = ContactAttempt::inbound(Uuid::from_u128(1), "carrier", Timestamp::UNIX_EPOCH, "collector");
+        let reply = journal.record(attempt.into()).await;
+        assert!(matches!(reply, Reply::Failed(Failure::NotDurable)), "{reply:?}");
+        journal.audit(CallId::new(Uuid::from_u128(1)), &AuditEvent::CallStarted, Timestamp::UNIX_EPOCH);
+        stall.execute_batch("ROLLBACK").unwrap();
+        drop(journal);
+        task.await.unwrap();
+        assert_eq!(store.outbox_depth().await.unwrap().waiting, 1);
+        assert_eq!(store.call_audit(Uuid::from_u128(1)).await.unwrap().len(), 1);
     }
 }

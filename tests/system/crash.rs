@@ -59,7 +59,8 @@ fn listen_at(config: &Path, server: &str) {
     fs::write(config, fixed).expect("a configuration");
 }
 
-fn record(book: &Path, table: &str, call: &str) -> Option<Value> {
+/// A call's record in the account book.
+pub(crate) fn record(book: &Path, table: &str, call: &str) -> Option<Value> {
     let text = read(book)
         .query_row(&format!("SELECT record FROM {table} WHERE call = ?1"), [call], |row| row.get::<_, String>(0));
     serde_json::from_str(&text.ok()?).ok()

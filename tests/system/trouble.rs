@@ -19,7 +19,7 @@ use crate::{
     bot::{HEARD_OUT, capture::Capture, line::Line},
     caller::STRANGER,
     client::{Client, eventually, interface, metrics, operations, sum, when},
-    crash::assert_audit_holds,
+    crash::{assert_audit_holds, record},
     operations::rewrite,
     plant,
     signalling::scenario,
@@ -179,6 +179,28 @@ async fn a_store_that_stalls_refuses_calls_and_loses_nothing() {
     ends(&gateway, &line, &id).await;
     let exposed = metrics(&gateway).await;
     assert_eq!(sum(&exposed, "tonegate_control_failures_total", &[]), 0.0, "a record is lost");
+    assert!(gateway.stop().expect("an end").success());
+    assert_audit_holds(&options.directory);
+    assert_told_once(&store, &id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stall_that_outlasts_the_call_loses_none_of_its_records() {
+    let options = plant::options("trouble-long-stall");
+    let gateway = plant::start(&options);
+    let (line, id) = call(&gateway).await;
+    is_served(&line).await;
+    let store = options.directory.join("store.db");
+    let stall = Connection::open(&store).expect("a database");
+    stall.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    ends(&gateway, &line, &id).await;
+    let book = options.directory.join("book.db");
+    assert!(record(&book, "contact_attempts", &id).is_none(), "written past the lock");
+    stall.execute_batch("ROLLBACK").expect("the lock's end");
+
+    let attempt = eventually(SETTLE, "the attempt", async || record(&book, "contact_attempts", &id)).await;
+    assert_eq!((&attempt["status"], &attempt["end_reason"]), (&json!("completed"), &json!("caller_hung_up")));
+    takes_calls_again(&gateway).await;
     assert!(gateway.stop().expect("an end").success());
     assert_audit_holds(&options.directory);
     assert_told_once(&store, &id);

@@ -39,6 +39,8 @@ pub(super) struct Facts {
     disclosed: BTreeMap<dialogue::Disclosure, (Delivery, Timestamp)>,
     requests: BTreeSet<DebtorRequest>,
     arrangements: u16,
+    /// The arrangement that is not yet durable.
+    agreed: Option<(Ticket, PaymentArrangement)>,
     updates: u16,
 }
 
@@ -102,9 +104,17 @@ impl Call {
             return false;
         }
         self.audit(AuditEvent::ControlFailed { control: "record_not_durable" });
+        self.call_off(ticket);
         self.arrangement_settled(ticket, false);
         self.finish_if_recorded();
         true
+    }
+
+    /// What the caller was told could not be saved may be durable later: then this, behind it, calls it off.
+    fn call_off(&mut self, ticket: Ticket) {
+        if let Some((_, arrangement)) = self.facts.agreed.take_if(|(agreed, _)| *agreed == ticket) {
+            self.record(PaymentArrangement { status: ArrangementStatus::Cancelled, ..arrangement });
+        }
     }
 
     /// Saves a plan that was offered, read back and agreed to; `None` where it was not.
@@ -132,7 +142,9 @@ impl Call {
         self.facts.arrangements = number;
         self.note("arrangement.agreed", format!("{} instalments", offer.instalments));
         self.audit(AuditEvent::ArrangementAgreed { instalments: offer.instalments });
-        Some(self.record(record))
+        let ticket = self.record(record.clone());
+        self.facts.agreed = Some((ticket, record));
+        Some(ticket)
     }
 
     pub(super) fn record_payment(&mut self, payment: Uuid, amount: Money, settled: &Settled) {

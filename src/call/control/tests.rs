@@ -5,7 +5,8 @@ use std::{collections::VecDeque, os::fd::OwnedFd, sync::Arc};
 
 use audio::SegmentId;
 use book::{
-    Account, AccountId, Found, LookUp, Name, Reference, Strategy, StrategyId, record::Delivery as BookDelivery,
+    Account, AccountId, Found, LookUp, Name, Record, Reference, Strategy, StrategyId,
+    record::{ArrangementStatus, Delivery as BookDelivery},
 };
 use gate::{
     CaptureEvent, CaptureOutcome,
@@ -385,13 +386,14 @@ fn three_wrong_answers_lock_the_verification() {
     assert_eq!(rig.api(ApiRequest::Facts), ApiReply::Refused(Missing::Unlocked));
 }
 
+/// The report that the caller agreed to an offer.
+fn report(offer: &str) -> OutcomeReport {
+    OutcomeReport { disposition: crate::api::Disposition::Arranged, accepted_offer: Some(offer.to_owned()) }
+}
+
 #[test]
 fn only_an_offer_that_was_made_can_be_accepted() {
     let mut rig = Rig::disclosed();
-    let report = |offer: &str| OutcomeReport {
-        disposition: crate::api::Disposition::Arranged,
-        accepted_offer: Some(offer.to_owned()),
-    };
     assert_eq!(rig.api(ApiRequest::Outcome(report("offer-1"))), ApiReply::Refused(Missing::Offer));
     let ApiReply::Offer(offer) = rig.api(ApiRequest::Offer(OfferAsk { instalments: Some(4), ..OfferAsk::default() }))
     else {
@@ -400,6 +402,28 @@ fn only_an_offer_that_was_made_can_be_accepted() {
     assert_eq!(offer.payments.iter().map(|payment| payment.amount_minor).sum::<i64>(), 61_240);
     assert_eq!(rig.api(ApiRequest::Outcome(report(&offer.offer))), ApiReply::Done);
     assert_eq!(rig.count("payment_arrangement"), 1);
+}
+
+#[test]
+fn an_arrangement_that_is_not_durable_in_time_is_called_off_behind_it() {
+    let mut rig = Rig::disclosed_holding(|request| matches!(request, Request::Record(_)));
+    let ApiReply::Offer(offer) = rig.api(ApiRequest::Offer(OfferAsk { instalments: Some(4), ..OfferAsk::default() }))
+    else {
+        panic!("no offer");
+    };
+    rig.api(ApiRequest::Outcome(report(&offer.offer)));
+    let written = |rig: &Rig| {
+        let Some((_, Request::Record(record))) = rig.held.last() else { panic!("nothing is recorded") };
+        let Record::PaymentArrangement(record) = record.as_ref() else { panic!("another record") };
+        (record.external_id.clone(), record.status)
+    };
+    let (agreed, active) = written(&rig);
+    rig.fail(Failure::NotDurable);
+    let (called_off, cancelled) = written(&rig);
+    assert_eq!((active, cancelled), (ArrangementStatus::Active, ArrangementStatus::Cancelled));
+    assert_eq!(agreed, called_off, "one record, written twice");
+    rig.fail(Failure::NotDurable);
+    assert!(rig.held.is_empty(), "once");
 }
 
 #[test]
