@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
-use edge::{Advertised, ConnectionLimits, ShardConfig, ShardPool, SignallingConfig, Switchboard};
+use edge::{ConnectionLimits, ShardConfig, ShardPool, SignallingConfig, Switchboard};
 use metrics::gauge;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -183,10 +183,7 @@ fn signalling_config(config: &Config) -> Result<SignallingConfig> {
     Ok(SignallingConfig {
         udp: sip.udp.clone(),
         tcp: sip.tcp.clone(),
-        advertised_address: Advertised {
-            host: host.context("sip.udp and sip.tcp are both empty")?.to_string(),
-            port: None,
-        },
+        advertised_host: host.context("sip.udp and sip.tcp are both empty")?.to_string(),
         media_address: media_address(config),
         trunks: parts::trunks(config),
         limits: sip::Limits {

@@ -15,5 +15,5 @@ pub use registry::{AskError, Registry, Summary};
 pub use services::{Bot, Mail, Mailbox, Pending, Recognition, Services, Sink};
 pub use shard::{LegHandle, LegSender, ShardConfig, ShardPool, TickReader, Ticks};
 pub use signalling::{ConnectionLimits, SignallingConfig, SignallingHandle};
-pub use sip::{Advertised, Availability};
+pub use sip::Availability;
 pub use switchboard::{Routing, Switchboard};

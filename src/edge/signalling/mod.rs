@@ -39,8 +39,8 @@ pub struct SignallingConfig {
     pub udp: Vec<SocketAddr>,
     /// Where to take connections.
     pub tcp: Vec<SocketAddr>,
-    /// What peers are told to send to; without a port, the first one that is bound.
-    pub advertised_address: Advertised,
+    /// The host that peers are told to send to, at the first port that is bound for their transport.
+    pub advertised_host: String,
     /// Where callers are told to send RTP.
     pub media_address: IpAddr,
     /// The peers that may call.
@@ -116,11 +116,8 @@ pub fn start(config: SignallingConfig, cancel: CancellationToken) -> Result<Sign
     }
     let udp: Vec<SocketAddr> = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
     let tcp: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    let bound = udp.iter().chain(&tcp).map(SocketAddr::port).next();
-    let advertised = config.advertised_address;
-    let port = advertised.port.or(bound.filter(|&port| port != DEFAULT_PORT));
     let endpoint = Endpoint::new(EndpointConfig {
-        advertised_address: Advertised { port, ..advertised },
+        advertised_address: Advertised { host: config.advertised_host, udp: advertised(&udp), tcp: advertised(&tcp) },
         media_address: config.media_address,
         trunks: config.trunks,
         seed: rand::random(),
@@ -134,6 +131,11 @@ pub fn start(config: SignallingConfig, cancel: CancellationToken) -> Result<Sign
     let task = tokio::spawn(worker.run(command_receiver, accepted, cancel));
     let handle = SignallingHandle::new(commands);
     Ok(Signalling { handle, events, udp, tcp, task })
+}
+
+/// The port that peers are told; none where it is the default.
+fn advertised(bound: &[SocketAddr]) -> Option<u16> {
+    bound.first().map(SocketAddr::port).filter(|&port| port != DEFAULT_PORT)
 }
 
 fn bind_error(transport: &'static str, address: SocketAddr, error: io::Error) -> StartError {

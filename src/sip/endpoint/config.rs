@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::Trunk;
 use crate::header::{DEFAULT_PORT, NameAddr};
 use crate::uri::{Host, Uri};
+use crate::{Transport, Trunk};
 
 /// The configuration of an [`crate::Endpoint`].
 #[derive(Clone, Debug)]
@@ -22,13 +22,15 @@ pub struct EndpointConfig {
     pub limits: Limits,
 }
 
-/// The host, and the port where it is not 5060, under which peers reach this side: the public one behind NAT.
+/// The host, and the ports where they are not 5060, under which peers reach this side: the public ones behind NAT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advertised {
     /// A host name or an address (IPv6 without brackets).
     pub host: String,
-    /// The port; `None` means the default, 5060.
-    pub port: Option<u16>,
+    /// The port over UDP; `None` means the default, 5060.
+    pub udp: Option<u16>,
+    /// The port over TCP; `None` means the default, 5060.
+    pub tcp: Option<u16>,
 }
 
 /// The bounds of an endpoint.
@@ -79,10 +81,19 @@ pub enum Availability {
 }
 
 impl Advertised {
-    /// Whether a route leads here: its host and port are the advertised ones.
+    /// The port over a transport, unless it is the default.
+    pub(super) fn port(&self, transport: Transport) -> Option<u16> {
+        match transport {
+            Transport::Udp => self.udp,
+            Transport::Tcp => self.tcp,
+        }
+    }
+
+    /// Whether a route leads here: its host and port are advertised ones.
     pub(super) fn is_in(&self, route: &str) -> bool {
         let Ok(NameAddr { uri: Uri::Sip(uri), .. }) = route.parse() else { return false };
+        let port = uri.port.unwrap_or(DEFAULT_PORT);
         Some(uri.host) == Host::parse(&self.host)
-            && uri.port.unwrap_or(DEFAULT_PORT) == self.port.unwrap_or(DEFAULT_PORT)
+            && [self.udp, self.tcp].into_iter().any(|ours| ours.unwrap_or(DEFAULT_PORT) == port)
     }
 }

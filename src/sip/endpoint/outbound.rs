@@ -164,27 +164,24 @@ fn path_to(dialog: &Dialog, to: SocketAddr) -> Path {
 impl super::Advertised {
     /// The Contact of this side.
     pub(super) fn contact(&self, transport: Transport) -> String {
+        let place = self.place(transport);
         match transport {
-            Transport::Udp => format!("<sip:{self}>"),
-            Transport::Tcp => format!("<sip:{self};transport=tcp>"),
+            Transport::Udp => format!("<sip:{place}>"),
+            Transport::Tcp => format!("<sip:{place};transport=tcp>"),
         }
     }
 
     /// The Via of a request of this side.
     fn via(&self, transport: Transport, branch: &str) -> String {
-        format!("SIP/2.0/{} {self};branch={branch};rport", transport.via_name())
+        format!("SIP/2.0/{} {};branch={branch};rport", transport.via_name(), self.place(transport))
     }
-}
 
-impl std::fmt::Display for super::Advertised {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match Host::parse(&self.host) {
-            Some(host) => host.fmt(formatter)?,
-            None => formatter.write_str(&self.host)?,
-        }
-        match self.port {
-            Some(port) => write!(formatter, ":{port}"),
-            None => Ok(()),
+    /// `host` or `host:port`, an IPv6 address in brackets (RFC 3261 §25.1: hostport).
+    fn place(&self, transport: Transport) -> String {
+        let host = Host::parse(&self.host).map_or_else(|| self.host.clone(), |host| host.to_string());
+        match self.port(transport) {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
         }
     }
 }

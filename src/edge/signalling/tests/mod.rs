@@ -22,7 +22,7 @@ async fn signalling(peer: &str) -> (Signalling, CancellationToken) {
     let config = SignallingConfig {
         udp: vec![any],
         tcp: vec![any],
-        advertised_address: Advertised { host: "127.0.0.1".to_owned(), port: None },
+        advertised_host: "127.0.0.1".to_owned(),
         media_address: std::net::Ipv4Addr::LOCALHOST.into(),
         trunks: vec![Trunk {
             name: "carrier".to_owned(),
@@ -221,7 +221,7 @@ async fn an_address_in_use_is_named() {
     let config = SignallingConfig {
         udp: vec![address],
         tcp: Vec::new(),
-        advertised_address: Advertised { host: "127.0.0.1".to_owned(), port: None },
+        advertised_host: "127.0.0.1".to_owned(),
         media_address: std::net::Ipv4Addr::LOCALHOST.into(),
         trunks: Vec::new(),
         limits: Limits::default(),

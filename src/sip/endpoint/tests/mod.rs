@@ -49,7 +49,7 @@ fn config() -> EndpointConfig {
         codecs: Codec::ALL.to_vec(),
     };
     EndpointConfig {
-        advertised_address: Advertised { host: "192.0.2.1".to_owned(), port: None },
+        advertised_address: Advertised { host: "192.0.2.1".to_owned(), udp: None, tcp: None },
         media_address: "192.0.2.1".parse().unwrap(),
         trunks: vec![trunk("carrier", "203.0.113.0/28"), trunk("other", "203.0.113.64/28")],
         seed: [1; 32],

@@ -113,7 +113,10 @@ fn over_a_stream_a_bye_uses_the_connection_last_used() {
 
 #[test]
 fn the_advertised_address_is_what_peers_see() {
-    let advertised_address = Advertised { host: "2001:db8::1".to_owned(), port: Some(5080) };
-    let mut bench = Bench::with(EndpointConfig { advertised_address, ..config() });
+    let advertised_address = Advertised { host: "2001:db8::1".to_owned(), udp: Some(5080), tcp: Some(5070) };
+    let mut bench = Bench::with(EndpointConfig { advertised_address: advertised_address.clone(), ..config() });
     assert_eq!(header(&bench.answered(), "Contact"), "<sip:[2001:db8::1]:5080>");
+    let mut bench = Bench::with(EndpointConfig { advertised_address, ..config() });
+    bench.connection = Some(FlowId(4));
+    assert_eq!(header(&bench.answered(), "Contact"), "<sip:[2001:db8::1]:5070;transport=tcp>");
 }
