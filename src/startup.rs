@@ -52,8 +52,9 @@ async fn run(path: &Path, config: Config) -> Result<()> {
     let operations = bind(config.operations.listen, "operations.listen").await?;
     let interface = bind(config.api.listen, "api.listen").await?;
     let (operations_address, interface_address) = (operations.local_addr()?, interface.local_addr()?);
+    let tidying = tokio::spawn(admin::tidy(metrics.clone(), sockets.clone()));
     let routes = admin::routes(metrics, Arc::clone(&readiness));
-    let mut tasks = vec![tokio::spawn(report(api::serve(operations, None, routes, sockets.clone())))];
+    let mut tasks = vec![tidying, tokio::spawn(report(api::serve(operations, None, routes, sockets.clone())))];
 
     let bearers = Arc::new(Bearers::read(&config.api.token).map_err(|problems| listed(&problems))?);
     let public = api::base_url(&config.api, interface_address);

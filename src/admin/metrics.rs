@@ -4,8 +4,11 @@
 //! Names begin with `tonegate_` and use base units. No label holds a telephone number, an account or a digit,
 //! and nothing observes single keys. Label values come from fixed lists or from the configuration.
 
+use std::time::Duration;
+
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 
 /// What a metric measures over time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -255,6 +258,9 @@ pub(crate) const METRICS: &[Metric] = &[
     metric("tonegate_api_requests_total", Kind::Counter, None, &["route", "status"], "Requests to `/v1` answered."),
 ];
 
+/// How often observations are sorted into buckets.
+const TIDY: Duration = Duration::from_secs(1);
+
 /// Why no recorder could be installed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot install the metrics recorder: {0}")]
@@ -270,6 +276,15 @@ pub(crate) fn install() -> Result<PrometheusHandle, MetricsError> {
     super::series::show();
     metrics::gauge!("tonegate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
+}
+
+/// Sorts observations into their buckets until `stop`. Only a scrape does it otherwise: where nobody scrapes, every
+/// observation would be kept.
+pub(crate) async fn tidy(handle: PrometheusHandle, stop: CancellationToken) {
+    let mut beat = tokio::time::interval(TIDY);
+    while stop.run_until_cancelled(beat.tick()).await.is_some() {
+        handle.run_upkeep();
+    }
 }
 
 /// An exporter with the buckets of every histogram.

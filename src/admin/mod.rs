@@ -6,9 +6,9 @@ mod readiness;
 mod series;
 
 pub(crate) use certificate::observe_certificates;
-pub(crate) use metrics::install;
 #[cfg(test)]
 use metrics::{Kind, METRICS, Metric};
+pub(crate) use metrics::{install, tidy};
 pub(crate) use readiness::{Check, Readiness};
 pub(crate) use series::show_trunk;
 

@@ -79,8 +79,8 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// A driver for a call whose INVITE has just arrived, and the way to it.
-    pub(crate) fn new(plant: Arc<Plant>, announced: Announced) -> (Self, Mailbox) {
+    /// A driver for a call whose INVITE has just arrived, and the way to it. On the heap, so that its future holds no copy.
+    pub(crate) fn new(plant: Arc<Plant>, announced: Announced) -> (Box<Self>, Mailbox) {
         let Announced { incoming, id, agent, caller, settings } = announced;
         let (began, began_at) = (Instant::now(), Timestamp::now());
         let (sender, mail) = mpsc::channel(MAILBOX);
@@ -89,7 +89,7 @@ impl Driver {
         let summary = Summary { id, trunk: incoming.trunk.clone(), agent, started: began_at, ended: None };
         plant.registry.enter(summary, mailbox.clone(), ask);
         let invitation = Invitation { id, trunk: incoming.trunk, caller, agent, seed: rand::rng().random() };
-        let driver = Self {
+        let driver = Box::new(Self {
             plant,
             call: Call::new(settings, invitation, began, began_at),
             handle: incoming.call,
@@ -107,12 +107,12 @@ impl Driver {
             bot: None,
             began,
             began_at,
-        };
+        });
         (driver, mailbox)
     }
 
     /// Runs until the call is done.
-    pub(crate) async fn run(mut self) -> EndReason {
+    pub(crate) async fn run(&mut self) -> EndReason {
         loop {
             while let Some(output) = self.call.poll_output() {
                 if let Some(reason) = self.carry_out(output).await {
@@ -137,7 +137,7 @@ impl Driver {
         let now = Instant::now();
         match mail {
             Mail::Signal(signal) => self.call.handle_signal(now, signal),
-            Mail::Info(info) => self.command(LegCommand::Info(Box::new(info))),
+            Mail::Info(info) => self.command(LegCommand::Info(info)),
             Mail::Retarget(negotiated) => self.retarget(&negotiated),
             Mail::Prepared(ticket, Ok(prepared)) => {
                 let Prepared { leg, outputs, local } = *prepared;
@@ -311,7 +311,7 @@ impl Driver {
     }
 
     /// Waits for the leg's last words, so that nothing of the call is left on its thread.
-    async fn leave(mut self, reason: EndReason) -> EndReason {
+    async fn leave(&mut self, reason: EndReason) -> EndReason {
         self.command(LegCommand::Close);
         let deadline = tokio::time::Instant::now() + CLOSE_DEADLINE;
         while let Ok(Some(output)) = tokio::time::timeout_at(deadline, receive(self.leg_outputs.as_mut())).await {

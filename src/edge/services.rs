@@ -24,9 +24,9 @@ pub enum Mail {
     /// The signalling says something.
     Signal(call::Signal),
     /// A SIP INFO body that may carry a key.
-    Info(frame::RawInfo),
+    Info(Box<frame::RawInfo>),
     /// What holds of the session from now on.
-    Retarget(sip::media::Negotiated),
+    Retarget(Box<sip::media::Negotiated>),
     /// The leg is open and the call is durable, or not.
     Prepared(Ticket, Result<Box<crate::driver::Prepared>, call::port::Failure>),
     /// A request was answered.

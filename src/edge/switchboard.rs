@@ -78,11 +78,11 @@ impl Switchboard {
                     histogram!("tonegate_call_setup_seconds").record(invited.elapsed().as_secs_f64());
                 }
                 if let Some(negotiated) = negotiated {
-                    self.post(call, Mail::Retarget(negotiated));
+                    self.post(call, Mail::Retarget(Box::new(negotiated)));
                 }
                 self.post(call, Mail::Signal(Signal::Acknowledged));
             }
-            Event::Changed { call, negotiated } => self.post(call, Mail::Retarget(negotiated)),
+            Event::Changed { call, negotiated } => self.post(call, Mail::Retarget(Box::new(negotiated))),
             Event::Info { call, info } => self.post(call, Mail::Info(info)),
             Event::Ended { call, reason } => self.post(call, Mail::Signal(signal(reason))),
             Event::Closed { call } => {
@@ -98,7 +98,7 @@ impl Switchboard {
         let (handle, trunk) = (incoming.call, incoming.trunk.clone());
         let id = CallId::new(Uuid::now_v7());
         let announced = Announced { incoming, id, agent, caller, settings: Arc::clone(&routing.settings) };
-        let (driver, mailbox) = Driver::new(Arc::clone(&self.plant), announced);
+        let (mut driver, mailbox) = Driver::new(Arc::clone(&self.plant), announced);
         self.mailboxes.insert(handle, (mailbox, Instant::now()));
         self.drivers.spawn(async move {
             gauge!("tonegate_calls_active", "trunk" => trunk.clone()).increment(1.0);

@@ -63,20 +63,20 @@ impl Driver {
     }
 
     /// Holds the stream from the first byte to the last event.
-    pub(super) async fn run(mut self, server: BotServer, parameters: BTreeMap<String, String>) {
+    pub(super) async fn run(mut self: Box<Self>, server: BotServer, parameters: BTreeMap<String, String>) {
         let socket = tokio::select! {
-            socket = server.connect() => socket,
+            socket = Box::pin(server.connect()) => socket,
             () = self.stop.cancelled() => return,
         };
         let closure = match socket {
             Err(reason) => Closure::Unreachable(reason),
-            Ok(socket) => self.hold(Wire::new(socket), &parameters).await,
+            Ok(socket) => self.hold(Box::new(Wire::new(socket)), &parameters).await,
         };
         tracing::info!(reason = closure.label(), "bot stream closed");
         (self.report)(BotEvent::Closed(closure));
     }
 
-    async fn hold(&mut self, mut wire: Wire, parameters: &BTreeMap<String, String>) -> Closure {
+    async fn hold(&mut self, mut wire: Box<Wire>, parameters: &BTreeMap<String, String>) -> Closure {
         let greetings = [self.stream.connected(), self.stream.start(parameters)];
         let greeted = greetings.into_iter().try_for_each(|text| wire.outbox.push(Outgoing::Message(text)));
         let ended = match greeted {

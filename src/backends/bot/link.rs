@@ -145,6 +145,6 @@ pub fn open(server: BotServer, identity: Identity, parameters: BTreeMap<String, 
     let (sender, commands) = mpsc::channel(COMMANDS);
     let stop = CancellationToken::new();
     let opening = Opening { identity, commands, sink, acknowledge, report, stop: stop.clone() };
-    drop(tokio::spawn(Driver::new(opening).run(server, parameters)));
+    drop(tokio::spawn(Box::new(Driver::new(opening)).run(server, parameters)));
     BotLink { commands: sender, _running: stop.drop_guard() }
 }

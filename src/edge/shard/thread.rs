@@ -37,7 +37,7 @@ pub(super) struct Shard {
     messages: Receiver<Message>,
     state: Arc<State>,
     ports: SyncSender<u16>,
-    lines: HashMap<LegId, Line>,
+    lines: HashMap<LegId, Box<Line>>,
     wheel: Wheel,
     meters: Meters,
     buffer: Box<[u8; DATAGRAM]>,
@@ -174,7 +174,7 @@ impl Shard {
                 return;
             }
         };
-        self.lines.insert(id, Line::new(opening, leg));
+        self.lines.insert(id, Box::new(Line::new(opening, leg)));
         self.wheel.join(id, Instant::now());
         self.meters.legs(self.lines.len());
         self.settle(id);

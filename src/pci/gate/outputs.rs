@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::GateOutput;
 
 /// Outputs that wait at most. One input makes far fewer.
-const MOST: usize = 64;
+const MOST: usize = 32;
 
 /// Outputs in order. It never grows, so that a key is never left behind in freed memory.
 pub(crate) struct Outputs {

@@ -47,7 +47,7 @@ pub enum Event {
         /// The call.
         call: CallHandle,
         /// The body, unread.
-        info: RawInfo,
+        info: Box<RawInfo>,
     },
     /// The call is over: nothing more will be heard or said.
     Ended {

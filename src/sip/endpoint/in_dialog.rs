@@ -107,7 +107,7 @@ impl Endpoint {
         };
         self.complete(arrival, request, Status::OK, |response| response);
         match self.calls.peek(handle).map(|call| &call.stage) {
-            Some(Stage::Answered { .. }) => self.emit(Event::Info { call: handle, info }),
+            Some(Stage::Answered { .. }) => self.emit(Event::Info { call: handle, info: Box::new(info) }),
             Some(Stage::Offered(_) | Stage::Ending) | None => self.drop_message(DropReason::EarlyInfo),
         }
     }
