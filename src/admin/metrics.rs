@@ -54,6 +54,8 @@ pub(crate) struct Metric {
 const LAG: &[f64] = &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
 /// What the gateway itself may add to audio.
 const ADDED: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.5];
+/// Where listeners go from satisfied to annoyed (ITU-T G.109), and a line without loss at the end.
+const MOS: &[f64] = &[1.5, 2.0, 2.58, 3.1, 3.6, 4.03, 4.34, 4.5];
 /// From an in-process answer to the two-second budget of the account book.
 const SERVICE: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 5.0];
 
@@ -120,6 +122,14 @@ pub(crate) const METRICS: &[Metric] = &[
         None,
         &["shard"],
         "Ticks whose work took longer than their budget.",
+    ),
+    metric(
+        "tonegate_call_mos",
+        Kind::Histogram(MOS),
+        None,
+        &["direction"],
+        "Estimated mean opinion score (ITU-T G.107) of each call's audio between far end and gateway, once it has ended: \
+         `from_caller` by what arrived, `to_caller` by the far end's RTCP, where it sends any.",
     ),
     metric("tonegate_media_legs", Kind::Gauge, None, &["shard"], "Legs on a media thread now."),
     metric("tonegate_rtp_packets_total", Kind::Counter, None, &["direction"], "RTP packets, `received` and `sent`."),

@@ -8,6 +8,7 @@ mod interface;
 mod matter;
 mod opening;
 mod progress;
+mod quality;
 mod records;
 mod stream;
 
@@ -294,7 +295,7 @@ impl Call {
             }
             LegOutput::Held => self.held(),
             LegOutput::Resumed => self.resumed(),
-            LegOutput::Closed => self.note("media.closed", ""),
+            LegOutput::Closed(quality) => self.note("media.closed", quality::told(&quality)),
         }
     }
 

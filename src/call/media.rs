@@ -145,7 +145,7 @@ pub enum LegOutput {
     /// The caller is back: what waited goes on.
     Resumed,
     /// The leg is closed; the last output.
-    Closed,
+    Closed(rtp::Quality),
 }
 
 /// The proof that a clip was sent: what its packets were.

@@ -29,7 +29,8 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "sip.advertised_address",
         "none",
-        "The IP address that peers behind the carrier's side of a NAT see; written into Contact and SDP.",
+        "The IP address that peers behind the carrier's side of a NAT see; written into Contact and SDP. Contact names the \
+         port of the first address of `sip.udp` or `sip.tcp`, by the transport the call came over.",
     ),
     key("sip.retry_after_seconds", "10", "Retry-After of a 503 while full, draining or unhealthy."),
     key("trunk[].name", r#""local""#, "Name of the trunk in metrics and logs: letters, digits, `-` and `_`; unique."),

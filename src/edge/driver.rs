@@ -315,8 +315,14 @@ impl Driver {
         self.command(LegCommand::Close);
         let deadline = tokio::time::Instant::now() + CLOSE_DEADLINE;
         while let Ok(Some(output)) = tokio::time::timeout_at(deadline, receive(self.leg_outputs.as_mut())).await {
-            if matches!(output, LegOutput::Closed) {
+            if matches!(output, LegOutput::Closed(_)) {
+                self.call.handle_leg(Instant::now(), output);
                 break;
+            }
+        }
+        while let Some(output) = self.call.poll_output() {
+            if let Output::Timeline(entry) = output {
+                self.plant.services.show(self.call.id(), &entry);
             }
         }
         self.plant.registry.leave(self.call.id(), reason, self.call.timeline().entries());

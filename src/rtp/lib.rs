@@ -7,6 +7,7 @@
 mod clock;
 mod lock;
 mod packet;
+mod quality;
 mod receiver;
 mod reorder;
 mod reporter;
@@ -18,6 +19,7 @@ mod statistics;
 mod timeline;
 
 pub use packet::{Malformed, Packet, PacketBuffer};
+pub use quality::{Heard, Quality};
 pub use sender::Sent;
 pub use session::{EventPayload, Payloads, Session, SessionConfig, SessionOutput};
 pub use statistics::{Rejection, Rejections, RemoteView, Statistics};

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    client::{metrics, noted, sum, when},
+    client::{eventually, metrics, noted, sum, when},
     plant,
 };
 
@@ -233,6 +233,14 @@ async fn baresip_is_heard_and_hears_in_every_codec() {
         let loudest = samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
         assert!(rate >= account.hertz && loudest > 3_000, "{} hears nothing: {loudest} at {rate} Hz", account.codec);
     }
+    eventually(PATIENCE, "a score for each direction of each call", async || {
+        let exposed = metrics(&gateway).await;
+        let scored = |name, direction| sum(&exposed, &format!("tonegate_call_mos{name}"), &[direction]);
+        let directions = ["direction=\"from_caller\"", "direction=\"to_caller\""];
+        let calls = accounts.len() as f64;
+        directions.iter().all(|way| scored("_count", way) == calls && scored("_sum", way) > 4.0 * calls).then_some(())
+    })
+    .await;
     let recordings = files(&gateway.directory().join("recordings"), ".wav");
     assert_eq!(recordings.len(), accounts.len());
     for recording in recordings {

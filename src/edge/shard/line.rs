@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use call::media::{LegCommand, LegOutput, TapItem};
 use call::{Leg, LegConfig};
 use gate::{CaptureEvent, ControlFailure, SinkId};
-use rtp::{PacketBuffer, Statistics};
+use rtp::{PacketBuffer, Quality, Statistics};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -216,6 +216,7 @@ impl Line {
         }
         self.drain(now, meters);
         self.count(meters);
+        meters::heard(&Quality::of(&report.statistics));
         if let Some(sockets) = self.sockets.take() {
             // There is a place for every port.
             let _ = ports.try_send(sockets.local.port());
@@ -226,7 +227,7 @@ impl Line {
     pub(super) fn finish(self) {
         self.shared.closed.store(true, Ordering::Release);
         // Where the queue is full its end says the same.
-        let _ = self.outputs.try_send(LegOutput::Closed);
+        let _ = self.outputs.try_send(LegOutput::Closed(Quality::of(&self.leg.statistics())));
     }
 
     fn send(&self, wire: Wire, to: SocketAddr, bytes: &[u8]) -> bool {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use rtp::{Rejection, Statistics};
+use rtp::{Quality, Rejection, Statistics};
 
 /// How late a leg's packet may leave before the tick counts as overrun.
 pub(super) const TICK_BUDGET: Duration = Duration::from_millis(2);
@@ -11,6 +11,15 @@ pub(super) const TICK_BUDGET: Duration = Duration::from_millis(2);
 /// Counts one drop of a bounded queue.
 pub(super) fn dropped(queue: &'static str, reason: &'static str) {
     counter!("tonegate_drops_total", "queue" => queue, "reason" => reason).increment(1);
+}
+
+/// How a leg sounded, once it is closed.
+pub(super) fn heard(quality: &Quality) {
+    for (direction, heard) in [("from_caller", quality.from_caller), ("to_caller", quality.to_caller)] {
+        if let Some(heard) = heard {
+            histogram!("tonegate_call_mos", "direction" => direction).record(heard.mos);
+        }
+    }
 }
 
 pub(super) struct Meters {
