@@ -135,6 +135,13 @@ pub(crate) const METRICS: &[Metric] = &[
     metric("tonegate_rtp_packets_total", Kind::Counter, None, &["direction"], "RTP packets, `received` and `sent`."),
     metric("tonegate_rtp_packets_lost_total", Kind::Counter, None, &[], "RTP packets from callers that never came."),
     metric(
+        "tonegate_rtp_gaps_concealed_total",
+        Kind::Counter,
+        None,
+        &[],
+        "Gaps in callers' audio that were filled with what was heard before, for agents, recogniser and recordings.",
+    ),
+    metric(
         "tonegate_queue_depth",
         Kind::Gauge,
         None,

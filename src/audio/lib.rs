@@ -1,15 +1,17 @@
-//! Sound as samples: codecs, resampling, comfort noise, playout.
+//! Sound as samples: codecs, resampling, comfort noise, concealment, playout.
 //!
 //! Everything here works on 16-bit PCM and knows neither calls nor packets. Playout is at 8 kHz, the rate of G.711 legs.
 
 mod codec;
 pub mod comfort_noise;
+mod concealer;
 mod converter;
 pub mod g711;
 mod playout;
 mod resampler;
 
 pub use codec::{Codec, CodecError, Concealment, Decoder, Encoder, MAX_PAYLOAD_BYTES, OpusSettings};
+pub use concealer::{Concealer, Gap};
 pub use converter::Converter;
 pub use playout::{
     Discarded, FRAME_SAMPLES, Filled, Full, Generation, PLAYOUT_HZ, Playout, PlayoutConfig, PlayoutOutput, Segment,

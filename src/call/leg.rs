@@ -8,6 +8,7 @@
 //! A [`Leg`] lives on a media thread. It is told the time and never waits; after every input its driver drains
 //! [`Leg::poll_output`] and [`Leg::poll_tap`] to `None`.
 
+mod conceal;
 mod delivery;
 mod narrow;
 mod report;
@@ -27,6 +28,7 @@ use rtp::{PacketBuffer, Received, Session, SessionConfig, SessionOutput};
 use crate::SinkKind;
 use crate::media::{LegCommand, LegOutput, TapItem};
 
+use conceal::Conceal;
 use delivery::{Deliveries, Finished};
 use narrow::Narrow;
 pub use report::{HushPolicy, LegReport, Transmit};
@@ -52,6 +54,7 @@ pub struct Leg {
     session: Session,
     gate: Gate,
     /// None where the leg is at 8 kHz as it is.
+    conceal: Conceal,
     narrow: Option<Narrow>,
     playout: Playout,
     hush: HushPolicy,
@@ -85,6 +88,7 @@ impl Leg {
             learn_source: config.session.learn_source,
             media_timeout: config.session.media_timeout,
             held: false,
+            conceal: Conceal::at(config.gate.rate),
             narrow: Narrow::from(config.gate.rate)?,
             session: Session::new(config.session, now)?,
             gate: Gate::new(config.gate, now),
@@ -287,6 +291,12 @@ impl Leg {
         self.agent_latency.take()
     }
 
+    /// Gaps in the caller's audio that were filled so far.
+    #[must_use]
+    pub fn concealed(&self) -> u64 {
+        self.conceal.gaps()
+    }
+
     /// The counts of the wire so far.
     #[must_use]
     pub fn statistics(&self) -> rtp::Statistics {
@@ -354,9 +364,10 @@ impl Leg {
 
     fn settle_frames(&mut self) {
         while let Some(frame) = self.gate.poll_frame() {
+            let whole = frame.transform(&mut self.conceal);
             let frame = match &mut self.narrow {
-                Some(narrow) => frame.transform(narrow),
-                None => frame,
+                Some(narrow) => whole.transform(narrow),
+                None => whole,
             };
             self.taps.push_back(TapItem::Caller(frame));
         }

@@ -1,5 +1,5 @@
 //! How a call sounds, by the E-model of ITU-T G.107 (simplified: no echo, default levels), with the values of ITU-T G.113
-//! for G.711 without concealment, because silence takes the place of what is lost.
+//! for G.711 without concealment: what is filled after the gate is not in it.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 use audio::{CodecError, Converter};
 use frame::SampleRate;
-use gate::Transform;
+use gate::{Missing, Transform};
 
 /// Brings a leg's clean audio to 8 kHz, which everything that taps it takes. Late by [`Converter::delay`], about 3 ms.
 pub(super) struct Narrow(Converter);
@@ -20,7 +20,7 @@ impl Transform for Narrow {
         SampleRate::Hz8000
     }
 
-    fn apply(&mut self, input: &[i16], output: &mut [i16]) {
+    fn apply(&mut self, input: &[i16], _missing: Missing, output: &mut [i16]) {
         if self.0.convert(input, output).is_err() {
             output.fill(0);
         }

@@ -62,6 +62,7 @@ pub(super) struct Line {
     starved: bool,
     ticks: u32,
     counted: Statistics,
+    concealed: u64,
     lingers_until: Option<Instant>,
     abandoned: bool,
     /// The millisecond of the earliest timer set for this leg.
@@ -81,6 +82,7 @@ impl Line {
             starved: false,
             ticks: 0,
             counted: Statistics::default(),
+            concealed: 0,
             lingers_until: None,
             abandoned: false,
             armed: None,
@@ -304,5 +306,8 @@ impl Line {
         let counted = self.leg.statistics();
         meters.count(&self.counted, &counted);
         self.counted = counted;
+        let concealed = self.leg.concealed();
+        meters.conceal(concealed - self.concealed);
+        self.concealed = concealed;
     }
 }

@@ -28,6 +28,7 @@ pub(super) struct Meters {
     received: Counter,
     sent: Counter,
     lost: Counter,
+    concealed: Counter,
     unsent: Counter,
     rejected: Vec<Counter>,
     to_agent: Histogram,
@@ -47,6 +48,7 @@ impl Meters {
             received: counter!("tonegate_rtp_packets_total", "direction" => "received"),
             sent: counter!("tonegate_rtp_packets_total", "direction" => "sent"),
             lost: counter!("tonegate_rtp_packets_lost_total"),
+            concealed: counter!("tonegate_rtp_gaps_concealed_total"),
             unsent: counter!("tonegate_drops_total", "queue" => "rtp", "reason" => "send_failed"),
             rejected: Rejection::ALL.into_iter().map(rejected).collect(),
             to_agent: histogram!("tonegate_added_latency_seconds", "direction" => "to_agent"),
@@ -84,6 +86,11 @@ impl Meters {
 
     pub(super) fn waiting(&self, count: usize) {
         self.waiting.set(count as f64);
+    }
+
+    /// Adds gaps of a leg that were filled.
+    pub(super) fn conceal(&self, gaps: u64) {
+        self.concealed.increment(gaps);
     }
 
     /// Adds what a leg has counted since `before`.

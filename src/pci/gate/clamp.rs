@@ -12,6 +12,7 @@ use zeroize::Zeroize;
 use crate::{
     CleanFrame, MuteEpoch,
     bank::Bank,
+    clean::Missing,
     detector::Detector,
     key::Key,
     narrow::Narrow,
@@ -170,18 +171,19 @@ impl Held {
         let muted = epoch.is_some();
         let (rate, index) = (self.frame.rate(), self.frame.index());
         let mut samples = Samples::silence(rate);
-        if !muted && !self.clamped {
+        let lost = self.frame.is_lost() && !muted && !self.clamped;
+        let mut missing = Missing::default();
+        if lost {
+            missing.head = samples.len();
+        } else if !muted && !self.clamped {
             let heard = self.frame.samples();
             let unjudged = heard.len() * UNJUDGED / FRAME;
-            let from = if self.headless { unjudged } else { 0 };
-            let to = if self.tailless { heard.len() - unjudged } else { heard.len() };
-            if from < to {
-                samples[from..to].copy_from_slice(&heard[from..to]);
-            }
+            missing.head = if self.headless { unjudged } else { 0 };
+            missing.tail = if self.tailless { unjudged.min(heard.len() - missing.head) } else { 0 };
+            let known = missing.head..heard.len() - missing.tail;
+            samples[known.clone()].copy_from_slice(&heard[known]);
         }
-        // Concealment must not fill what is silenced, nor repeat what went before it.
-        let lost = self.frame.is_lost() && !muted && !self.clamped;
         let clamped = (self.clamped || self.headless || self.tailless) && !muted;
-        CleanFrame { rate, index, lost, clamped, voice: false, epoch, samples }
+        CleanFrame { rate, index, lost, missing, clamped, voice: false, epoch, samples }
     }
 }

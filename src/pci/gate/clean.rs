@@ -23,12 +23,22 @@ pub struct MuteAck {
     pub first_silent_index: u64,
 }
 
+/// The silence in a frame that stands for audio nobody knows: lost, or beside a loss where nothing could be judged. A
+/// transform may fill it, with what it makes of frames it was given before. What was silenced as a tone is never in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Samples at the frame's beginning; all of them where it was lost.
+    pub head: usize,
+    /// Samples at its end.
+    pub tail: usize,
+}
+
 /// Work on clean audio that yields clean audio: resampling, concealment, gain.
 pub trait Transform {
     /// The rate of what [`Transform::apply`] makes.
     fn output_rate(&self) -> SampleRate;
     /// Makes one frame at [`Transform::output_rate`] of one frame at the leg's rate.
-    fn apply(&mut self, input: &[i16], output: &mut [i16]);
+    fn apply(&mut self, input: &[i16], missing: Missing, output: &mut [i16]);
     /// Forgets all audio it holds. Called in place of [`Transform::apply`] for every frame of a capture.
     fn flush(&mut self);
 }
@@ -49,6 +59,7 @@ pub struct CleanFrame {
     pub(crate) rate: SampleRate,
     pub(crate) index: u64,
     pub(crate) lost: bool,
+    pub(crate) missing: Missing,
     pub(crate) clamped: bool,
     pub(crate) voice: bool,
     pub(crate) epoch: Option<MuteEpoch>,
@@ -56,7 +67,7 @@ pub struct CleanFrame {
 }
 
 impl CleanFrame {
-    /// The samples: exactly zero where the frame was lost, clamped or muted.
+    /// The samples: exactly zero where the frame was clamped or muted, or lost and not filled by a [`Transform`].
     #[must_use]
     pub fn samples(&self) -> &[i16] {
         &self.samples
@@ -80,7 +91,7 @@ impl CleanFrame {
         self.voice
     }
 
-    /// Whether the frame stands for one that never arrived: concealment may fill it.
+    /// Whether the frame stands for one that never arrived.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.lost
@@ -113,8 +124,9 @@ impl CleanFrame {
         if self.epoch.is_some() {
             transform.flush();
         } else {
-            transform.apply(&self.samples, &mut made.samples);
+            transform.apply(&self.samples, self.missing, &mut made.samples);
         }
+        made.missing = Missing::default();
         made
     }
 

@@ -57,7 +57,7 @@ mod synthesis;
 mod voice;
 pub mod wire;
 
-pub use clean::{CleanFrame, MuteAck, MuteEpoch, SinkId, Transform};
+pub use clean::{CleanFrame, Missing, MuteAck, MuteEpoch, SinkId, Transform};
 pub use collect::{BUDGET_WINDOW, Collect, CollectEnd, Collected, KEY_BUDGET, KeyPolicy, MenuKey, Purpose};
 pub use gate::{
     Counters, Gate, GateConfig, KEY_UP_GUARD, LONGEST_CAPTURE, MUTE_DEADLINE, MUTE_LEASE, VAULT_SILENCE, WIPE_DEADLINE,

@@ -38,6 +38,15 @@ impl WideLine {
 
     /// Says the sum of these tones for so many frames.
     fn say(&mut self, frames: usize, hertz: &[f32]) {
+        self.send(frames, hertz, true);
+    }
+
+    /// Says them, but the network loses the packets.
+    fn lose(&mut self, frames: usize, hertz: &[f32]) {
+        self.send(frames, hertz, false);
+    }
+
+    fn send(&mut self, frames: usize, hertz: &[f32], arrives: bool) {
         for _ in 0..frames {
             let sample = |n: usize| {
                 let tones = hertz.iter().map(|hertz| (n as f32 * TAU * hertz / 8_000.0).sin());
@@ -47,7 +56,9 @@ impl WideLine {
             self.said += samples.len();
             let mut packet = PacketBuffer::new();
             self.far.encode(&samples, &mut packet).unwrap();
-            self.line.leg.handle_rtp(self.line.now, peer(), &mut packet.bytes().to_vec());
+            if arrives {
+                self.line.leg.handle_rtp(self.line.now, peer(), &mut packet.bytes().to_vec());
+            }
             self.line.tick(true);
             self.line.now += millis(20);
             self.line.drain();
@@ -87,6 +98,25 @@ fn taps_hear_every_codec_at_8_khz_on_one_count() {
         assert!(heard.iter().enumerate().all(|(n, (index, _))| *index == n as u64 * INDEX_STEP), "{codec:?}");
         let samples: Vec<i16> = heard[20..40].iter().flat_map(|(_, samples)| samples).copied().collect();
         assert!(share(&samples, 500.0) > 0.95, "{codec:?}: {}", share(&samples, 500.0));
+    }
+}
+
+#[test]
+fn taps_hear_no_hole_where_a_packet_is_lost() {
+    const VOICE: [f32; 3] = [150.0, 300.0, 450.0];
+    for codec in [Codec::Pcmu].into_iter().chain(CODECS) {
+        let mut wide = WideLine::new(codec);
+        wide.say(30, &VOICE);
+        wide.lose(1, &VOICE);
+        wide.say(10, &VOICE);
+        let heard = wide.heard();
+        let loudness: Vec<u64> = heard
+            .iter()
+            .map(|(_, samples)| samples.iter().map(|&sample| u64::from(sample.unsigned_abs())).sum())
+            .collect();
+        let (usual, least) = (loudness[20], loudness[25..35].iter().min().unwrap());
+        assert!(*least > usual / 2, "{codec:?}: {loudness:?}");
+        assert_eq!(wide.line.leg.concealed(), 1, "{codec:?}");
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
-    CaptureEvent, CaptureFailure, CaptureOutcome, CollectEnd, ControlFailure, MuteEpoch, Purpose, SpeechEdge,
+    CaptureEvent, CaptureFailure, CaptureOutcome, CollectEnd, ControlFailure, Missing, MuteEpoch, Purpose, SpeechEdge,
+    Transform,
     bank::TONES,
     synthesis::{Chance, Dial, PAD, babble, noise, rms, through_ulaw},
     wire::{FromVault, PromptReason, Step},
@@ -485,18 +486,56 @@ fn a_wide_band_leg_is_judged_too() {
 
 struct Doubler;
 
-impl crate::Transform for Doubler {
+impl Transform for Doubler {
     fn output_rate(&self) -> SampleRate {
         SampleRate::Hz16000
     }
 
-    fn apply(&mut self, input: &[i16], output: &mut [i16]) {
+    fn apply(&mut self, input: &[i16], _missing: Missing, output: &mut [i16]) {
         for (pair, sample) in output.chunks_mut(2).zip(input) {
             pair.fill(*sample);
         }
     }
 
     fn flush(&mut self) {}
+}
+
+/// Notes what it may fill, and fills it.
+#[derive(Default)]
+struct Filler(Vec<Missing>);
+
+impl Transform for Filler {
+    fn output_rate(&self) -> SampleRate {
+        SampleRate::Hz8000
+    }
+
+    fn apply(&mut self, input: &[i16], missing: Missing, output: &mut [i16]) {
+        assert!(input[..missing.head].iter().chain(&input[160 - missing.tail..]).all(|&sample| sample == 0));
+        self.0.push(missing);
+        output.fill(1);
+    }
+
+    fn flush(&mut self) {
+        self.0.clear();
+    }
+}
+
+#[test]
+fn a_transform_may_fill_what_a_loss_hides_and_never_what_a_tone_silenced() {
+    let mut leg = Leg::new(KeyPolicy::Declared);
+    let mut line = noise(1_600, -20.0, &mut Chance::new(5));
+    Dial::new(5, 60.0).add_to(&mut line, 800, &mut Chance::new(5));
+    leg.play(&line[..320]);
+    leg.lose();
+    leg.play(&line[480..960]);
+    leg.lose();
+    leg.play(&line[1_120..]);
+    let mut filler = Filler::default();
+    let filled: Vec<CleanFrame> = leg.heard.iter().map(|frame| frame.transform(&mut filler)).collect();
+    let missing: Vec<_> = filler.0.iter().map(|missing| (missing.head, missing.tail)).collect();
+    assert_eq!(missing[..4], [(0, 0), (0, 96), (160, 0), (96, 0)]);
+    assert!(missing[4..].iter().all(|&missing| missing == (0, 0)), "{missing:?}: a key was down, or nothing was lost");
+    assert!(filled.iter().all(|frame| frame.missing == Missing::default()), "it would be filled twice");
 }
 
 #[test]
