@@ -65,6 +65,5 @@ setup:
 setup-test:
 	@$(SETUP) packages-test.txt
 
-clean: ## remove what was built and what the demo wrote
+clean: ## remove what was built and what the demo wrote; var/ stays, where `make run` keeps its records
 	$(CARGO) clean
-	rm -rf var

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use backends::store::{Health, HealthProblem};
 use book::import::Report;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +57,7 @@ async fn look(config: &Config) -> Vec<Finding> {
         finding("agents", parts::servers(config).map(drop).map_err(|error| failure::told(&error))),
         finding("SIP addresses", sockets(config)),
         finding("media address", media(config)),
+        finding("HTTP addresses", listeners(config)),
     ];
     if config.speech.models.is_some() {
         findings.push(finding("speech models", speech::find(config)));
@@ -91,6 +93,14 @@ fn sockets(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether the operations listener and the interface can be bound.
+fn listeners(config: &Config) -> Result<(), String> {
+    for (key, address) in [("operations.listen", config.operations.listen), ("api.listen", config.api.listen)] {
+        std::net::TcpListener::bind(address).map_err(|error| format!("{key} {address}: {error}"))?;
+    }
+    Ok(())
+}
+
 /// Whether calls' audio can be bound to this machine's address.
 fn media(config: &Config) -> Result<(), String> {
     let address = config.media.address;
@@ -106,7 +116,10 @@ async fn opened(config: &Config) -> Result<(), String> {
     let bearers = api::Bearers::read(&[]).map_err(|_| "no key for tokens".to_owned())?;
     let opened = parts::open(config, bearers.into(), String::new(), Readiness::new().into(), stop.clone()).await;
     let result = match &opened {
-        Ok(parts) => parts::reachable(parts).await,
+        Ok(parts) => match *parts.store.health().borrow() {
+            Health::Bad(HealthProblem::LowSpace) => Err("less than limits.disk_free_megabytes are free".to_owned()),
+            Health::Good | Health::Bad(_) => parts::reachable(parts).await,
+        },
         Err(error) => Err(failure::told(error)),
     };
     stop.cancel();

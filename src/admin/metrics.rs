@@ -234,7 +234,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Counter,
         None,
         &["result"],
-        "Recordings finished: `whole`, or cut short by `quota` or by a failed disk.",
+        "Recordings finished: `whole`, or cut short or never begun for `quota` or a `failed` disk.",
     ),
     metric(
         "tonegate_prompt_seconds",

@@ -22,6 +22,7 @@ pub(super) const SERIES: &[(&str, &str, &[&str])] = &[
             "wipe_unconfirmed",
         ],
     ),
+    ("tonegate_calls_refused_total", "reason", &["clock", "disk", "drain", "full", "media", "prompts", "sip", "store"]),
     (
         "tonegate_captures_total",
         "outcome",

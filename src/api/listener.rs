@@ -86,6 +86,7 @@ async fn admit(
         Some(tls) => match timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => Box::new(stream),
             Ok(Err(_)) | Err(_) => {
+                tracing::info!(target: "audit", %peer, "a TLS handshake failed");
                 metrics::counter!("tonegate_control_failures_total", "control" => "api_tls").increment(1);
                 return;
             }

@@ -104,18 +104,28 @@ impl Recorder {
         }
     }
 
-    /// Whether another recording may begin.
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        used(&self.directory).is_ok_and(|used| used < self.quota_bytes)
-    }
-
     /// Begins the recording `name` with what comes out of `frames` from now on. Mutes are acknowledged in the name of
     /// `sink`, after everything older was written to the file.
     ///
     /// # Errors
-    /// Where the quota is used up or the file cannot be made, or exists.
+    /// Where the quota is used up or the file cannot be made, or exists. It counts as a recording that was cut.
     pub fn begin(
+        &self,
+        name: &str,
+        frames: mpsc::Receiver<TapItem>,
+        sink: SinkId,
+        acknowledge: Acknowledge,
+    ) -> Result<Recording, RecorderError> {
+        let begun = self.open(name, frames, sink, acknowledge);
+        match &begun {
+            Ok(_) => {}
+            Err(RecorderError::Full(_)) => count(Some(Cut::Quota)),
+            Err(RecorderError::File { .. }) => count(Some(Cut::Failed)),
+        }
+        begun
+    }
+
+    fn open(
         &self,
         name: &str,
         frames: mpsc::Receiver<TapItem>,
@@ -253,14 +263,19 @@ impl Writer {
         if let Err(error) = self.file.sync() {
             self.failed(&error);
         }
-        let result = match self.cut {
-            None => "whole",
-            Some(Cut::Quota) => "quota",
-            Some(Cut::Failed) => "failed",
-        };
-        metrics::counter!("tonegate_recordings_total", "result" => result).increment(1);
+        count(self.cut);
         Summary { path: self.path.clone(), samples: self.file.samples(), cut: self.cut }
     }
+}
+
+/// Counts a recording by how it ended.
+fn count(cut: Option<Cut>) {
+    let result = match cut {
+        None => "whole",
+        Some(Cut::Quota) => "quota",
+        Some(Cut::Failed) => "failed",
+    };
+    metrics::counter!("tonegate_recordings_total", "result" => result).increment(1);
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub struct DialogJournal {
     pub journal: String,
 }
 
-/// Ends the calls of an earlier run in one transaction and lists what is left to do.
+/// Ends the calls of an earlier run in one transaction, offers parked records again, and lists what is left to do.
 pub(super) fn recover(
     connection: &mut Connection,
     signer: Option<&Signer>,
@@ -56,6 +56,8 @@ pub(super) fn recover(
         let values = (dialog.call.to_string(), &dialog.journal);
         transaction.execute("INSERT OR REPLACE INTO dialogs (call, journal) VALUES (?1, ?2)", values)?;
     }
+    // What the book objected to may have been mended meanwhile.
+    transaction.execute("UPDATE outbox SET parked = 0, tries = 0 WHERE parked = 1", ())?;
     let payments = super::queries::open_payments(&transaction)?;
     transaction.commit()?;
     Ok(Recovery { interrupted, dialogs, payments })

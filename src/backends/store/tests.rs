@@ -186,4 +186,8 @@ async fn lanes_keep_their_order_and_flags_overtake_them() {
     assert_eq!(numbers(store.outbox_due(later, 16).await.unwrap()), [3, 4, 5]);
     let depth = store.outbox_depth().await.unwrap();
     assert_eq!((depth.waiting, depth.parked), (3, 1));
+    drop(store);
+    let (store, _) = open(&directory);
+    let depth = store.outbox_depth().await.unwrap();
+    assert_eq!((depth.waiting, depth.parked), (4, 0), "each start offers what is parked again");
 }
