@@ -158,7 +158,7 @@ impl Leg {
             LegCommand::Arm { capture } => self.gate.arm(now, capture),
             LegCommand::CancelCapture => self.gate.cancel_capture(now),
             LegCommand::Acknowledge(ack) => self.gate.acknowledge(now, ack),
-            LegCommand::Info(info) => self.gate.handle_info(now, *info),
+            LegCommand::Info(info) => self.gate.handle_info(now, &info),
             LegCommand::Retarget(target) => self.retarget(now, &target),
             LegCommand::AttachVault { .. } | LegCommand::Close => {}
         }

@@ -23,6 +23,9 @@ const LATE_RUN: u8 = 5;
 /// Most frames marked lost at once when a stream is found again: five seconds.
 const MAX_CATCH_UP: u64 = 250;
 
+/// What one packet makes ready at most: six frames of 120 ms, what filled a frame before, and an event.
+const READY: usize = 8;
+
 /// What is ready to be handed on.
 #[expect(clippy::large_enum_variant, reason = "one frame every 20 ms is moved, none is allocated")]
 enum Ready {
@@ -74,7 +77,7 @@ impl Timeline {
             audible: false,
             late_run: 0,
             deadline: None,
-            ready: VecDeque::new(),
+            ready: VecDeque::with_capacity(READY),
             lost_frames: 0,
             resynchronised: 0,
         })
@@ -173,11 +176,19 @@ impl Timeline {
             }
             return Some(Received::Frame(frame));
         }
-        match self.ready.pop_front()? {
+        match self.take_ready()? {
             Ready::Frame(frame) => Some(Received::Frame(frame)),
             Ready::Event(event) => Some(Received::Event(event)),
             Ready::Lost { .. } => None,
         }
+    }
+
+    /// The oldest of what is ready. Its place is overwritten: moving it out alone would leave its audio or event there.
+    fn take_ready(&mut self) -> Option<Ready> {
+        let place = self.ready.front_mut()?;
+        let oldest = std::mem::replace(place, Ready::Frame(RawFrame::lost(SampleRate::Hz8000, 0)));
+        self.ready.pop_front();
+        Some(oldest)
     }
 
     pub(crate) fn lost_frames(&self) -> u64 {
@@ -286,6 +297,7 @@ impl Timeline {
         let index = self.advance(1);
         let samples = &self.partial;
         let frame = RawFrame::decoded(self.clock.rate(), index, |out| out.copy_from_slice(samples));
+        self.partial.zeroize();
         self.ready.push_back(Ready::Frame(frame));
     }
 

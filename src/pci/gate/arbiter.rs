@@ -74,7 +74,9 @@ impl Arbiter {
 
     /// Wipes the key of a press that nobody can tell again.
     pub(crate) fn expire(&mut self, now: Instant) {
-        self.last.take_if(|last| now >= last.down + SAME_PRESS_BY_INFO);
+        if self.poll_timeout().is_some_and(|due| now >= due) {
+            self.last = None;
+        }
     }
 
     fn is_outranked(&self, now: Instant, path: Path) -> bool {

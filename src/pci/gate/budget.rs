@@ -68,7 +68,6 @@ impl Budget {
         self.end(CollectEnd::Withdrawn, outputs);
         self.drop_held(SuppressReason::Capture);
         self.tell_dropped(outputs);
-        self.run = None;
     }
 
     /// A key was pressed while a capture was not taking keys.
@@ -162,8 +161,11 @@ impl Budget {
             self.drop_held(SuppressReason::BudgetSpent);
             return;
         }
-        for key in std::mem::replace(&mut self.held, [const { None }; BUDGET]).into_iter().flatten() {
-            self.deliver(now, MenuKey { key, purpose: None }, outputs);
+        for place in 0..BUDGET {
+            if let Some(key) = self.held[place].as_ref().map(Key::duplicate) {
+                self.held[place] = None;
+                self.deliver(now, MenuKey { key, purpose: None }, outputs);
+            }
         }
     }
 
@@ -184,7 +186,9 @@ impl Budget {
     }
 
     fn drop_held(&mut self, reason: SuppressReason) {
-        let held = std::mem::replace(&mut self.held, [const { None }; BUDGET]).into_iter().flatten().count();
+        let held = self.held.iter().flatten().count();
+        // In their places, so that they are wiped there.
+        self.held.iter_mut().for_each(|place| *place = None);
         if held > 0 {
             self.suppress(held as u32, reason);
         }

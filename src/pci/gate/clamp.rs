@@ -126,6 +126,7 @@ impl Clamp {
             held.ends_audibly = false;
         }
         self.forget();
+        self.detector.clear();
         self.trailing = false;
     }
 

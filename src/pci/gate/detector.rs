@@ -78,6 +78,12 @@ impl Detector {
         }
     }
 
+    /// Forgets what was heard, and which key is down.
+    pub(crate) fn clear(&mut self) {
+        self.earlier = [None; BLOCKS];
+        (self.pressed, self.rising, self.losses) = (None, None, 0);
+    }
+
     /// A frame was lost: what is judged or held stays so, unless too many are lost.
     pub(crate) fn lost(&mut self) {
         self.earlier = [None; BLOCKS];

@@ -140,9 +140,9 @@ impl Events {
     }
 
     fn retire(&mut self) {
-        if let Some(press) = self.latest.take() {
-            self.remember(Some((press.source, press.start)));
-        }
+        self.remember(self.latest.as_ref().map(|press| (press.source, press.start)));
+        // In its place, so that the code is wiped there.
+        self.latest = None;
     }
 
     fn remember(&mut self, press: Option<(u32, u32)>) {

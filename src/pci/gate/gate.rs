@@ -157,10 +157,9 @@ impl Gate {
     }
 
     /// Takes one INFO body of the leg's dialog.
-    #[allow(clippy::needless_pass_by_value, reason = "the body is wiped here")]
-    pub fn handle_info(&mut self, now: Instant, info: RawInfo) {
+    pub fn handle_info(&mut self, now: Instant, info: &RawInfo) {
         self.clamp.event(now);
-        match crate::info::key(&info) {
+        match crate::info::key(info) {
             Some(key) => self.press(now, Path::Info, key),
             None => self.counters.malformed += 1,
         }

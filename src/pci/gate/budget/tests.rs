@@ -145,6 +145,19 @@ fn a_card_in_groups_stays_within_the_window() {
 }
 
 #[test]
+fn a_capture_that_fails_at_once_gives_no_new_budget() {
+    let mut desk = Desk::new(KeyPolicy::Declared);
+    desk.collect(8);
+    desk.dial("41111111", 100);
+    desk.budget.withdraw(&mut desk.outputs);
+    desk.drain();
+    desk.wait(700);
+    desk.collect(8);
+    desk.dial("11111111", 100);
+    assert_eq!(desk.heard(), "41111111");
+}
+
+#[test]
 fn a_capture_takes_what_is_held() {
     let mut desk = Desk::new(KeyPolicy::Released { pause: PAUSE });
     desk.dial("4242", 300);

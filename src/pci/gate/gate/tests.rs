@@ -312,15 +312,15 @@ fn info_keys_reach_the_vault_in_a_capture_and_a_collect_outside() {
     let mut leg = Leg::with_sinks(&[AGENT]);
     let (pause, patience) = (Duration::from_secs(3), Duration::from_secs(10));
     leg.gate.collect(leg.now, Collect { purpose: Purpose::Choice, max_keys: 1, terminator: None, pause, patience });
-    leg.gate.handle_info(leg.now, info());
+    leg.gate.handle_info(leg.now, &info());
     leg.drain();
     assert_eq!((leg.keys.as_str(), leg.was_told(CollectEnd::Full)), ("5", true));
     leg.quiet(1_000);
     leg.capture();
-    leg.gate.handle_info(leg.now, info());
+    leg.gate.handle_info(leg.now, &info());
     leg.drain();
     assert_eq!((leg.keys.as_str(), leg.vault.as_str()), ("5", "5"));
-    leg.gate.handle_info(leg.now, RawInfo::received(true, b"Signal=55").unwrap());
+    leg.gate.handle_info(leg.now, &RawInfo::received(true, b"Signal=55").unwrap());
     assert_eq!(leg.gate.counters().malformed, 1);
 }
 
