@@ -1,6 +1,8 @@
+//! What the timeline says of how a call sounded.
+
 use rtp::{Heard, Quality};
 
-/// How a call sounded, in the words of the timeline.
+/// Both directions, as far as they are known.
 pub(super) fn told(quality: &Quality) -> String {
     let told = |direction: &str, heard: Option<Heard>| match heard {
         None => format!("{direction} unknown"),

@@ -1,3 +1,5 @@
+//! Concealment as work on clean frames.
+
 use audio::{Concealer, Gap};
 use frame::SampleRate;
 use gate::{Missing, Transform};

@@ -67,7 +67,8 @@ pub struct CleanFrame {
 }
 
 impl CleanFrame {
-    /// The samples: exactly zero where the frame was clamped or muted, or lost and not filled by a [`Transform`].
+    /// The samples: exactly zero in a capture. Outside of one, what was lost or clamped is zero as the gate gives it; a
+    /// [`Transform`] may have put there what it made of earlier frames.
     #[must_use]
     pub fn samples(&self) -> &[i16] {
         &self.samples
