@@ -8,7 +8,6 @@ mod interface;
 mod matter;
 mod opening;
 mod progress;
-mod quality;
 mod records;
 mod stream;
 
@@ -295,8 +294,19 @@ impl Call {
             }
             LegOutput::Held => self.held(),
             LegOutput::Resumed => self.resumed(),
-            LegOutput::Closed(quality) => self.note("media.closed", quality::told(&quality)),
+            LegOutput::Closed(_) => self.note("media.closed", ""),
         }
+    }
+
+    /// The recorder that [`Output::Attach`] asked for has begun, or could not: then the call goes on unrecorded.
+    pub fn handle_recorder(&mut self, now: Instant, begun: bool) {
+        self.now = now;
+        if !begun {
+            return self.note("recording.failed", "the call goes on unrecorded");
+        }
+        self.facts.recorded = true;
+        self.audit(AuditEvent::RecordingStarted);
+        self.progress();
     }
 
     /// Takes the answer to a request.

@@ -288,7 +288,10 @@ impl Driver {
         }
         let tap = Sink { items, number, leg };
         match (sink, self.agent) {
-            (SinkKind::Recorder, _) => self.plant.services.record(self.call.id(), tap),
+            (SinkKind::Recorder, _) => {
+                let begun = self.plant.services.record(self.call.id(), tap);
+                self.call.handle_recorder(Instant::now(), begun);
+            }
             (SinkKind::Agent, AgentKind::Collector) => {
                 self.recognition = Some(self.plant.services.recognise(self.call.id(), tap, self.mailbox.clone()));
             }
@@ -315,14 +318,9 @@ impl Driver {
         self.command(LegCommand::Close);
         let deadline = tokio::time::Instant::now() + CLOSE_DEADLINE;
         while let Ok(Some(output)) = tokio::time::timeout_at(deadline, receive(self.leg_outputs.as_mut())).await {
-            if matches!(output, LegOutput::Closed(_)) {
-                self.call.handle_leg(Instant::now(), output);
+            if let LegOutput::Closed(quality) = output {
+                tracing::info!(call = %self.call.id(), %quality, "media closed");
                 break;
-            }
-        }
-        while let Some(output) = self.call.poll_output() {
-            if let Output::Timeline(entry) = output {
-                self.plant.services.show(self.call.id(), &entry);
             }
         }
         self.plant.registry.leave(self.call.id(), reason, self.call.timeline().entries());

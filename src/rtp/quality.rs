@@ -1,6 +1,7 @@
 //! How a call sounds, by the E-model of ITU-T G.107 (simplified: no echo, default levels), with the values of ITU-T G.113
 //! for G.711 without concealment: what is filled after the gate is not in it.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::{Rejection, Statistics};
@@ -56,6 +57,29 @@ impl Quality {
             Some(Heard::new(loss, remote.jitter, round_trip, TO_CALLER))
         });
         Self { from_caller, to_caller }
+    }
+}
+
+impl fmt::Display for Quality {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (direction, heard) in [("from caller", self.from_caller), ("; to caller", self.to_caller)] {
+            match heard {
+                None => write!(formatter, "{direction} unknown")?,
+                Some(heard) => write!(formatter, "{direction} {heard}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Heard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (percent, jitter) = (self.loss * 100.0, self.jitter.as_millis());
+        write!(formatter, "MOS {:.2}, loss {percent:.1} %, jitter {jitter} ms", self.mos)?;
+        match self.round_trip {
+            None => Ok(()),
+            Some(span) => write!(formatter, ", round trip {} ms", span.as_millis()),
+        }
     }
 }
 
@@ -116,6 +140,15 @@ mod tests {
         let to_caller = Quality::of(&far).to_caller.unwrap();
         assert!(to_caller.loss == 0.0 && heard(&far).mos < to_caller.mos, "{to_caller:?}");
         assert!((to_caller.mos - 3.59).abs() < 0.01, "{to_caller:?}");
+    }
+
+    #[test]
+    fn each_direction_is_told_as_far_as_it_is_known() {
+        let (jitter, round_trip) = (Duration::from_micros(3_400), Some(Duration::from_millis(41)));
+        let quality =
+            Quality { from_caller: Some(Heard { loss: 0.0123, jitter, round_trip, mos: 3.798 }), to_caller: None };
+        let words = "from caller MOS 3.80, loss 1.2 %, jitter 3 ms, round trip 41 ms; to caller unknown";
+        assert_eq!(quality.to_string(), words);
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Services for Behind {
         Box::new(Ear(recogniser))
     }
 
-    fn record(&self, call: CallId, sink: Sink) {
+    fn record(&self, call: CallId, sink: Sink) -> bool {
         let acknowledge = sink.acknowledge();
         match self.0.recorder.begin(&call.to_string(), sink.items, sink.number, acknowledge) {
             Ok(recording) => {
@@ -99,8 +99,12 @@ impl Services for Behind {
                         tracing::warn!(call = %call, ?cut, "the recording ends before the call does");
                     }
                 });
+                true
             }
-            Err(error) => tracing::error!(call = %call, %error, "the call is not recorded"),
+            Err(error) => {
+                tracing::error!(call = %call, %error, "the call is not recorded");
+                false
+            }
         }
     }
 

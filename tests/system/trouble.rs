@@ -158,15 +158,21 @@ async fn a_full_disk_refuses_calls_and_cards_and_keeps_the_call_that_is_up() {
     ends(&capture.scene.gateway, &capture.scene.line, &id).await;
 }
 
+/// A gateway with a call, and a store that commits nothing until the lock that comes last is given up.
+async fn stalled(options: &GatewayOptions) -> (Gateway, Line, String, Connection) {
+    let gateway = plant::start(options);
+    let (line, id) = call(&gateway).await;
+    is_served(&line).await;
+    let stall = Connection::open(options.directory.join("store.db")).expect("a database");
+    stall.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    (gateway, line, id, stall)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_stalls_refuses_calls_and_loses_nothing() {
     let options = plant::options("trouble-stall");
-    let gateway = plant::start(&options);
-    let (line, id) = call(&gateway).await;
-    is_served(&line).await;
     let store = options.directory.join("store.db");
-    let stall = Connection::open(&store).expect("a database");
-    stall.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let (gateway, line, id, stall) = stalled(&options).await;
     // Nobody knows yet: the first call to come finds out.
     let refused = Softphone::call(&request(&gateway)).await.err();
     assert!(matches!(refused, Some(PhoneError::Refused(503))), "{refused:?}");
@@ -187,12 +193,8 @@ async fn a_store_that_stalls_refuses_calls_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stall_that_outlasts_the_call_loses_none_of_its_records() {
     let options = plant::options("trouble-long-stall");
-    let gateway = plant::start(&options);
-    let (line, id) = call(&gateway).await;
-    is_served(&line).await;
     let store = options.directory.join("store.db");
-    let stall = Connection::open(&store).expect("a database");
-    stall.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let (gateway, line, id, stall) = stalled(&options).await;
     ends(&gateway, &line, &id).await;
     let book = options.directory.join("book.db");
     assert!(record(&book, "contact_attempts", &id).is_none(), "written past the lock");

@@ -164,9 +164,6 @@ impl Call {
         self.phase = Phase::Talking;
         self.note("opened", "caller audio flows from here");
         if self.settings.recording {
-            self.facts.recorded = true;
-            self.audit(AuditEvent::RecordingStarted);
-            self.progress();
             self.outputs.push_back(Output::Attach(SinkKind::Recorder));
         }
         match self.agent {

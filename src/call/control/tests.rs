@@ -73,6 +73,8 @@ struct Rig {
     played: VecDeque<(SegmentId, usize)>,
     held: Vec<(Ticket, Request)>,
     hold: fn(&Request) -> bool,
+    /// Whether a recorder can begin.
+    records: bool,
     done: Option<EndReason>,
     replies: Vec<ApiReply>,
 }
@@ -108,6 +110,7 @@ impl Rig {
             played: VecDeque::new(),
             held: Vec::new(),
             hold,
+            records: true,
             done: None,
             replies: Vec::new(),
         };
@@ -144,7 +147,12 @@ impl Rig {
             Output::Answer => self.log.push("answer".to_owned()),
             Output::Refuse => self.log.push("refuse".to_owned()),
             Output::HangUp(_) => self.log.push("hang up".to_owned()),
-            Output::Attach(sink) => self.log.push(format!("attach {sink:?}")),
+            Output::Attach(sink) => {
+                self.log.push(format!("attach {sink:?}"));
+                if sink == SinkKind::Recorder {
+                    self.call.handle_recorder(self.now, self.records);
+                }
+            }
             Output::ConnectBot => self.log.push("connect bot".to_owned()),
             Output::CloseBot => self.log.push("close bot".to_owned()),
             Output::Api(_, reply) => self.replies.push(reply),
@@ -339,6 +347,19 @@ fn caller_audio_goes_nowhere_before_the_last_notice_is_proven() {
     rig.play_one();
     assert!(rig.position("attach Recorder").is_some() && rig.position("attach Agent").is_some());
     assert_eq!(rig.count("proof"), 3);
+}
+
+#[test]
+fn a_call_names_a_recording_only_where_one_was_begun() {
+    for begins in [true, false] {
+        let mut rig = Rig::holding(AgentKind::Collector, |request| matches!(request, Request::Conclude { .. }));
+        rig.records = begins;
+        rig.signal(Signal::Acknowledged);
+        rig.play_all();
+        rig.signal(Signal::HungUp);
+        let Some((_, Request::Conclude { attempt, .. })) = rig.held.last() else { panic!("nothing is concluded") };
+        assert_eq!(attempt.recording.is_some(), begins);
+    }
 }
 
 #[test]
