@@ -132,7 +132,10 @@ impl Budget {
     fn press_in_collect(&mut self, now: Instant, key: Key, delivered: u8, outputs: &mut Outputs) {
         let Some(active) = &mut self.active else { return };
         if active.collect.terminator == Some(char::from(key.symbol())) {
-            self.end(CollectEnd::Terminated, outputs);
+            // Before any key it belongs to the answer before, which was full without it.
+            if active.keys > 0 {
+                self.end(CollectEnd::Terminated, outputs);
+            }
         } else if delivered >= KEY_BUDGET {
             self.suppress(1, SuppressReason::RunTooLong);
             self.end(CollectEnd::Overrun, outputs);

@@ -76,7 +76,7 @@ pub struct Collected {
 pub enum CollectEnd {
     /// All its keys are there.
     Full,
-    /// The terminator was pressed.
+    /// The terminator was pressed, after a key.
     Terminated,
     /// The caller paused after at least one key.
     Paused,

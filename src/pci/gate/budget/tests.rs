@@ -145,6 +145,18 @@ fn a_card_in_groups_stays_within_the_window() {
 }
 
 #[test]
+fn a_terminator_after_a_full_answer_does_not_end_the_next_collect() {
+    let mut desk = Desk::new(KeyPolicy::Declared);
+    desk.collect(4);
+    desk.dial("1987", 150);
+    desk.collect(4);
+    desk.dial("#", 700);
+    desk.dial("77#", 150);
+    assert_eq!(desk.heard(), "198777");
+    assert_eq!(desk.ends, [CollectEnd::Full, CollectEnd::Terminated]);
+}
+
+#[test]
 fn a_capture_that_fails_at_once_gives_no_new_budget() {
     let mut desk = Desk::new(KeyPolicy::Declared);
     desk.collect(8);
