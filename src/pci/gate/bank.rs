@@ -24,6 +24,8 @@ pub(crate) const TONES: [f32; 8] = [697.0, 770.0, 852.0, 941.0, 1209.0, 1336.0, 
 const OFFSETS: [f32; 5] = [-0.03, -0.015, 0.0, 0.015, 0.03];
 const GROUP: usize = 4 * OFFSETS.len();
 const BINS: usize = 2 * GROUP;
+/// Bins that are summed up at a time.
+const LANES: usize = 8;
 /// A window whose strongest bin holds less than this share of the energy is no key: the other tone would be too strong.
 const WEAKEST_DOMINANT: f32 = 0.3;
 
@@ -152,13 +154,23 @@ pub(crate) struct Hop {
 }
 
 impl Block {
+    /// Seen from the block's centre cosines are the same on both sides and sines opposite: half of the products are enough.
     fn correlate(&mut self, samples: &[f32; HOP]) {
-        (self.cosine, self.sine) = ([0.0; BINS], [0.0; BINS]);
-        for (sample, wave) in samples.iter().zip(&TABLES.waves) {
-            for bin in 0..BINS {
-                self.cosine[bin] += sample * wave.cosine[bin];
-                self.sine[bin] += sample * wave.sine[bin];
+        let same: [f32; HOP / 2] = array::from_fn(|n| samples[HOP / 2 + n] + samples[HOP / 2 - 1 - n]);
+        let opposite: [f32; HOP / 2] = array::from_fn(|n| samples[HOP / 2 + n] - samples[HOP / 2 - 1 - n]);
+        let waves = &TABLES.waves;
+        for first in (0..BINS).step_by(LANES) {
+            // As many sums as registers hold: written back once.
+            let (mut cosine, mut sine) = ([0.0; LANES], [0.0; LANES]);
+            for ((same, opposite), wave) in same.iter().zip(&opposite).zip(waves) {
+                let (cosines, sines) = (&wave.cosine[first..first + LANES], &wave.sine[first..first + LANES]);
+                for lane in 0..LANES {
+                    cosine[lane] += same * cosines[lane];
+                    sine[lane] += opposite * sines[lane];
+                }
             }
+            self.cosine[first..first + LANES].copy_from_slice(&cosine);
+            self.sine[first..first + LANES].copy_from_slice(&sine);
         }
         self.energy = samples.iter().map(|sample| sample * sample).sum();
     }
@@ -192,8 +204,8 @@ struct Waves {
 
 struct Tables {
     steps: Sums,
-    /// The tones at each sample of a block, counted from the block's centre.
-    waves: [Waves; HOP],
+    /// The tones at each sample of a block's second half, counted from the block's centre.
+    waves: [Waves; HOP / 2],
     /// How far each tone turns from a block's centre to the window's.
     turns: [Waves; BLOCKS],
     /// Cosines with cosines and sines with sines, over a window: low bin and itself, high bin and itself, low and high.
@@ -227,7 +239,7 @@ impl Tables {
         let gram = |one: usize, two: usize| Gram::of(steps[one], steps[two]);
         Self {
             steps,
-            waves: array::from_fn(|sample| waves_at(sample as f32 - (HOP as f32 - 1.0) / 2.0)),
+            waves: array::from_fn(|sample| waves_at(sample as f32 + 0.5)),
             turns: array::from_fn(|block| waves_at((block as f32 - (BLOCKS as f32 - 1.0) / 2.0) * HOP as f32)),
             own: array::from_fn(|bin| gram(bin, bin)),
             cross: array::from_fn(|low| array::from_fn(|high| gram(low, GROUP + high))),

@@ -4,21 +4,35 @@ use zeroize::Zeroize;
 
 use crate::SpeechEdge;
 
-/// Samples that the judge takes at a time: 16 ms at 16 kHz.
-const CHUNK: usize = 256;
+/// Samples at 8 kHz that are judged at a time: 16 ms.
+const CHUNK: usize = 128;
+/// Samples before a chunk that its interpolation needs.
+const BEFORE: usize = 5;
 /// The score from which a chunk is voice.
 const VOICED: f32 = 0.5;
 /// Chunks of voice in a row that begin speech: 48 ms.
 const BEGINNING: u8 = 3;
 /// Chunks without voice in a row that end it: 320 ms.
 const ENDING: u8 = 20;
+/// Soft chunks in a row after which the judge is no longer asked: 400 ms.
+const ATTENTION: u8 = 25;
+/// What is as soft as this is no speech whatever the background, as a mean square: −54 dB of full scale.
+const SOFT: f32 = 65.0 * 65.0;
+/// How much louder than the background soft may be, as a ratio of mean squares: 4 dB.
+const ABOVE: f32 = 2.5;
+/// By how much the background may grow with each chunk, as a ratio: 1.4 dB a second.
+const GROWTH: f32 = 1.005;
 
-/// Judges 8 kHz audio; doubles its rate because the judge wants 16 kHz.
+/// Judges 8 kHz audio; doubles its rate because the judge wants 16 kHz. In silence, and in steady noise, the judge is not
+/// asked: it costs more than all else that is done for a frame.
 pub(crate) struct Voice {
     judge: Box<earshot::Detector>,
-    recent: [f32; 6],
-    chunk: [i16; CHUNK],
+    samples: [f32; BEFORE + CHUNK],
     filled: usize,
+    /// The loudness of what is always there, as a mean square.
+    background: f32,
+    /// Soft chunks in a row.
+    soft: u8,
     speaking: bool,
     /// Chunks in a row that speak against the present state.
     against: u8,
@@ -26,8 +40,15 @@ pub(crate) struct Voice {
 
 impl Voice {
     pub(crate) fn new() -> Self {
-        let judge = Box::default();
-        Self { judge, recent: [0.0; 6], chunk: [0; CHUNK], filled: 0, speaking: false, against: 0 }
+        Self {
+            judge: Box::default(),
+            samples: [0.0; BEFORE + CHUNK],
+            filled: 0,
+            background: f32::MAX,
+            soft: 0,
+            speaking: false,
+            against: 0,
+        }
     }
 
     pub(crate) fn is_speaking(&self) -> bool {
@@ -36,28 +57,46 @@ impl Voice {
 
     /// Takes one 8 kHz sample; an edge where it completes a chunk that changes the state.
     pub(crate) fn push(&mut self, sample: f32) -> Option<SpeechEdge> {
-        self.recent.rotate_left(1);
-        self.recent[5] = sample;
-        let [a, b, c, d, e, f] = self.recent;
-        let between = (3.0 * (a + f) - 25.0 * (b + e) + 150.0 * (c + d)) / 256.0;
-        self.chunk[self.filled] = c as i16;
-        self.chunk[self.filled + 1] = between as i16;
-        self.filled += 2;
+        self.samples[BEFORE + self.filled] = sample;
+        self.filled += 1;
         if self.filled < CHUNK {
             return None;
         }
         self.filled = 0;
-        let voiced = self.judge.predict_i16(&self.chunk) >= VOICED;
+        let voiced = self.may_be_voice() && self.judge.predict_i16(&self.doubled()) >= VOICED;
+        self.samples.copy_within(CHUNK.., 0);
         self.decide(voiced)
     }
 
     /// Forgets all audio, as a capture begins; an edge where somebody spoke.
     pub(crate) fn clear(&mut self) -> Option<SpeechEdge> {
         self.judge.reset();
-        self.recent.zeroize();
-        self.chunk.zeroize();
-        (self.filled, self.against) = (0, 0);
+        self.samples.zeroize();
+        (self.filled, self.soft, self.against, self.background) = (0, 0, 0, f32::MAX);
         std::mem::take(&mut self.speaking).then_some(SpeechEdge::Stopped)
+    }
+
+    /// Whether the chunk is worth the judge's time. The judge begins anew with the first one that is, as with a call.
+    fn may_be_voice(&mut self) -> bool {
+        let loudness = self.samples[BEFORE..].iter().map(|sample| sample * sample).sum::<f32>() / CHUNK as f32;
+        self.background = loudness.min(self.background * GROWTH + 1.0);
+        let is_soft = loudness < SOFT.max(self.background * ABOVE);
+        self.soft = if is_soft { self.soft.saturating_add(1) } else { 0 };
+        if self.soft == ATTENTION {
+            self.judge.reset();
+        }
+        self.soft < ATTENTION || self.speaking
+    }
+
+    /// The chunk at twice its rate.
+    fn doubled(&self) -> [i16; 2 * CHUNK] {
+        let mut doubled = [0; 2 * CHUNK];
+        for (place, window) in doubled.as_chunks_mut().0.iter_mut().zip(self.samples.windows(BEFORE + 1)) {
+            let &[a, b, c, d, e, f] = window else { continue };
+            let between = (3.0 * (a + f) - 25.0 * (b + e) + 150.0 * (c + d)) / 256.0;
+            *place = [c as i16, between as i16];
+        }
+        doubled
     }
 
     fn decide(&mut self, voiced: bool) -> Option<SpeechEdge> {
@@ -72,5 +111,54 @@ impl Voice {
         self.against = 0;
         self.speaking = voiced;
         Some(if voiced { SpeechEdge::Started } else { SpeechEdge::Stopped })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthesis::{Chance, babble, noise};
+
+    /// Samples until speech is noticed.
+    fn onset(voice: &mut Voice, speech: &[f32]) -> Option<usize> {
+        speech.iter().position(|&sample| voice.push(sample) == Some(SpeechEdge::Started))
+    }
+
+    fn listen(samples: &[f32]) -> Voice {
+        let mut voice = Voice::new();
+        for &sample in samples {
+            voice.push(sample);
+        }
+        voice
+    }
+
+    #[test]
+    fn speech_after_long_silence_or_noise_is_noticed_as_soon_as_at_the_beginning() {
+        for seed in 0..20 {
+            let speech = babble(3, &mut Chance::new(seed));
+            let at_once = onset(&mut Voice::new(), &speech).unwrap();
+            for dbm0 in [-90.0, -65.0, -45.0] {
+                let background = noise(8_000 * 10, dbm0, &mut Chance::new(seed));
+                let mut voice = listen(&background);
+                assert!(voice.soft >= ATTENTION, "the judge is not asked in noise of {dbm0} dBm0");
+                let later = onset(&mut voice, &speech).unwrap();
+                assert!(later <= at_once + 3 * CHUNK, "{seed}, {dbm0} dBm0: {later} beside {at_once}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_judge_is_asked_as_long_as_somebody_speaks() {
+        let mut voice = listen(&babble(6, &mut Chance::new(31)));
+        assert!(voice.is_speaking());
+        let end = (0..).find(|_| voice.push(0.0) == Some(SpeechEdge::Stopped));
+        assert!(end.is_some_and(|samples| samples <= (usize::from(ENDING) + 12) * CHUNK), "{end:?}");
+    }
+
+    #[test]
+    fn nothing_is_left_after_a_mute() {
+        let mut voice = listen(&babble(3, &mut Chance::new(5)));
+        voice.clear();
+        assert!(voice.samples.iter().all(|&sample| sample == 0.0) && !voice.is_speaking());
     }
 }
