@@ -82,6 +82,11 @@ impl State {
         self.woken.swap(false, Ordering::AcqRel);
     }
 
+    /// Called by a thread that looks into the mailbox every millisecond anyway: nobody rings until [`State::rearm`].
+    pub(super) fn hold_bell(&self) {
+        self.woken.store(true, Ordering::Release);
+    }
+
     pub(super) fn taken(&self) {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }

@@ -94,6 +94,11 @@ impl Wheel {
         self.timers.pop().map(|Reverse(timer)| timer)
     }
 
+    /// When the next millisecond begins.
+    pub(super) fn next_millisecond(&self, now: Instant) -> Instant {
+        self.moment(self.elapsed(now) + 1)
+    }
+
     /// When something is due next.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let slot = (self.cursor..self.cursor + SLOTS)
