@@ -24,6 +24,7 @@ impl CallDirectory for Directory {
                 agent: match summary.agent {
                     AgentKind::Collector => "collector".to_owned(),
                     AgentKind::Stream => "twilio-stream".to_owned(),
+                    AgentKind::Echo => "echo".to_owned(),
                 },
                 state: if summary.ended.is_some() { "ended" } else { "up" },
                 started: summary.started,

@@ -283,6 +283,7 @@ pub(crate) fn routing(config: &Config) -> Result<Routing> {
     let agents = config.trunk.iter().map(|trunk| {
         let kind = match config.agent_of(trunk).map(|agent| agent.kind) {
             Some(config::AgentKind::TwilioStream) => AgentKind::Stream,
+            Some(config::AgentKind::Echo) => AgentKind::Echo,
             Some(config::AgentKind::Collector) | None => AgentKind::Collector,
         };
         (trunk.name.clone(), kind)

@@ -142,6 +142,29 @@ pub(crate) const METRICS: &[Metric] = &[
         "Gaps in callers' audio that were filled with what was heard before, for agents, recogniser and recordings.",
     ),
     metric(
+        "tonegate_agent_samples_dropped_total",
+        Kind::Counter,
+        None,
+        &["reason"],
+        "Samples at 8 kHz of streamed agent audio that were not played: `late`, of a turn that was cut; `muted`; `full`, more \
+         than a minute ahead; `backlog`, silence that stood in the queue of an agent that streams in real time.",
+    ),
+    metric(
+        "tonegate_false_interruptions_total",
+        Kind::Counter,
+        None,
+        &[],
+        "Times an agent fell silent for a caller who only seemed to speak, and went on.",
+    ),
+    metric(
+        "tonegate_jitter_buffer_frames_total",
+        Kind::Counter,
+        None,
+        &["what"],
+        "Frames of 20 ms of the jitter buffers, which callers of an `echo` hear themselves through: `played` as they came, \
+         `concealed` because none was there in time, `skipped` and `stretched` silence where the delay changed, `dropped`.",
+    ),
+    metric(
         "tonegate_queue_depth",
         Kind::Gauge,
         None,

@@ -7,12 +7,15 @@ pub mod comfort_noise;
 mod concealer;
 mod converter;
 pub mod g711;
+mod jitter_buffer;
 mod playout;
+mod quiet;
 mod resampler;
 
 pub use codec::{Codec, CodecError, Concealment, Decoder, Encoder, MAX_PAYLOAD_BYTES, OpusSettings};
 pub use concealer::{Concealer, Gap};
 pub use converter::Converter;
+pub use jitter_buffer::{JitterBuffer, JitterBufferConfig, JitterBufferReport};
 pub use playout::{
     Discarded, FRAME_SAMPLES, Filled, Full, Generation, PLAYOUT_HZ, Playout, PlayoutConfig, PlayoutOutput, Segment,
     SegmentId, Source,

@@ -1,11 +1,13 @@
 //! What the caller hears, in order: prompts, the agent's clips, the agent's stream and its marks.
 
+mod backlog;
 mod item;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 
+use backlog::Backlog;
 pub use item::{Generation, Segment, SegmentId, Source};
 use item::{Item, Tail};
 
@@ -97,6 +99,8 @@ pub struct Discarded {
     pub muted: u64,
     /// Came while the queue was full.
     pub full: u64,
+    /// Silence that stood in the way: left out of the queue of an agent that streams in real time.
+    pub backlog: u64,
 }
 
 /// A queue of sound towards one caller, read a frame at a time. The count of samples read is the only truth of what was
@@ -113,6 +117,10 @@ pub struct Playout {
     current: Generation,
     current_played: u64,
     flowing: bool,
+    held: bool,
+    /// The next sound was held in its middle.
+    rising: bool,
+    backlog: Backlog,
     muted: bool,
     discarded: Discarded,
 }
@@ -133,6 +141,9 @@ impl Playout {
             current: Generation(0),
             current_played: 0,
             flowing: false,
+            held: false,
+            rising: false,
+            backlog: Backlog::new(),
             muted: false,
             discarded: Discarded::default(),
         }
@@ -173,6 +184,7 @@ impl Playout {
             return Err(Full);
         }
         self.floor = generation;
+        self.backlog.arrive(samples.len());
         self.agent_queued += samples.len();
         self.items.push_back(Item::Agent { generation, samples, position: 0 });
         Ok(())
@@ -195,13 +207,36 @@ impl Playout {
     pub fn clear(&mut self, generation: Generation) {
         self.floor = self.floor.max(generation);
         self.cut(Item::is_interruptible);
+        (self.held, self.rising) = (false, false);
+    }
+
+    /// The caller may have begun to speak: what is interruptible falls silent with a fade of 8 ms, and waits for
+    /// [`Playout::resume`], to go on where it was, or for [`Playout::hush`]. What is not interruptible plays on. Returns
+    /// whether anything was to be held: as with [`Playout::hush`].
+    pub fn hold(&mut self) -> bool {
+        if !self.is_interruptible() {
+            return false;
+        }
+        if !self.held
+            && self.flows_on()
+            && let Some(front) = self.items.front().filter(|front| front.is_interruptible())
+        {
+            self.tail.copy(front);
+            self.tail.fade();
+        }
+        self.held = true;
+        true
+    }
+
+    /// It was nothing: what was held goes on.
+    pub fn resume(&mut self) {
+        self.rising = std::mem::take(&mut self.held);
     }
 
     /// The caller began to speak: as [`Playout::clear`], for a generation after the newest seen, which is returned.
     /// `None` where nothing interruptible plays or waits and no agent spoke in the last half second.
     pub fn hush(&mut self) -> Option<Generation> {
-        let speaking = self.agent_heard.is_some_and(|heard| self.clock - heard < AGENT_HANGOVER);
-        if !speaking && !self.items.iter().any(|item| item.is_audio() && item.is_interruptible()) {
+        if !self.held && !self.is_interruptible() {
             return None;
         }
         let next = Generation(self.floor.0.saturating_add(1));
@@ -229,11 +264,19 @@ impl Playout {
         self.flowing = false;
         while filled < FRAME_SAMPLES {
             self.settle();
+            if self.is_front_held() {
+                break;
+            }
+            if filled == 0 {
+                self.shorten();
+            }
             let Some(read) = self.read_front(&mut out[filled..]) else { break };
             filled += read;
         }
         self.settle();
         out[filled..].fill(0);
+        self.raise(&mut out[..filled]);
+        self.backlog.pass(out, self.agent_queued);
         self.flowing &= filled == FRAME_SAMPLES;
         self.clock += FRAME_SAMPLES as u64;
         if filled == 0 { Filled::Silence } else { Filled::Audio }
@@ -291,6 +334,48 @@ impl Playout {
         Some(read)
     }
 
+    /// Whether something interruptible plays or waits, or the agent spoke in the last half second.
+    fn is_interruptible(&self) -> bool {
+        let speaking = self.agent_heard.is_some_and(|heard| self.clock - heard < AGENT_HANGOVER);
+        speaking || self.items.iter().any(|item| item.is_audio() && item.is_interruptible())
+    }
+
+    /// Whether the front entry goes on with a sound. The stream comes in chunks: one that has not begun continues the one
+    /// just played.
+    fn flows_on(&self) -> bool {
+        self.flowing || self.items.front().is_some_and(|front| front.position() > 0)
+    }
+
+    fn is_front_held(&self) -> bool {
+        self.held && self.items.front().is_some_and(Item::is_interruptible)
+    }
+
+    /// Leaves out what a streaming agent has silent in front, where it only delays what comes after.
+    fn shorten(&mut self) {
+        while let Some(next) = self.items.front().and_then(Item::next_frame) {
+            if !self.backlog.spares(&next) {
+                return;
+            }
+            if let Some(front) = self.items.front_mut() {
+                front.read(&mut [0; FRAME_SAMPLES]);
+            }
+            self.agent_queued -= FRAME_SAMPLES;
+            self.discarded.backlog += FRAME_SAMPLES as u64;
+            self.settle();
+        }
+    }
+
+    /// Lets what was held come back without a click.
+    fn raise(&mut self, sound: &mut [i16]) {
+        if sound.is_empty() || !std::mem::take(&mut self.rising) {
+            return;
+        }
+        let length = item::FADE_SAMPLES.min(sound.len()) as i32;
+        for (n, sample) in sound.iter_mut().take(item::FADE_SAMPLES).enumerate() {
+            *sample = (i32::from(*sample) * (n as i32 + 1) / length) as i16;
+        }
+    }
+
     /// Takes finished audio and reached marks from the front.
     fn settle(&mut self) {
         while let Some(front) = self.items.front() {
@@ -317,8 +402,8 @@ impl Playout {
 
     /// Drops the chosen entries. What was sounding ends in a fade instead of a click.
     fn cut(&mut self, chosen: impl Fn(&Item) -> bool) {
-        // The stream comes in chunks: one that has not begun continues the one just played.
-        let mut fading = self.flowing || self.items.front().is_some_and(|front| front.position() > 0);
+        // What is held is silent already.
+        let mut fading = !self.is_front_held() && self.flows_on();
         let mut dropped = 0;
         for mut item in std::mem::take(&mut self.items) {
             if !chosen(&item) {

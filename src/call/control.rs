@@ -68,6 +68,8 @@ pub enum AgentKind {
     Collector,
     /// A bot that speaks Twilio Media Streams.
     Stream,
+    /// Nobody: the caller hears themselves, to try a line.
+    Echo,
 }
 
 /// A call that a trunk has sent.
@@ -180,6 +182,7 @@ enum Phase {
 enum Agent {
     Collector(Box<Scripted>),
     Stream(Stream),
+    Echo,
 }
 
 /// The control of one call.
@@ -215,6 +218,7 @@ impl Call {
         let agent = match invitation.agent {
             AgentKind::Collector => Agent::Collector(Box::new(Scripted::new(invitation.seed, began))),
             AgentKind::Stream => Agent::Stream(Stream::default()),
+            AgentKind::Echo => Agent::Echo,
         };
         let mut call = Self {
             settings,
@@ -280,6 +284,11 @@ impl Call {
             LegOutput::Mark { name, cleared } => self.marked(name, cleared),
             LegOutput::Speech(edge) => self.speech(edge),
             LegOutput::Hushed { .. } => {}
+            LegOutput::FalseInterruption => self.note("interruption.false", "what was being said goes on"),
+            LegOutput::AgentCut { played, dropped } => {
+                let (played, dropped) = (played.as_millis(), dropped.as_millis());
+                self.note("agent.cut", format!("{played} ms were heard, {dropped} ms were not"));
+            }
             LegOutput::MenuKey(key) => self.key(key),
             LegOutput::Collected(collected) => self.collected(collected),
             LegOutput::CapturePrompt(prompt) => self.capture_prompt(prompt),
@@ -389,6 +398,7 @@ impl Call {
         match &self.agent {
             Agent::Collector(scripted) => scripted.poll_timeout().and_then(|due| self.hold.due(due)),
             Agent::Stream(stream) => stream.poll_timeout(),
+            Agent::Echo => None,
         }
     }
 

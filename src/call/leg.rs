@@ -10,6 +10,7 @@
 
 mod conceal;
 mod delivery;
+mod echo;
 mod narrow;
 mod report;
 mod target;
@@ -30,6 +31,7 @@ use crate::media::{LegCommand, LegOutput, TapItem};
 
 use conceal::Conceal;
 use delivery::{Deliveries, Finished};
+use echo::Echo;
 use narrow::Narrow;
 pub use report::{HushPolicy, LegReport, Transmit};
 
@@ -57,8 +59,12 @@ pub struct Leg {
     conceal: Conceal,
     narrow: Option<Narrow>,
     playout: Playout,
+    /// Only where the caller hears themselves.
+    echo: Option<Box<Echo>>,
     hush: HushPolicy,
     hush_due: Option<Instant>,
+    /// When what is held because of the caller's speech is cut.
+    cut_due: Option<Instant>,
     described: Option<SocketAddr>,
     learn_source: bool,
     media_timeout: Option<Duration>,
@@ -93,8 +99,10 @@ impl Leg {
             session: Session::new(config.session, now)?,
             gate: Gate::new(config.gate, now),
             playout: Playout::new(config.playout),
+            echo: None,
             hush: config.hush,
             hush_due: None,
+            cut_due: None,
             agent_muted: false,
             capturing: false,
             capture_prompt: None,
@@ -148,7 +156,12 @@ impl Leg {
                     self.outputs.push_back(LegOutput::Mark { name, cleared: true });
                 }
             }
-            LegCommand::Clear { generation } => self.playout.clear(generation),
+            LegCommand::Clear { generation } => {
+                // The agent has heard the caller itself.
+                self.cut_due = None;
+                self.playout.clear(generation);
+            }
+            LegCommand::Echo(on) => self.echo.get_or_insert_with(|| Box::new(Echo::new())).switch(on),
             LegCommand::MuteAgent(muted) => {
                 self.agent_muted = muted;
                 self.mute_agent();
@@ -194,7 +207,10 @@ impl Leg {
         };
         let mut samples = [0; FRAME_SAMPLES];
         let waiting = self.playout.agent_queued();
-        self.playout.next_frame(&mut samples);
+        let filled = self.playout.next_frame(&mut samples);
+        if let Some(echo) = &mut self.echo {
+            echo.next_frame(now, filled, &mut samples);
+        }
         if self.playout.agent_queued() < waiting {
             self.agent_latency = self.agent_since.take().map(|since| now.saturating_duration_since(since));
         }
@@ -240,16 +256,18 @@ impl Leg {
     /// When [`Leg::handle_timeout`] wants to be called at the latest. Ticks come beside it.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.session.poll_timeout(), self.gate.poll_timeout(), self.hush_due].into_iter().flatten().min()
+        [self.session.poll_timeout(), self.gate.poll_timeout(), self.hush_due, self.cut_due].into_iter().flatten().min()
     }
 
     /// Does what is due. Reports that are due wait in [`Leg::poll_report`].
     pub fn handle_timeout(&mut self, now: Instant) {
         self.session.handle_timeout(now);
         self.gate.handle_timeout(now);
-        if self.hush_due.is_some_and(|due| due <= now) {
-            self.hush_due = None;
-            self.hush_now();
+        if self.hush_due.take_if(|due| *due <= now).is_some() {
+            self.hold(now);
+        }
+        if self.cut_due.take_if(|due| *due <= now).is_some() {
+            self.hush();
         }
         self.settle(now);
     }
@@ -295,6 +313,18 @@ impl Leg {
     #[must_use]
     pub fn concealed(&self) -> u64 {
         self.conceal.gaps()
+    }
+
+    /// Samples of agent audio that were not played so far, by reason.
+    #[must_use]
+    pub fn discarded(&self) -> audio::Discarded {
+        self.playout.discarded()
+    }
+
+    /// What the jitter buffer has done, where the caller hears themselves.
+    #[must_use]
+    pub fn jitter_buffer(&self) -> Option<audio::JitterBufferReport> {
+        self.echo.as_ref().map(|echo| echo.report())
     }
 
     /// The counts of the wire so far.
@@ -347,7 +377,7 @@ impl Leg {
                 }
                 Received::Event(event) => self.gate.handle_event(now, event),
             }
-            self.settle_frames();
+            self.settle_frames(now);
         }
         while let Some(output) = self.session.poll_output() {
             match output {
@@ -362,19 +392,22 @@ impl Leg {
         moved
     }
 
-    fn settle_frames(&mut self) {
+    fn settle_frames(&mut self, now: Instant) {
         while let Some(frame) = self.gate.poll_frame() {
             let whole = frame.transform(&mut self.conceal);
             let frame = match &mut self.narrow {
                 Some(narrow) => whole.transform(narrow),
                 None => whole,
             };
+            if let Some(echo) = &mut self.echo {
+                echo.hear(now, &frame);
+            }
             self.taps.push_back(TapItem::Caller(frame));
         }
     }
 
     fn settle_gate(&mut self, now: Instant) -> bool {
-        self.settle_frames();
+        self.settle_frames(now);
         let mut moved = false;
         while let Some(output) = self.gate.poll_output() {
             moved = true;
@@ -404,15 +437,34 @@ impl Leg {
         match (edge, self.hush) {
             // Music on hold interrupts nobody.
             (SpeechEdge::Started, _) if self.held => {}
-            (SpeechEdge::Started, HushPolicy::OnSpeech { guard }) if guard.is_zero() => self.hush_now(),
-            (SpeechEdge::Started, HushPolicy::OnSpeech { guard }) => self.hush_due = Some(now + guard),
+            (SpeechEdge::Started, HushPolicy::OnSpeech { guard, .. }) if guard.is_zero() => self.hold(now),
+            (SpeechEdge::Started, HushPolicy::OnSpeech { guard, .. }) => self.hush_due = Some(now + guard),
             (SpeechEdge::Started, HushPolicy::Never) => {}
-            (SpeechEdge::Stopped, _) => self.hush_due = None,
+            (SpeechEdge::Stopped, _) => self.resume(),
         }
         self.outputs.push_back(LegOutput::Speech(edge));
     }
 
-    fn hush_now(&mut self) {
+    /// The caller seems to speak: what is interruptible falls silent, and is cut if they go on.
+    fn hold(&mut self, now: Instant) {
+        let HushPolicy::OnSpeech { confirm, .. } = self.hush else { return };
+        if confirm.is_zero() {
+            self.hush();
+        } else if self.playout.hold() {
+            self.cut_due = Some(now + confirm);
+        }
+    }
+
+    /// The caller is quiet: what was held, and not yet cut, goes on.
+    fn resume(&mut self) {
+        self.hush_due = None;
+        if self.cut_due.take().is_some() {
+            self.playout.resume();
+            self.outputs.push_back(LegOutput::FalseInterruption);
+        }
+    }
+
+    fn hush(&mut self) {
         if let Some(generation) = self.playout.hush() {
             self.outputs.push_back(LegOutput::Hushed { generation });
         }
@@ -458,7 +510,10 @@ impl Leg {
                     self.deliveries.interrupt(id);
                     self.outputs.push_back(LegOutput::PromptInterrupted { id, played, total });
                 }
-                PlayoutOutput::AgentCut { .. } => self.agent_since = None,
+                PlayoutOutput::AgentCut { played, dropped, .. } => {
+                    self.agent_since = None;
+                    self.outputs.push_back(LegOutput::AgentCut { played: span(played), dropped: span(dropped) });
+                }
                 PlayoutOutput::Mark { name, cleared } => self.outputs.push_back(LegOutput::Mark { name, cleared }),
             }
         }
@@ -484,4 +539,9 @@ impl Leg {
             self.taps.push_back(TapItem::Sent { index, samples: *samples });
         }
     }
+}
+
+/// How long so many samples sound.
+fn span(samples: u64) -> Duration {
+    Duration::from_micros(samples * 1_000_000 / u64::from(audio::PLAYOUT_HZ))
 }

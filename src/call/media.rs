@@ -1,7 +1,11 @@
 //! What the control of a call asks of its media leg, and what the leg tells. Small values over bounded queues: audio itself
 //! goes to taps.
 
-use std::{net::SocketAddr, os::fd::OwnedFd, time::Instant};
+use std::{
+    net::SocketAddr,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
 
 use audio::{Generation, Segment, SegmentId};
 use frame::RawInfo;
@@ -44,6 +48,8 @@ pub enum LegCommand {
         /// The turn that the agent speaks in from now on.
         generation: Generation,
     },
+    /// Whether the caller hears themselves, while nothing else is said.
+    Echo(bool),
     /// Whether the agent may be heard.
     MuteAgent(bool),
     /// The caller is asked for keys.
@@ -120,6 +126,15 @@ pub enum LegOutput {
     Hushed {
         /// The turn that the agent speaks in next.
         generation: Generation,
+    },
+    /// The caller only seemed to speak: what had fallen silent goes on.
+    FalseInterruption,
+    /// Streamed agent audio was cut, and how much of that turn was heard and was not.
+    AgentCut {
+        /// What was sent of it.
+        played: Duration,
+        /// What waited and was thrown away.
+        dropped: Duration,
     },
     /// A key outside captures.
     MenuKey(MenuKey),

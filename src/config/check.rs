@@ -166,20 +166,8 @@ fn families(config: &Config, found: &mut Vec<Problem>) {
 
 fn agent(name: &str, agent: &Agent, found: &mut Vec<Problem>) {
     match agent.kind {
-        AgentKind::Collector => {
-            if agent.url.is_some() {
-                found.push(Problem::of(
-                    format!("agent.{name}.url"),
-                    "the embedded collector has no address; remove it or set kind = \"twilio-stream\"",
-                ));
-            }
-            if agent.auth_token_file.is_some() {
-                found.push(Problem::of(
-                    format!("agent.{name}.auth_token_file"),
-                    "the embedded collector signs nothing; remove it or set kind = \"twilio-stream\"",
-                ));
-            }
-        }
+        AgentKind::Collector => within(name, "the embedded collector", agent, found),
+        AgentKind::Echo => within(name, "an echo", agent, found),
         AgentKind::TwilioStream => bot(name, agent, found),
     }
     for (parameter, value) in &agent.parameters {
@@ -195,6 +183,18 @@ fn agent(name: &str, agent: &Agent, found: &mut Vec<Problem>) {
                 format!("name and value are longer than {MAX_PARAMETER} characters together; shorten the value"),
             ));
         }
+    }
+}
+
+/// An agent inside the gateway needs nothing that leads to one outside.
+fn within(name: &str, who: &str, agent: &Agent, found: &mut Vec<Problem>) {
+    let outside = [
+        (agent.url.is_some(), "url", "has no address"),
+        (agent.auth_token_file.is_some(), "auth_token_file", "signs nothing"),
+    ];
+    for (_, key, lacks) in outside.into_iter().filter(|(is_set, ..)| *is_set) {
+        let advice = format!("{who} {lacks}; remove it or set kind = \"twilio-stream\"");
+        found.push(Problem::of(format!("agent.{name}.{key}"), advice));
     }
 }
 

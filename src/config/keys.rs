@@ -67,7 +67,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "agent.*.kind",
         r#""collector""#,
-        "`collector`, the embedded scripted agent, or `twilio-stream`, a bot server that speaks Twilio Media Streams.",
+        "`collector`, the embedded scripted agent; `twilio-stream`, a bot server that speaks Twilio Media Streams; or `echo`, nobody: after the notices callers hear themselves, to try a line.",
     ),
     key("agent.*.url", "none", "WebSocket address of the bot; needed for `twilio-stream`."),
     key(

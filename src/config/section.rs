@@ -131,6 +131,8 @@ pub(crate) enum AgentKind {
     Collector,
     /// A bot server that speaks Twilio Media Streams.
     TwilioStream,
+    /// Nobody: the caller hears themselves.
+    Echo,
 }
 
 section! {

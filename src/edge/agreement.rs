@@ -17,6 +17,8 @@ use sip::media;
 const KEY_PAUSE: Duration = Duration::from_millis(1_500);
 /// How long the caller must speak until interruptible speech stops: within 200 ms with detection.
 const HUSH_GUARD: Duration = Duration::from_millis(40);
+/// How long from then until it is cut: long enough to notice that it was a cough.
+const HUSH_CONFIRM: Duration = Duration::from_millis(500);
 /// How long without media is too long.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(20);
 /// The least that Opus needs for intelligible speech, in bits a second (RFC 7587 §3.1.1).
@@ -81,12 +83,12 @@ pub(crate) fn leg_config(offer: Option<&media::Offer>, material: &media::KeyMate
         gate: GateConfig {
             rate: payloads.codec.rate(),
             keys: match agent {
-                AgentKind::Collector => KeyPolicy::Declared,
+                AgentKind::Collector | AgentKind::Echo => KeyPolicy::Declared,
                 AgentKind::Stream => KeyPolicy::Released { pause: KEY_PAUSE },
             },
         },
         playout: PlayoutConfig::default(),
-        hush: HushPolicy::OnSpeech { guard: HUSH_GUARD },
+        hush: HushPolicy::OnSpeech { guard: HUSH_GUARD, confirm: HUSH_CONFIRM },
     }
 }
 

@@ -158,6 +158,9 @@ impl Driver {
         if let (LegOutput::Hushed { generation }, Some(bot)) = (&output, &mut self.bot) {
             bot.hushed(*generation);
         }
+        if let LegOutput::FalseInterruption = output {
+            metrics::counter!("tonegate_false_interruptions_total").increment(1);
+        }
         self.call.handle_leg(Instant::now(), output);
     }
 
@@ -300,6 +303,7 @@ impl Driver {
                     bot.attach(tap);
                 }
             }
+            (SinkKind::Agent, AgentKind::Echo) => {}
         }
     }
 

@@ -26,6 +26,8 @@ pub const OPERATOR_TOKEN: &str = "operator-token-of-this-machine-only";
 pub enum Agent {
     /// The embedded collector.
     Collector,
+    /// Nobody: the caller hears themselves.
+    Echo,
     /// A bot at this WebSocket address.
     Bot(String),
     /// A bot at this address that expects handshakes to be signed with a token.
@@ -280,6 +282,7 @@ fn configuration(options: &GatewayOptions, ports: &PortRange) -> String {
     let directory = options.directory.display();
     let (agent, table) = match &options.agent {
         Agent::Collector => ("collector", String::new()),
+        Agent::Echo => ("echo", "[agent.echo]\nkind = \"echo\"\n\n".to_owned()),
         Agent::Bot(url) => ("bot", format!("[agent.bot]\nkind = \"twilio-stream\"\nurl = \"{url}\"\n\n")),
         Agent::SignedBot { url, auth_token_file } => {
             let file = auth_token_file.display();

@@ -8,6 +8,7 @@ mod calls;
 mod certificate;
 mod client;
 mod crash;
+mod echo;
 mod leaks;
 mod operations;
 mod plant;

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
+use super::FRAME_SAMPLES;
+
 /// Samples of the fade where sound is cut: 8 ms.
-const FADE_SAMPLES: usize = 64;
+pub(super) const FADE_SAMPLES: usize = 64;
 
 /// Names a segment in outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,17 +99,33 @@ impl Item {
         }
     }
 
+    /// The next frame of streamed audio, where the whole of it is here.
+    pub(super) fn next_frame(&self) -> Option<[i16; FRAME_SAMPLES]> {
+        match self {
+            Self::Agent { samples, position, .. } => samples.get(*position..)?.first_chunk().copied(),
+            Self::Segment { .. } | Self::Mark(_) => None,
+        }
+    }
+
+    /// The next samples, without moving on.
+    fn peek(&self) -> &[i16] {
+        let (samples, position): (&[i16], _) = match self {
+            Self::Segment { segment, position, .. } => (&segment.samples, *position),
+            Self::Agent { samples, position, .. } => (samples, *position),
+            Self::Mark(_) => return &[],
+        };
+        &samples[position.min(samples.len())..]
+    }
+
     /// Copies the next samples and moves on.
     pub(super) fn read(&mut self, out: &mut [i16]) -> usize {
-        let (samples, position): (&[i16], _) = match self {
-            Self::Segment { segment, position, .. } => (&segment.samples, position),
-            Self::Agent { samples, position, .. } => (samples, position),
-            Self::Mark(_) => return 0,
-        };
-        let left = &samples[(*position).min(samples.len())..];
+        let left = self.peek();
         let read = left.len().min(out.len());
         out[..read].copy_from_slice(&left[..read]);
-        *position += read;
+        match self {
+            Self::Segment { position, .. } | Self::Agent { position, .. } => *position += read,
+            Self::Mark(_) => {}
+        }
         read
     }
 }
@@ -142,6 +160,17 @@ impl Tail {
         let taken = item.read(&mut self.samples[self.length..]);
         self.length += taken;
         taken
+    }
+
+    /// Takes what comes next of an entry that is being held, and leaves it there.
+    pub(super) fn copy(&mut self, item: &Item) {
+        if !self.is_empty() {
+            return;
+        }
+        *self = Self::default();
+        let next = item.peek();
+        self.length = next.len().min(FADE_SAMPLES);
+        self.samples[..self.length].copy_from_slice(&next[..self.length]);
     }
 
     /// Shapes what was taken: a straight line down to nothing.

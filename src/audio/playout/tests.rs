@@ -207,6 +207,70 @@ fn one_segment_can_be_cancelled() {
     assert_eq!(samples[64..], [1_000; 96], "the next one follows the fade");
 }
 
+#[test]
+fn what_is_held_falls_silent_within_ten_milliseconds_and_goes_on_where_it_was() {
+    let mut playout = playout();
+    playout.append_agent(Generation(1), agent(800)).unwrap();
+    frame(&mut playout);
+    assert!(playout.hold());
+    let (fading, _) = frame(&mut playout);
+    assert!(fading[..64].is_sorted_by(|one, two| one >= two) && fading[64..].iter().all(|&sample| sample == 0));
+    assert_eq!(frame(&mut playout), (QUIET, Filled::Silence));
+    assert_eq!(playout.agent_queued(), 640, "nothing was used up");
+    playout.resume();
+    let (rising, _) = frame(&mut playout);
+    assert!(rising[..64].is_sorted() && rising[64..].iter().all(|&sample| sample == 1_000));
+    assert_eq!((playout.agent_queued(), outputs(&mut playout)), (480, vec![]));
+}
+
+#[test]
+fn what_is_held_is_cut_without_another_sound_and_holds_back_what_must_be_heard() {
+    let mut playout = playout();
+    playout.append_agent(Generation(1), agent(800)).unwrap();
+    frame(&mut playout);
+    playout.hold();
+    frame(&mut playout);
+    assert_eq!(playout.hush(), Some(Generation(2)));
+    let cut = PlayoutOutput::AgentCut { generation: Generation(1), played: 160, dropped: 640 };
+    assert_eq!(outputs(&mut playout), [cut]);
+    assert_eq!(frame(&mut playout), (QUIET, Filled::Silence));
+    playout.enqueue(prompt(1, 160)).unwrap();
+    assert!(!playout.hold(), "nothing is to be held");
+    assert_eq!(frame(&mut playout).0, [1_000; 160]);
+}
+
+#[test]
+fn what_stands_in_the_queue_of_a_streaming_agent_is_left_out_of_its_silence() {
+    let mut playout = Playout::new(PlayoutConfig::default());
+    // A hiccup of 200 ms.
+    playout.append_agent(Generation(1), vec![0; 1_600].into()).unwrap();
+    for second in 0..10 {
+        for n in 0..50 {
+            let sample = if n < 25 { 3_000 } else { 0 };
+            playout.append_agent(Generation(1), vec![sample; 160].into()).unwrap();
+            frame(&mut playout);
+        }
+        if second == 0 {
+            assert!(playout.agent_queued() >= 1_600);
+        }
+    }
+    assert!(playout.agent_queued() <= 480, "{}", playout.agent_queued());
+    let left_out = playout.discarded().backlog;
+    assert_eq!(left_out as usize + playout.agent_queued(), 1_600);
+}
+
+#[test]
+fn an_agent_that_sends_ahead_of_time_is_played_as_it_is() {
+    let mut playout = Playout::new(PlayoutConfig::default());
+    for _ in 0..4 {
+        playout.append_agent(Generation(1), vec![0; 24_000].into()).unwrap();
+        for _ in 0..150 {
+            frame(&mut playout);
+        }
+    }
+    assert_eq!(playout.discarded().backlog, 0);
+}
+
 proptest::proptest! {
     #[test]
     fn every_queued_agent_sample_is_played_dropped_or_waiting(steps in proptest::collection::vec((0_u8..4, 0_usize..400), 0..60)) {

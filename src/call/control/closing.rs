@@ -42,6 +42,7 @@ impl Call {
                 self.outputs.push_back(Output::Leg(LegCommand::Clear { generation: audio::Generation(u64::MAX) }));
                 self.outputs.push_back(Output::CloseBot);
             }
+            Agent::Echo => self.outputs.push_back(Output::Leg(LegCommand::Echo(false))),
         }
         self.mouth.forget_collector();
     }

@@ -66,7 +66,7 @@ impl Call {
                 scripted.core.handle_timeout(now);
                 self.collector_actions();
             }
-            Agent::Collector(_) => {}
+            Agent::Collector(_) | Agent::Echo => {}
             Agent::Stream(_) => self.stream_due(),
         }
     }
@@ -170,7 +170,7 @@ impl Call {
                 }
                 scripted.keys.push(key.key());
             }
-            Agent::Collector(_) => {}
+            Agent::Collector(_) | Agent::Echo => {}
         }
     }
 

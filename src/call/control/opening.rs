@@ -172,6 +172,7 @@ impl Call {
                 self.collector_event(dialogue::Event::Opened);
             }
             Agent::Stream(_) => self.connect_bot(),
+            Agent::Echo => self.outputs.push_back(Output::Leg(LegCommand::Echo(true))),
         }
     }
 
@@ -185,7 +186,7 @@ impl Call {
         self.outputs.push_back(Output::Leg(LegCommand::MuteAgent(false)));
         match self.agent {
             Agent::Collector(_) => self.collector_event(dialogue::Event::Disclosed),
-            Agent::Stream(_) => self.note("disclosed", ""),
+            Agent::Stream(_) | Agent::Echo => self.note("disclosed", ""),
         }
     }
 

@@ -210,6 +210,7 @@ impl Call {
         let agent = match self.agent {
             Agent::Collector(_) => "collector",
             Agent::Stream(_) => "twilio-stream",
+            Agent::Echo => "echo",
         };
         let account = self.matter.account();
         let mut attempt = ContactAttempt::inbound(self.uuid(), &self.invitation.trunk, self.began_at, agent);

@@ -141,6 +141,7 @@ impl Rig {
             }
             Output::Leg(LegCommand::Arm { .. }) => self.log.push("arm".to_owned()),
             Output::Leg(LegCommand::AttachVault { .. }) => self.log.push("attach vault".to_owned()),
+            Output::Leg(LegCommand::Echo(on)) => self.log.push(format!("echo {on}")),
             Output::Leg(LegCommand::CancelCapture) => self.log.push("cancel capture".to_owned()),
             Output::Leg(_) => {}
             Output::Ring => self.log.push("ring".to_owned()),
@@ -528,6 +529,20 @@ fn a_bot_that_does_not_answer_in_time_is_given_up() {
     rig.drain();
     rig.play_all();
     assert_eq!(rig.done, Some(EndReason::AgentFailed));
+}
+
+#[test]
+fn a_caller_of_an_echo_hears_themselves_after_the_notices_and_not_the_good_bye() {
+    let mut rig = Rig::new(AgentKind::Echo);
+    rig.signal(Signal::Acknowledged);
+    assert_eq!(rig.count("echo true"), 0);
+    rig.play_all();
+    assert_eq!((rig.count("echo true"), rig.count("attach Agent")), (1, 0));
+    rig.call.end(rig.now, EndReason::Drained);
+    rig.drain();
+    assert_eq!(rig.count("echo false"), 1);
+    rig.play_all();
+    assert_eq!(rig.done, Some(EndReason::Drained));
 }
 
 #[test]

@@ -11,10 +11,13 @@ use rtp::{Sent, Statistics};
 pub enum HushPolicy {
     /// Nothing: the agent decides for itself and clears.
     Never,
-    /// It stops once the caller has spoken for so long.
+    /// It falls silent once the caller has spoken for a moment, and is cut once they have gone on.
     OnSpeech {
-        /// Guards against a cough. The gate notices an onset after about 90 ms, so 0 to 40 ms keep within 200 ms of it.
+        /// Until it falls silent. The gate notices an onset after about 90 ms, so 0 to 40 ms keep within 200 ms of it.
         guard: Duration,
+        /// From then until it is cut. Where the caller is quiet again before, it was a cough or a mm-hm, and speech goes on
+        /// where it was. The gate notices quiet after 320 ms.
+        confirm: Duration,
     },
 }
 

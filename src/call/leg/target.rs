@@ -22,7 +22,7 @@ impl Leg {
             self.held = !target.hears;
             // What waits for the caller is no measure of the agent.
             self.agent_since = None;
-            self.hush_due = self.hush_due.filter(|_| !self.held);
+            self.resume();
             self.outputs.push_back(if self.held { LegOutput::Held } else { LegOutput::Resumed });
         }
     }

@@ -13,6 +13,7 @@ mod wide;
 const AGENT: SinkId = SinkId(1);
 const RECORDER: SinkId = SinkId(2);
 const GUARD: Duration = Duration::from_millis(40);
+const CONFIRM: Duration = Duration::from_millis(500);
 
 fn payloads() -> Payloads {
     Payloads::new(Codec::Pcmu, 0, Some(101))
@@ -61,7 +62,7 @@ impl Line {
             srtp: None,
         };
         let gate = GateConfig { rate: payloads.codec.rate(), keys: KeyPolicy::Declared };
-        let hush = HushPolicy::OnSpeech { guard: GUARD };
+        let hush = HushPolicy::OnSpeech { guard: GUARD, confirm: CONFIRM };
         let now = Instant::now();
         Self {
             leg: Leg::new(LegConfig { session, gate, playout: PlayoutConfig::default(), hush }, now).unwrap(),
@@ -359,10 +360,48 @@ fn speech_of_the_caller_hushes_what_is_interruptible() {
     assert_eq!(line.leg.poll_timeout(), Some(line.now + GUARD));
     line.leg.handle_timeout(line.now + GUARD);
     line.drain();
+    assert!(line.outputs.is_empty() || !line.outputs.iter().any(|output| matches!(output, LegOutput::Hushed { .. })));
+    line.steps(2);
+    assert!(line.is_silent(), "it falls silent before it is cut");
+    line.pass(CONFIRM);
+    assert!(line.outputs.iter().any(|output| matches!(output, LegOutput::AgentCut { .. })));
     let next = line.take(|output| if let LegOutput::Hushed { generation } = output { Some(*generation) } else { None });
     assert_eq!(next, Some(Generation(4)));
     line.steps(2);
     assert!(line.is_silent());
+}
+
+#[test]
+fn an_interruption_that_was_none_lets_the_agent_go_on_where_it_was() {
+    let mut line = Line::new();
+    line.command(agent(line.now, 3, 16_000));
+    line.steps(2);
+    line.leg.speech(line.now, SpeechEdge::Started);
+    line.leg.handle_timeout(line.now + GUARD);
+    line.steps(5);
+    assert!(line.is_silent());
+    let waiting = line.leg.agent_queued();
+    line.leg.speech(line.now, SpeechEdge::Stopped);
+    line.steps(2);
+    assert!(!line.is_silent() && line.leg.agent_queued() == waiting - 320);
+    assert!(line.take(|output| matches!(output, LegOutput::FalseInterruption).then_some(())).is_some());
+    line.pass(CONFIRM);
+    assert!(line.take(|output| matches!(output, LegOutput::Hushed { .. }).then_some(())).is_none());
+}
+
+#[test]
+fn an_agent_that_clears_for_itself_is_not_cut_again() {
+    let mut line = Line::new();
+    line.command(agent(line.now, 3, 16_000));
+    line.steps(2);
+    line.leg.speech(line.now, SpeechEdge::Started);
+    line.leg.handle_timeout(line.now + GUARD);
+    line.command(LegCommand::Clear { generation: Generation(4) });
+    line.command(agent(line.now, 4, 16_000));
+    line.pass(CONFIRM);
+    line.steps(2);
+    assert!(!line.is_silent());
+    assert!(line.take(|output| matches!(output, LegOutput::Hushed { .. }).then_some(())).is_none());
 }
 
 #[test]
@@ -557,4 +596,42 @@ fn a_full_playout_refuses_a_prompt_aloud() {
     let refused =
         line.take(|output| if let LegOutput::PromptInterrupted { id, .. } = output { Some(*id) } else { None });
     assert_eq!(refused, Some(SegmentId(4_096)));
+}
+
+#[test]
+fn who_asks_for_an_echo_hears_themselves_after_the_gate() {
+    let mut line = Line::new();
+    line.steps(5);
+    line.command(LegCommand::Echo(true));
+    line.steps(10);
+    assert!(line.is_silent());
+    let loud = 0x90;
+    (0..10).for_each(|_| line.step(loud));
+    assert!(line.sent.last().is_some_and(|(_, _, payload)| payload.iter().all(|&code| code == loud)));
+    let report = line.leg.jitter_buffer().unwrap();
+    assert!(report.played >= 15 && report.concealed == 0, "{report:?}");
+    line.command(LegCommand::Play(prompt(5, 160)));
+    line.tick(true);
+    assert!(
+        line.sent.last().is_some_and(|(_, _, payload)| payload.iter().all(|&code| code != loud)),
+        "a clip goes first"
+    );
+    line.command(LegCommand::Echo(false));
+    line.step(loud);
+    assert!(line.is_silent());
+}
+
+#[test]
+fn an_echo_holds_nothing_of_what_was_said_before_a_capture() {
+    let mut line = Line::new();
+    line.command(LegCommand::Echo(true));
+    (0..10).for_each(|_| line.step(0x90));
+    assert!(!line.is_silent());
+    line.command(LegCommand::Arm { capture: [1; 16] });
+    // The frame that the gate held when it was armed is the last.
+    line.step(0x90);
+    for _ in 0..5 {
+        line.step(0x90);
+        assert!(line.is_silent());
+    }
 }

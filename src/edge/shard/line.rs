@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use audio::{Discarded, JitterBufferReport};
 use call::media::{LegCommand, LegOutput, TapItem};
 use call::{Leg, LegConfig};
 use gate::{CaptureEvent, ControlFailure, SinkId};
@@ -63,6 +64,8 @@ pub(super) struct Line {
     ticks: u32,
     counted: Statistics,
     concealed: u64,
+    discarded: Discarded,
+    buffered: Option<Box<JitterBufferReport>>,
     lingers_until: Option<Instant>,
     abandoned: bool,
     /// The millisecond of the earliest timer set for this leg.
@@ -83,6 +86,8 @@ impl Line {
             ticks: 0,
             counted: Statistics::default(),
             concealed: 0,
+            discarded: Discarded::default(),
+            buffered: None,
             lingers_until: None,
             abandoned: false,
             armed: None,
@@ -309,5 +314,13 @@ impl Line {
         let concealed = self.leg.concealed();
         meters.conceal(concealed - self.concealed);
         self.concealed = concealed;
+        let discarded = self.leg.discarded();
+        meters.discard(&self.discarded, &discarded);
+        self.discarded = discarded;
+        if let Some(buffered) = self.leg.jitter_buffer() {
+            let before = self.buffered.get_or_insert_default();
+            meters.buffer(before, &buffered);
+            **before = buffered;
+        }
     }
 }

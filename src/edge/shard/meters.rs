@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use audio::{Discarded, JitterBufferReport};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use rtp::{Quality, Rejection, Statistics};
 
@@ -29,6 +30,8 @@ pub(super) struct Meters {
     sent: Counter,
     lost: Counter,
     concealed: Counter,
+    buffered: [Counter; 5],
+    discarded: [Counter; 4],
     unsent: Counter,
     rejected: Vec<Counter>,
     to_agent: Histogram,
@@ -49,6 +52,10 @@ impl Meters {
             sent: counter!("tonegate_rtp_packets_total", "direction" => "sent"),
             lost: counter!("tonegate_rtp_packets_lost_total"),
             concealed: counter!("tonegate_rtp_gaps_concealed_total"),
+            buffered: ["played", "concealed", "skipped", "stretched", "dropped"]
+                .map(|what| counter!("tonegate_jitter_buffer_frames_total", "what" => what)),
+            discarded: ["late", "muted", "full", "backlog"]
+                .map(|reason| counter!("tonegate_agent_samples_dropped_total", "reason" => reason)),
             unsent: counter!("tonegate_drops_total", "queue" => "rtp", "reason" => "send_failed"),
             rejected: Rejection::ALL.into_iter().map(rejected).collect(),
             to_agent: histogram!("tonegate_added_latency_seconds", "direction" => "to_agent"),
@@ -91,6 +98,24 @@ impl Meters {
     /// Adds gaps of a leg that were filled.
     pub(super) fn conceal(&self, gaps: u64) {
         self.concealed.increment(gaps);
+    }
+
+    /// Adds what a leg's jitter buffer has done since `before`.
+    pub(super) fn buffer(&self, before: &JitterBufferReport, after: &JitterBufferReport) {
+        let counts = |report: &JitterBufferReport| {
+            [report.played, report.concealed, report.skipped, report.stretched, report.dropped]
+        };
+        for ((counter, before), after) in self.buffered.iter().zip(counts(before)).zip(counts(after)) {
+            counter.increment(after.saturating_sub(before));
+        }
+    }
+
+    /// Adds agent audio that a leg has not played since `before`.
+    pub(super) fn discard(&self, before: &Discarded, after: &Discarded) {
+        let counts = |discarded: &Discarded| [discarded.late, discarded.muted, discarded.full, discarded.backlog];
+        for ((counter, before), after) in self.discarded.iter().zip(counts(before)).zip(counts(after)) {
+            counter.increment(after - before);
+        }
     }
 
     /// Adds what a leg has counted since `before`.
