@@ -136,7 +136,8 @@ fn is_grouped(whole: &str) -> bool {
     let mut groups = whole.split(',');
     let is_first = groups.next().is_some_and(|first| (1..=3).contains(&first.len()));
     let rest: Vec<&str> = groups.collect();
-    is_first && !rest.is_empty() && rest.iter().all(|group| group.len() == 3)
+    let is_group = |group: &&str| group.len() == 3 && group.bytes().all(|byte| byte.is_ascii_digit());
+    is_first && !rest.is_empty() && rest.iter().all(is_group)
 }
 
 #[cfg(test)]
@@ -155,6 +156,7 @@ mod tests {
         assert_eq!(words("03/03/1981"), "03 03 1981");
         assert_eq!(words("4-0-2, 1, 9"), "4 0 2 1 9");
         assert_eq!(words("4,0,2,1,9"), "4 0 2 1 9");
+        assert_eq!(words("4,two,one"), "4 two one");
         assert_eq!(words("50.00 a month"), "50 dollars a month");
         assert_eq!(words("That\u{2019}s twenty-one"), "that is twenty one");
     }
