@@ -2,6 +2,8 @@ use super::*;
 use crate::Packet;
 use crate::srtp::{MAX_RTP_TRAILER, MasterKey, Outbound, Suite};
 
+mod hostile;
+
 const PEER: ([u8; 4], u16) = ([192, 0, 2, 7], 4_000);
 
 fn peer() -> SocketAddr {
