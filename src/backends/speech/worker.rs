@@ -8,7 +8,7 @@ use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, ChildStdout},
     sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
     task::JoinHandle,
@@ -211,19 +211,27 @@ impl Wire {
     }
 
     async fn read(&mut self) -> Result<Answer, EngineFailure> {
-        let mut line = Vec::new();
-        let read = (&mut self.output).take(LONGEST_LINE).read_until(b'\n', &mut line).await;
-        if read.map_err(|_| EngineFailure::Exit)? == 0 {
-            return Err(EngineFailure::Exit);
-        }
-        let header: Header = serde_json::from_slice(&line).map_err(|_| EngineFailure::Protocol)?;
-        if header.bytes > self.most_bytes {
-            return Err(EngineFailure::Protocol);
-        }
-        let mut body = vec![0; header.bytes];
-        self.output.read_exact(&mut body).await.map_err(|_| EngineFailure::Exit)?;
-        Ok(Answer { hertz: header.hertz, body })
+        read_answer(&mut self.output, self.most_bytes).await
     }
+}
+
+/// The next message of a child, with a body of at most `most_bytes`.
+pub(super) async fn read_answer(
+    output: &mut (impl AsyncBufRead + Unpin),
+    most_bytes: usize,
+) -> Result<Answer, EngineFailure> {
+    let mut line = Vec::new();
+    let read = (&mut *output).take(LONGEST_LINE).read_until(b'\n', &mut line).await;
+    if read.map_err(|_| EngineFailure::Exit)? == 0 {
+        return Err(EngineFailure::Exit);
+    }
+    let header: Header = serde_json::from_slice(&line).map_err(|_| EngineFailure::Protocol)?;
+    if header.bytes > most_bytes {
+        return Err(EngineFailure::Protocol);
+    }
+    let mut body = vec![0; header.bytes];
+    output.read_exact(&mut body).await.map_err(|_| EngineFailure::Exit)?;
+    Ok(Answer { hertz: header.hertz, body })
 }
 
 #[cfg(test)]
