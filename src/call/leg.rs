@@ -124,6 +124,12 @@ impl Leg {
         self.settle(now);
     }
 
+    /// Whether audio from there may be heard.
+    #[must_use]
+    pub fn may_hear(&self, from: SocketAddr) -> bool {
+        self.session.may_hear(from)
+    }
+
     /// Takes what came to the RTCP port, likewise.
     pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
         self.session.handle_rtcp(now, from, bytes);

@@ -152,6 +152,12 @@ impl Session {
         }
     }
 
+    /// Whether a packet from there may be heard: not a stranger's, once the source is locked.
+    #[must_use]
+    pub fn may_hear(&self, from: SocketAddr) -> bool {
+        self.receiver.source().may_hear(from)
+    }
+
     /// Takes what came to the RTCP port, and decrypts it in place with SRTP. Only the host that media comes from is heard.
     pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
         if self.destination().is_none_or(|media| media.ip() != from.ip()) {

@@ -20,8 +20,12 @@ use super::sockets::Sockets;
 use super::tap::{Offered, Tap};
 use super::vault::{Heard, VaultBuffer, VaultSocket};
 
-/// Packets read from one leg's sockets in one frame's time; the rest waits in the kernel, which drops what does not fit.
+/// Packets of one leg's far end that are read in one frame's time; the rest waits in the kernel, which drops what does not
+/// fit.
 const READS_PER_TICK: u32 = 64;
+/// The same of everybody else's packets, and of reports: about a millisecond's work. Up to it, 50,000 a second, a flood keeps
+/// none of the far end's packets from being read.
+const STRANGE_READS_PER_TICK: u32 = 1_024;
 /// A slot that is later than this is skipped: its packet would only add to the far end's delay.
 const STALE: Duration = Duration::from_millis(60);
 /// How long a closed leg waits for the vault to confirm the wipe.
@@ -51,6 +55,29 @@ pub(super) enum Wire {
     Rtcp,
 }
 
+/// What may still be read in this frame's time.
+struct Reads {
+    heard: u32,
+    strange: u32,
+}
+
+impl Default for Reads {
+    fn default() -> Self {
+        Self { heard: READS_PER_TICK, strange: STRANGE_READS_PER_TICK }
+    }
+}
+
+impl Reads {
+    fn are_used_up(&self) -> bool {
+        self.heard == 0 || self.strange == 0
+    }
+
+    fn take(&mut self, is_strange: bool) {
+        let left = if is_strange { &mut self.strange } else { &mut self.heard };
+        *left = left.saturating_sub(1);
+    }
+}
+
 /// A leg that runs on this thread.
 pub(super) struct Line {
     leg: Leg,
@@ -59,7 +86,7 @@ pub(super) struct Line {
     pub(super) shared: Arc<Shared>,
     taps: Vec<Tap>,
     pub(super) vault: Option<VaultSocket>,
-    reads_left: u32,
+    reads_left: Reads,
     starved: bool,
     ticks: u32,
     counted: Statistics,
@@ -81,7 +108,7 @@ impl Line {
             shared: opening.shared,
             taps: Vec::new(),
             vault: None,
-            reads_left: READS_PER_TICK,
+            reads_left: Reads::default(),
             starved: false,
             ticks: 0,
             counted: Statistics::default(),
@@ -115,13 +142,13 @@ impl Line {
     /// Reads what has come, as much as this frame's time allows.
     pub(super) fn read(&mut self, wire: Wire, buffer: &mut [u8], meters: &Meters) {
         while let Some(sockets) = &self.sockets {
-            if self.reads_left == 0 {
+            if self.reads_left.are_used_up() {
                 self.starved = true;
                 return;
             }
             let socket = if wire == Wire::Rtp { &sockets.rtp } else { &sockets.rtcp };
             let Ok((length, from)) = socket.recv_from(buffer) else { return };
-            self.reads_left -= 1;
+            self.reads_left.take(wire == Wire::Rtcp || !self.leg.may_hear(from));
             let (now, bytes) = (Instant::now(), &mut buffer[..length]);
             match wire {
                 Wire::Rtp => self.leg.handle_rtp(now, from, bytes),
@@ -153,7 +180,7 @@ impl Line {
         if self.ticks.is_multiple_of(TICKS_PER_COUNT) {
             self.count(meters);
         }
-        self.reads_left = READS_PER_TICK;
+        self.reads_left = Reads::default();
         std::mem::take(&mut self.starved)
     }
 

@@ -31,8 +31,8 @@ const MESSAGES_PER_TURN: usize = 512;
 /// From so many legs on, what comes is taken every millisecond, all at once: that costs half a millisecond on average, and
 /// a busy thread is no longer woken for each packet.
 const BUSY: usize = 8;
-/// Longest datagram worth reading: a longer one is cut, and then refused.
-const DATAGRAM: usize = 2_048;
+/// The longest datagram there is: one that was cut could pass for a shorter packet.
+const DATAGRAM: usize = 65_536;
 
 /// One media thread's state.
 pub(super) struct Shard {
