@@ -6,6 +6,9 @@ mod codec;
 pub mod comfort_noise;
 mod concealer;
 mod converter;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod g711;
 mod jitter_buffer;
 mod playout;

@@ -4,6 +4,9 @@ pub mod audit;
 pub mod book;
 pub mod bot;
 pub mod child;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod outbox;
 pub mod processor;
 pub mod recorder;

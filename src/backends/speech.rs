@@ -15,6 +15,8 @@ mod breaker;
 mod endpoint;
 mod engine;
 mod flite;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod grammar;
 mod manifest;
 mod memory;

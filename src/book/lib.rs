@@ -5,6 +5,9 @@
 
 pub mod account;
 pub mod breaker;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod import;
 pub mod outbox;
 pub mod phone;

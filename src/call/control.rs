@@ -35,6 +35,9 @@ use self::{
     capture::Payment, collector::Scripted, hold::Hold, matter::Matter, opening::SetUp, records::Facts, stream::Stream,
 };
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::interface::{claim, wanted};
+
 /// Longest from the INVITE to the answer.
 const SET_UP_DEADLINE: Duration = Duration::from_secs(8);
 /// Longest the last words may take before the call ends without them.

@@ -8,6 +8,9 @@
 pub mod api;
 mod control;
 mod ending;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 pub mod leg;
 pub mod media;

@@ -6,6 +6,9 @@
 //! environment variable or file that holds them.
 
 mod check;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub(crate) mod fuzzing;
 mod keys;
 mod level;
 mod network;

@@ -17,6 +17,9 @@ pub mod collector;
 pub mod digits;
 pub mod disposition;
 pub mod event;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod grammar;
 pub mod guard;
 pub mod hear;

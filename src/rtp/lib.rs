@@ -5,6 +5,9 @@
 //! socket and no clock, logs nothing, and never looks inside a telephone-event.
 
 mod clock;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod lock;
 mod packet;
 mod quality;

@@ -6,6 +6,9 @@
 
 mod dialog;
 mod endpoint;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grammar;
 pub mod header;
 pub mod media;

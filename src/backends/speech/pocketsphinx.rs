@@ -184,7 +184,7 @@ fn wide_band(utterance: &Utterance) -> impl Iterator<Item = i16> {
 }
 
 /// The words and the score of a line such as `i need more time (2 -3329)`.
-fn parse(answer: &str) -> Option<(&str, f64)> {
+pub(super) fn parse(answer: &str) -> Option<(&str, f64)> {
     let (words, rest) = answer.trim_end().rsplit_once('(')?;
     let (name, score) = rest.strip_suffix(')')?.split_once(' ')?;
     (name == AUDIO).then_some((words.trim(), score.parse().ok()?))

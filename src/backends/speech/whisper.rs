@@ -51,7 +51,7 @@ impl Decoder for Turn {
 }
 
 /// The words of a written text: lower case, without punctuation. `None` where they are no answer in the grammar.
-fn fitting(grammar: GrammarId, text: &str) -> Option<String> {
+pub(super) fn fitting(grammar: GrammarId, text: &str) -> Option<String> {
     let text = SIGNS.iter().fold(text.to_lowercase(), |text, (sign, words)| text.replace(sign, words));
     let words = Words::of(&text).as_slice().join(" ");
     (grammar.parse(&words) != Understood::Nothing).then_some(words)

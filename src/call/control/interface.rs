@@ -156,7 +156,7 @@ impl Call {
 }
 
 /// The claim of a factor: `Some(None)` where the caller denies to be the person, `None` where the value makes no sense.
-fn claim(factor: Factor, value: &str) -> Option<Option<Claim>> {
+pub(crate) fn claim(factor: Factor, value: &str) -> Option<Option<Claim>> {
     match factor {
         Factor::Name => match value {
             "yes" => Some(Some(Claim::Name)),
@@ -170,7 +170,7 @@ fn claim(factor: Factor, value: &str) -> Option<Option<Claim>> {
 }
 
 /// What an ask means; `None` where it names nothing sensible.
-fn wanted(ask: &OfferAsk, money: impl Fn(i64) -> Money) -> Option<Wanted> {
+pub(crate) fn wanted(ask: &OfferAsk, money: impl Fn(i64) -> Money) -> Option<Wanted> {
     let first = match &ask.first_payment {
         Some(text) => Some(text.parse::<Date>().ok()?),
         None => None,

@@ -44,6 +44,9 @@ mod clean;
 mod collect;
 mod detector;
 mod events;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod info;
 mod key;

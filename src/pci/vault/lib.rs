@@ -26,6 +26,9 @@
 pub mod answer;
 pub mod card;
 pub mod entry;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hardening;
 pub mod options;
 pub mod request;
