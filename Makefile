@@ -1,11 +1,12 @@
 # Two commands do everything: `make demo` and `make test`. Both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help demo seed run test check bench voices setup setup-test build lint deny house docs clean
+.PHONY: help demo seed run test check bench fuzz voices setup setup-test build lint deny house docs clean
 
 SEED ?= 1
 CONFIG ?= config/tonegate.toml
 SETUP := deploy/setup/install
 TOOLS := target/tools
+SECONDS ?= 60
 CARGO ?= cargo
 
 help: ## show this list
@@ -33,6 +34,13 @@ check: ## the quick loop: format, lints, unit tests of the pure zones
 bench: setup ## measure under load; the figures so far: benches/RESULTS.md
 	$(CARGO) build --release --locked -p tonegate -p tonegate-vault --bins --example bench
 	@target/release/examples/bench
+
+fuzz: $(TOOLS)/bin/cargo-fuzz ## look for bytes that break a parser: TARGET=sip_message SECONDS=60; the targets: fuzz/README.md
+	@test -n '$(TARGET)' || { echo 'TARGET is missing, one of:' $(basename $(notdir $(wildcard fuzz/targets/*.rs))) >&2; exit 2; }
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(CARGO) fuzz run -s none $(TARGET) -- -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024
+
+$(TOOLS)/bin/cargo-fuzz:
+	$(CARGO) install cargo-fuzz --version 0.13.2 --locked --root $(TOOLS)
 
 voices: ## install better local voices into var/voices (about 250 MB to fetch); config/README.md: speech.models
 	@deploy/voices/install var/voices
