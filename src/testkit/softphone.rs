@@ -47,6 +47,8 @@ pub struct CallRequest {
     pub codecs: Vec<u8>,
     /// How audio is protected, where it is: nothing else is then offered.
     pub srtp: Option<Suite>,
+    /// Where sequence numbers and timestamps begin, where not at random.
+    pub first: Option<(u16, u32)>,
     /// How long the server may take to answer.
     pub patience: Duration,
 }
@@ -63,6 +65,7 @@ impl CallRequest {
             keying: Keying::TelephoneEvent,
             codecs: vec![0, 8],
             srtp: None,
+            first: None,
             patience: Duration::from_secs(10),
         }
     }
@@ -102,6 +105,7 @@ enum Order {
     Say(Arc<[i16]>),
     Press(Vec<u8>),
     Send(Vec<Vec<u8>>),
+    Repeat { count: usize, spoiled: bool },
 }
 
 impl Softphone {
@@ -115,7 +119,7 @@ impl Softphone {
         let (dialog, agreed) = Dialog::establish(request, media.port()?, sender.clone()).await?;
         let (orders, queue) = mpsc::channel(ROOM);
         let far = agreed.answer.media;
-        media.run(agreed, request.keying, queue, sender);
+        media.run(agreed, request, queue, sender);
         Ok(Self { dialog, orders, events, far })
     }
 
@@ -142,6 +146,12 @@ impl Softphone {
     /// Sends any packets from the port that its audio comes from, after what is still to be said.
     pub async fn send(&self, packets: Vec<Vec<u8>>) {
         self.orders.send(Order::Send(packets)).await.ok();
+    }
+
+    /// Sends its latest packet so many times more, after what is still to be said: as it was, or as if it came 300 packets
+    /// later, which under SRTP its tag does not fit.
+    pub async fn repeat(&self, count: usize, spoiled: bool) {
+        self.orders.send(Order::Repeat { count, spoiled }).await.ok();
     }
 
     /// Where the far side takes audio.

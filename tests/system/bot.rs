@@ -51,13 +51,18 @@ impl Scene {
 
     /// The same with a gateway that is set up in this way.
     pub(crate) async fn of(options: GatewayOptions, keying: Keying) -> Self {
+        Self::called(options, |request| CallRequest { keying, ..request }).await
+    }
+
+    /// The same with a caller who calls in this way.
+    pub(crate) async fn called(options: GatewayOptions, how: impl FnOnce(CallRequest) -> CallRequest) -> Self {
         let server = BotServer::bind().await.expect("a port");
         let url = server.url().expect("an address");
         let auth_token_file = options.directory.join("auth-token");
         std::fs::write(&auth_token_file, AUTH_TOKEN).expect("a file");
         let agent = Agent::SignedBot { url: url.clone(), auth_token_file };
         let gateway = plant::start(&GatewayOptions { agent, ..options });
-        let request = CallRequest { keying, ..CallRequest::new(gateway.addresses().sip_udp, CALLER, "collections") };
+        let request = how(CallRequest::new(gateway.addresses().sip_udp, CALLER, "collections"));
         let phone = Softphone::call(&request).await.expect("an answer");
         let (media, line) = (phone.far(), Line::of(phone));
         let bot = accept(&server).await;

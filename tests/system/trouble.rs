@@ -1,6 +1,7 @@
 //! A gateway in trouble: new calls are refused, the one that is up goes on, and once the trouble is over calls are taken
 //! again.
 
+mod flood;
 mod garbage;
 mod speech;
 

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    FRAME, Order, PhoneEvent,
+    CallRequest, FRAME, Order, PhoneEvent,
     dialog::Agreed,
     keypad::{HELD, Keying, PAUSE, event_code, event_payload, tones},
     message::Answer,
@@ -52,16 +52,20 @@ impl Media {
     pub(super) fn run(
         self,
         agreed: Agreed,
-        keying: Keying,
+        request: &CallRequest,
         orders: mpsc::Receiver<Order>,
         events: mpsc::Sender<PhoneEvent>,
     ) {
         let Agreed { answer, channel } = agreed;
         let (outbound, inbound) = channel.map(|channel| (channel.outbound, channel.inbound)).unzip();
+        let mut sender = Sender::new(answer, request.keying, outbound);
+        if let Some(first) = request.first {
+            (sender.sequence, sender.timestamp) = first;
+        }
         let pump = Pump {
             socket: self.socket,
             far: answer.media,
-            sender: Sender::new(answer, keying, outbound),
+            sender,
             receiver: Receiver { codec: answer.codec, origin: None },
             inbound,
             orders,
@@ -167,6 +171,8 @@ struct Sender {
     event: Option<Event>,
     pause: usize,
     is_first: bool,
+    /// The latest packet as it went out.
+    latest: Vec<u8>,
 }
 
 impl Sender {
@@ -184,6 +190,7 @@ impl Sender {
             event: None,
             pause: 0,
             is_first: true,
+            latest: Vec::new(),
         }
     }
 
@@ -192,6 +199,16 @@ impl Sender {
             match orders.try_recv() {
                 Ok(Order::Send(packets)) => {
                     for packet in packets {
+                        socket.send_to(&packet, self.answer.media).await.ok();
+                    }
+                }
+                Ok(Order::Repeat { count, spoiled }) => {
+                    let mut packet = self.latest.clone();
+                    if let Some(sequence) = packet.get_mut(2..4).filter(|_| spoiled) {
+                        let later = self.sequence.wrapping_add(300);
+                        sequence.copy_from_slice(&later.to_be_bytes());
+                    }
+                    for _ in 0..count {
                         socket.send_to(&packet, self.answer.media).await.ok();
                     }
                 }
@@ -208,6 +225,7 @@ impl Sender {
             };
             // A lost packet is what a network does.
             socket.send_to(&packet, self.answer.media).await.ok();
+            self.latest = packet;
         }
         self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
         if is_busy { Tick::Busy } else { Tick::Idle }
@@ -220,8 +238,8 @@ impl Sender {
                 self.speech.extend(tones(&keys));
             }
             Order::Press(keys) => self.keys.extend(keys),
-            // It went out where it was taken.
-            Order::Send(_) => {}
+            // They went out where they were taken.
+            Order::Send(_) | Order::Repeat { .. } => {}
         }
     }
 

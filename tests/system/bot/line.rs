@@ -54,6 +54,7 @@ enum Order {
     Say(Vec<i16>),
     Press(&'static str),
     Send(Vec<Vec<u8>>),
+    Repeat { count: usize, spoiled: bool },
     HangUp(oneshot::Sender<()>),
 }
 
@@ -83,6 +84,11 @@ impl Line {
     /// Sends any packets from where its audio comes from.
     pub(crate) async fn send(&self, packets: Vec<Vec<u8>>) {
         self.order(Order::Send(packets)).await;
+    }
+
+    /// Sends its latest packet again and again, as it was or as if it came later.
+    pub(crate) async fn repeat(&self, count: usize, spoiled: bool) {
+        self.order(Order::Repeat { count, spoiled }).await;
     }
 
     /// Hangs up, and waits until that is confirmed.
@@ -142,6 +148,7 @@ async fn attend(mut phone: Softphone, mut orders: mpsc::Receiver<Order>, heard: 
                 Some(Order::Say(samples)) => phone.say(samples).await,
                 Some(Order::Press(keys)) => phone.press(keys).await,
                 Some(Order::Send(packets)) => phone.send(packets).await,
+                Some(Order::Repeat { count, spoiled }) => phone.repeat(count, spoiled).await,
                 Some(Order::HangUp(done)) => {
                     if phone.hang_up().await.is_ok() {
                         done.send(()).ok();

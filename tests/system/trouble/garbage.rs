@@ -187,7 +187,7 @@ async fn babble(scene: &mut Scene, spoiler: &mut Spoiler) {
     scene.bot.clear().await.expect("a stream that is up");
 }
 
-fn assert_no_panic(scene: &Scene) {
+pub(super) fn assert_no_panic(scene: &Scene) {
     let log = scene.gateway.log().expect("a log");
     let panics: Vec<_> = log.lines().filter(|line| line.contains("panicked")).collect();
     assert!(panics.is_empty(), "{panics:#?}");
