@@ -1,0 +1,37 @@
+/* The floor of an RTP echo: one UDP socket for each stream, epoll, every datagram sent back as it came.
+ *
+ *     echo STREAMS
+ *
+ * No RTP, no gate, no buffer, no pacing. Three system calls for a packet: epoll_wait (shared by those that wait together),
+ * recvfrom, sendto. Prints the port of each stream; ends with its standard input. */
+#include "floor.h"
+
+static void echo(int udp)
+{
+    uint8_t bytes[DATAGRAM];
+    struct sockaddr_in from;
+    socklen_t size = sizeof from;
+    ssize_t length = recvfrom(udp, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &size);
+    if (length > 0)
+        sendto(udp, bytes, (size_t)length, 0, (struct sockaddr *)&from, size);
+}
+
+int main(int count, char **arguments)
+{
+    size_t wanted = streams(count, arguments);
+    int epoll = begin();
+    for (size_t stream = 0; stream < wanted; stream++) {
+        int udp = open_port();
+        watch(epoll, udp, (uint64_t)udp);
+    }
+    fflush(stdout);
+    for (;;) {
+        struct epoll_event events[MOST_EVENTS];
+        int ready = epoll_wait(epoll, events, MOST_EVENTS, -1);
+        for (int place = 0; place < ready; place++) {
+            if (events[place].data.u64 == END_OF_RUN)
+                return 0;
+            echo((int)events[place].data.u64);
+        }
+    }
+}
