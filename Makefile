@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help demo seed run test check bench fuzz voices setup setup-test build lint deny house docs clean
+.PHONY: help demo seed run test check bench soak bench-programs fuzz voices setup setup-test setup-bench build lint deny house docs clean
 
 SEED ?= 1
 CONFIG ?= config/tonegate.toml
@@ -8,6 +8,12 @@ SETUP := deploy/setup/install
 TOOLS := target/tools
 SECONDS ?= 60
 CARGO ?= cargo
+# What `make bench` measures beside, in C, and more arguments for it: BENCH="--realtime echo".
+FLOORS := target/bench-floor
+FLOOR_FLAGS := -std=c17 -O2 -Wall -Wextra -Wconversion -Wshadow -Werror
+CODEC_LIBRARIES := -lsoxr -lspeexdsp -lspandsp -lm
+BENCH ?=
+MINUTES ?= 30
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,9 +37,28 @@ check: ## the quick loop: format, lints, unit tests of the pure zones
 	$(CARGO) test --locked -q -p tonegate-frame -p tonegate-sip -p tonegate-audio -p tonegate-rtp -p tonegate-gate \
 	    -p tonegate-rules -p tonegate-dialogue -p tonegate-book -p tonegate-call
 
-bench: setup ## measure under load; the figures so far: benches/RESULTS.md
-	$(CARGO) build --release --locked -p tonegate -p tonegate-vault --bins --example bench
-	@target/release/examples/bench
+bench: bench-programs ## measure under load beside floors and peers, into benches/RESULTS.md (about 70 minutes); QUICK=1 for a short look
+	@target/release/examples/bench $(if $(QUICK),--quick,--results benches/RESULTS.md) $(BENCH)
+
+soak: bench-programs ## calls that come and go for MINUTES=30, and whether memory stays flat
+	@target/release/examples/bench soak --minutes $(MINUTES)
+
+bench-programs: setup setup-bench
+	$(CARGO) build --release --locked -p tonegate -p tonegate-vault --bins --example bench --example codecs
+	@$(MAKE) --no-print-directory $(FLOORS)/echo $(FLOORS)/bridge $(FLOORS)/codecs $(FLOORS)/codecs-bundled
+
+$(FLOORS)/%: benches/floor/%.c benches/floor/floor.h
+	@mkdir -p $(@D)
+	$(CC) $(FLOOR_FLAGS) -o $@ $<
+
+$(FLOORS)/codecs: benches/floor/codecs.c
+	@mkdir -p $(@D)
+	$(CC) $(FLOOR_FLAGS) -o $@ $< -lopus $(CODEC_LIBRARIES)
+
+# The same with the libopus that the gateway is built with.
+$(FLOORS)/codecs-bundled: benches/floor/codecs.c
+	@mkdir -p $(@D)
+	$(CC) $(FLOOR_FLAGS) -o $@ $< "$$(ls -t target/release/build/opusic-sys-*/out/lib/libopus.a | head -n 1)" $(CODEC_LIBRARIES)
 
 fuzz: $(TOOLS)/bin/cargo-fuzz ## look for bytes that break a parser: TARGET=sip_message SECONDS=60; the targets: fuzz/README.md
 	@test -n '$(TARGET)' || { echo 'TARGET is missing, one of:' $(basename $(notdir $(wildcard fuzz/targets/*.rs))) >&2; exit 2; }
@@ -72,6 +97,9 @@ setup:
 
 setup-test:
 	@$(SETUP) packages-test.txt
+
+setup-bench:
+	@$(SETUP) packages-bench.txt
 
 clean: ## remove what was built and what the demo wrote; var/ stays, where `make run` keeps its records
 	$(CARGO) clean

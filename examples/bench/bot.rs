@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{
     samples::Samples,
     stamp::{Board, STAMP, Stamp},
+    wire,
 };
 
 /// Longest a stream may be silent before the bot leaves it.
@@ -28,9 +29,10 @@ const STAMP_TEXT: usize = STAMP / 3 * 4;
 
 /// A server that echoes until the program ends.
 pub(crate) struct EchoBot {
-    pub(crate) url: String,
+    pub(crate) port: u16,
     /// From the caller's packet to the bot's message.
     pub(crate) heard: Arc<Samples>,
+    pub(crate) board: Arc<Board>,
     streams: Arc<AtomicUsize>,
 }
 
@@ -43,13 +45,18 @@ impl EchoBot {
     pub(crate) fn start(board: Arc<Board>) -> Result<Self> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
-        let url = format!("ws://{}/stream", listener.local_addr()?);
+        let port = listener.local_addr()?.port();
         let (heard, streams) = (Arc::new(Samples::default()), Arc::new(AtomicUsize::new(0)));
-        let ear = Arc::new(Ear { board, heard: Arc::clone(&heard) });
+        let ear = Arc::new(Ear { board: Arc::clone(&board), heard: Arc::clone(&heard) });
         let counter = Arc::clone(&streams);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new().name("bot".to_owned()).spawn(move || runtime.block_on(serve(listener, ear, counter)))?;
-        Ok(Self { url, heard, streams })
+        Ok(Self { port, heard, board, streams })
+    }
+
+    /// Its address for a gateway's configuration.
+    pub(crate) fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}/stream", self.port)
     }
 
     /// Streams that are open.
@@ -77,7 +84,15 @@ async fn echo(tcp: TcpStream, ear: &Ear) -> Result<()> {
     let mut socket = tokio_tungstenite::accept_async(tcp).await?;
     let mut stream = String::new();
     while let Some(message) = tokio::time::timeout(SILENCE, socket.next()).await? {
-        let Message::Text(text) = message? else { continue };
+        let text = match message? {
+            Message::Text(text) => text,
+            Message::Binary(payload) => {
+                hear(&payload, ear);
+                socket.send(Message::Binary(payload)).await?;
+                continue;
+            }
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => continue,
+        };
         if text.contains("\"event\":\"media\"") {
             if let Some(answer) = answer(&text, &stream, ear) {
                 socket.send(Message::Text(answer.into())).await?;
@@ -92,16 +107,21 @@ async fn echo(tcp: TcpStream, ear: &Ear) -> Result<()> {
 /// What the bot heard, said back as it is; `None` where it is not one of the caller's stamped packets.
 fn answer(text: &str, stream: &str, ear: &Ear) -> Option<String> {
     let payload = between(text, "\"payload\":\"")?;
-    let stamp = Stamp::read(&STANDARD.decode(payload.get(..STAMP_TEXT)?).ok()?)?;
-    if let Some(took) = ear.board.since_sent(stamp) {
-        ear.heard.record(took);
-    }
-    let answer = format!(r#"{{"event":"media","streamSid":"{stream}","media":{{"payload":"{payload}"}}}}"#);
-    ear.board.said(stamp);
-    Some(answer)
+    let heard = hear(&STANDARD.decode(payload.get(..STAMP_TEXT)?).ok()?, ear);
+    heard.then(|| format!(r#"{{"event":"media","streamSid":"{stream}","media":{{"payload":"{payload}"}}}}"#))
 }
 
-fn between<'a>(text: &'a str, open: &str) -> Option<&'a str> {
+/// Notes that a caller's packet came, and that it is said back; whether it was a stamped one.
+fn hear(payload: &[u8], ear: &Ear) -> bool {
+    let Some(stamp) = Stamp::read(payload) else { return false };
+    if let Some(sent) = ear.board.sent(stamp) {
+        ear.heard.record(wire::now().saturating_sub(sent));
+    }
+    ear.board.say(stamp);
+    true
+}
+
+pub(crate) fn between<'a>(text: &'a str, open: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(open)?;
     rest.split_once('"').map(|(inner, _)| inner)
 }

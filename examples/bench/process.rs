@@ -1,6 +1,10 @@
 //! What a tree of processes costs, as the kernel counts it.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    ops::Range,
+};
 
 /// CPU time by the name of the thread, and memory.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +25,12 @@ impl Usage {
         Self { cpu: threads.values().sum::<u64>() + children, threads, resident: resident(process) }
     }
 
+    /// The usage of one process without what it started.
+    pub(crate) fn of_one(process: u32) -> Self {
+        let threads = threads(process);
+        Self { cpu: threads.values().sum(), threads, resident: resident(process) }
+    }
+
     /// CPU seconds of the tree since `before`.
     pub(crate) fn seconds_since(&self, before: &Self) -> f64 {
         self.cpu.saturating_sub(before.cpu) as f64 / 1e9
@@ -35,11 +45,30 @@ impl Usage {
     }
 }
 
-/// A process and all that it started.
-pub(crate) fn tree(process: u32) -> Vec<u32> {
-    let mut tree = descendants(process);
-    tree.insert(0, process);
-    tree
+/// Open descriptors of a process.
+pub(crate) struct Descriptors {
+    pub(crate) all: usize,
+    pub(crate) sockets: usize,
+    /// UDP sockets on ports of a range.
+    pub(crate) ports: usize,
+}
+
+impl Descriptors {
+    pub(crate) fn of(process: u32, range: Range<u16>) -> Self {
+        let entries = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten();
+        let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        let targets: Vec<_> = targets.map(|target| target.to_string_lossy().into_owned()).collect();
+        let inode = |target: &String| Some(target.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned());
+        let sockets: HashSet<_> = targets.iter().filter_map(inode).collect();
+        let table = fs::read_to_string("/proc/net/udp").unwrap_or_default();
+        let is_ours = |line: &&str| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let port = fields.get(1).and_then(|local| u16::from_str_radix(local.split_once(':')?.1, 16).ok());
+            port.is_some_and(|port| range.contains(&port))
+                && fields.get(9).is_some_and(|inode| sockets.contains(*inode))
+        };
+        Self { all: targets.len(), sockets: sockets.len(), ports: table.lines().filter(is_ours).count() }
+    }
 }
 
 fn threads(process: u32) -> BTreeMap<String, u64> {

@@ -27,13 +27,7 @@ impl Samples {
     /// Ends the window and gives its percentiles.
     pub(crate) fn close(&self) -> Percentiles {
         self.open.store(false, Ordering::Release);
-        let mut values = std::mem::take(&mut *self.lock());
-        values.sort_unstable();
-        let at = |share: f64| {
-            let place = (share * values.len().saturating_sub(1) as f64).round() as usize;
-            values.get(place).map_or(f64::NAN, |value| *value as f64 / 1e6)
-        };
-        Percentiles { count: values.len(), milliseconds: [at(0.5), at(0.99), at(0.999)] }
+        Percentiles::of(std::mem::take(&mut *self.lock()))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u64>> {
@@ -49,16 +43,38 @@ pub(crate) struct Percentiles {
 }
 
 impl Percentiles {
+    /// Those of values in nanoseconds.
+    pub(crate) fn of(values: impl IntoIterator<Item = u64>) -> Self {
+        let values = sorted(values.into_iter().map(|value| value as f64 / 1e6));
+        Self { count: values.len(), milliseconds: [0.5, 0.99, 0.999].map(|share| at(&values, share)) }
+    }
+
     /// The median over rounds, percentile by percentile; the counts are added.
-    pub(crate) fn median(rounds: &[Self]) -> Self {
-        let of = |place: usize| median(rounds.iter().map(|round| round.milliseconds[place]));
-        Self { count: rounds.iter().map(|round| round.count).sum(), milliseconds: [of(0), of(1), of(2)] }
+    pub(crate) fn median(rounds: impl Iterator<Item = Self> + Clone) -> Self {
+        let of = |place: usize| median(rounds.clone().map(|round| round.milliseconds[place]));
+        Self { count: rounds.clone().map(|round| round.count).sum(), milliseconds: [of(0), of(1), of(2)] }
     }
 }
 
-/// The middle one of what was measured; not a number where nothing was.
-pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.filter(|value| !value.is_nan()).collect();
+/// Values in order.
+pub(crate) fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<_> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    values
+}
+
+/// The value below which a share of sorted ones lies; not a number where there are none.
+pub(crate) fn at(sorted: &[f64], share: f64) -> f64 {
+    let place = (share * sorted.len().saturating_sub(1) as f64).round() as usize;
+    sorted.get(place).copied().unwrap_or(f64::NAN)
+}
+
+/// The middle one of what was measured, or the mean of the two there; not a number where nothing was.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let values = sorted(values.filter(|value| !value.is_nan()));
+    match values.len() {
+        0 => f64::NAN,
+        length if length % 2 == 1 => values[length / 2],
+        length => f64::midpoint(values[length / 2 - 1], values[length / 2]),
+    }
 }

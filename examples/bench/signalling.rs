@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{callers::Line, secure::Key};
+
 /// T1 and T2 of RFC 3261 §17.1.1.1.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
@@ -34,6 +36,8 @@ pub(crate) struct Signaller {
     server: SocketAddr,
     media: SocketAddr,
     calls: Vec<Call>,
+    /// Whether the callers want SRTP.
+    is_secure: bool,
     /// Whether a call is ended as soon as it is answered.
     pub(crate) hangs_up: bool,
     /// Requests sent again.
@@ -44,7 +48,8 @@ struct Call {
     phase: Phase,
     target: String,
     to: String,
-    answer: Option<SocketAddr>,
+    key: Option<Key>,
+    answer: Option<Line>,
     again: Instant,
     wait: Duration,
 }
@@ -54,7 +59,13 @@ impl Signaller {
     pub(crate) fn new(server: SocketAddr, media: SocketAddr) -> io::Result<Self> {
         let socket = UdpSocket::bind((server.ip(), 0))?;
         let local = socket.local_addr()?;
-        Ok(Self { socket, local, server, media, calls: Vec::new(), hangs_up: false, retransmissions: 0 })
+        let calls = Vec::new();
+        Ok(Self { socket, local, server, media, calls, is_secure: false, hangs_up: false, retransmissions: 0 })
+    }
+
+    /// The same with SRTP, its keys in the SDP (RFC 4568).
+    pub(crate) fn secure(self) -> Self {
+        Self { is_secure: true, ..self }
     }
 
     /// Calls that are so far.
@@ -62,9 +73,9 @@ impl Signaller {
         self.calls.iter().filter(|call| call.phase == phase).count()
     }
 
-    /// Where the answered calls' audio is wanted, in the order they were placed.
-    pub(crate) fn targets(&self) -> Vec<SocketAddr> {
-        self.calls.iter().filter_map(|call| call.answer).collect()
+    /// The answered calls' lines, in the order they were placed. They are given away.
+    pub(crate) fn lines(&mut self) -> Vec<Line> {
+        self.calls.iter_mut().filter_map(|call| call.answer.take()).collect()
     }
 
     /// Places `count` calls at `rate` a second, then waits until all are decided or `patience` is over.
@@ -118,7 +129,8 @@ impl Signaller {
         let target = format!("sip:collections@{}", self.server);
         let to = format!("<{target}>");
         let again = Instant::now() + FIRST_WAIT;
-        self.calls.push(Call { phase: Phase::Calling, target, to, answer: None, again, wait: FIRST_WAIT });
+        let key = self.is_secure.then(Key::random);
+        self.calls.push(Call { phase: Phase::Calling, target, to, key, answer: None, again, wait: FIRST_WAIT });
         self.send(self.calls.len() - 1, "INVITE")
     }
 
@@ -164,7 +176,8 @@ impl Signaller {
             ("INVITE", 200..300) => {
                 let contact = header("Contact").and_then(|(_, value)| value.split(['<', '>']).nth(1));
                 let to = header("To").map(|(_, value)| value.trim());
-                self.answered(number, contact, to, media(message))
+                let line = media(message).and_then(|target| line(self.calls[number].key.as_ref(), target, message));
+                self.answered(number, contact, to, line)
             }
             ("INVITE", 300..) => {
                 self.calls[number].phase = Phase::Refused;
@@ -191,13 +204,13 @@ impl Signaller {
         number: usize,
         contact: Option<&str>,
         to: Option<&str>,
-        media: Option<SocketAddr>,
+        line: Option<Line>,
     ) -> io::Result<()> {
         let call = &mut self.calls[number];
         let is_first = call.phase == Phase::Calling;
         if is_first {
             call.phase = Phase::Up;
-            call.answer = media;
+            call.answer = line;
             call.target = contact.unwrap_or(&call.target).to_owned();
             call.to = to.unwrap_or(&call.to).to_owned();
         }
@@ -224,7 +237,7 @@ impl Signaller {
     fn send(&self, number: usize, method: &str) -> io::Result<()> {
         let call = &self.calls[number];
         let (sequence, body) = match method {
-            "INVITE" => (1, self.offer()),
+            "INVITE" => (1, self.offer(call)),
             "ACK" => (1, String::new()),
             _ => (2, String::new()),
         };
@@ -246,17 +259,34 @@ impl Signaller {
         self.socket.send_to(text.as_bytes(), self.server).map(drop)
     }
 
-    fn offer(&self) -> String {
-        let (address, port) = (self.media.ip(), self.media.port());
-        format!(
-            "v=0\r\no=bench 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
-             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
-        )
+    fn offer(&self, call: &Call) -> String {
+        let profile = if call.key.is_some() { "SAVP" } else { "AVP" };
+        let events = "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n";
+        let crypto = call.key.as_ref().map(Key::attribute).unwrap_or_default();
+        session(self.media, &format!("RTP/{profile} 0 101"), &format!("{events}{crypto}"))
     }
 }
 
+/// A session description of PCMU at `media`.
+pub(crate) fn session(media: SocketAddr, formats: &str, attributes: &str) -> String {
+    let (address, port) = (media.ip(), media.port());
+    format!(
+        "v=0\r\no=bench 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\nm=audio {port} {formats}\r\n\
+         a=rtpmap:0 PCMU/8000\r\n{attributes}a=ptime:20\r\na=sendrecv\r\n"
+    )
+}
+
+/// A line of an answer; `None` where keys were wanted and none came.
+fn line(key: Option<&Key>, target: SocketAddr, answer: &str) -> Option<Line> {
+    let ciphers = match key {
+        Some(key) => Some(key.ciphers(answer)?),
+        None => None,
+    };
+    Some(Line { ciphers, ..Line::to(target) })
+}
+
 /// Where an answer wants its audio.
-fn media(message: &str) -> Option<SocketAddr> {
+pub(crate) fn media(message: &str) -> Option<SocketAddr> {
     let address = message.lines().find_map(|line| line.strip_prefix("c=IN IP4 "))?;
     let port = message.lines().find_map(|line| line.strip_prefix("m=audio "))?.split(' ').next()?;
     Some(SocketAddr::new(address.trim().parse().ok()?, port.parse().ok()?))

@@ -3,10 +3,9 @@
 //! A stamp is twelve µ-law codes that survive decoding and encoding: four fixed, three for the call, five for the packet.
 //! The rest of the packet is quiet noise (about −42 dBFS): no speech, no tone, and every detector has to look at it.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Instant,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::wire;
 
 /// Bytes of one packet's payload: 20 ms of µ-law.
 pub(crate) const PAYLOAD: usize = 160;
@@ -50,9 +49,8 @@ impl Stamp {
     }
 }
 
-/// When each packet passed each point, in nanoseconds since the board was made.
+/// When each packet passed each point, in nanoseconds of the wall clock.
 pub(crate) struct Board {
-    began: Instant,
     calls: Vec<Track>,
 }
 
@@ -64,41 +62,38 @@ struct Track {
 impl Board {
     pub(crate) fn new(calls: usize) -> Self {
         let ring = || (0..RING).map(|_| AtomicU64::new(0)).collect();
-        Self { began: Instant::now(), calls: (0..calls).map(|_| Track { sent: ring(), said: ring() }).collect() }
+        Self { calls: (0..calls).map(|_| Track { sent: ring(), said: ring() }).collect() }
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// The caller is about to send it.
-    pub(crate) fn sent(&self, stamp: Stamp) {
-        self.calls[stamp.call].sent[stamp.packet as usize % RING].store(self.now(), Ordering::Relaxed);
+    /// The caller is about to send it. Returns now.
+    pub(crate) fn send(&self, stamp: Stamp) -> u64 {
+        let now = wire::now();
+        if let Some(track) = self.calls.get(stamp.call) {
+            track.sent[stamp.packet as usize % RING].store(now, Ordering::Relaxed);
+            track.said[stamp.packet as usize % RING].store(0, Ordering::Relaxed);
+        }
+        now
     }
 
     /// The bot is about to say it.
-    pub(crate) fn said(&self, stamp: Stamp) {
+    pub(crate) fn say(&self, stamp: Stamp) {
         if let Some(track) = self.calls.get(stamp.call) {
-            track.said[stamp.packet as usize % RING].store(self.now(), Ordering::Relaxed);
+            track.said[stamp.packet as usize % RING].store(wire::now(), Ordering::Relaxed);
         }
     }
 
-    /// Nanoseconds since the caller sent it.
-    pub(crate) fn since_sent(&self, stamp: Stamp) -> Option<u64> {
-        let track = self.calls.get(stamp.call)?;
-        self.since(&track.sent[stamp.packet as usize % RING])
+    /// When the caller sent it.
+    pub(crate) fn sent(&self, stamp: Stamp) -> Option<u64> {
+        self.read(stamp, |track| &track.sent)
     }
 
-    /// Nanoseconds since the bot said it.
-    pub(crate) fn since_said(&self, stamp: Stamp) -> Option<u64> {
-        let track = self.calls.get(stamp.call)?;
-        self.since(&track.said[stamp.packet as usize % RING])
+    /// When the bot said it.
+    pub(crate) fn said(&self, stamp: Stamp) -> Option<u64> {
+        self.read(stamp, |track| &track.said)
     }
 
-    fn since(&self, moment: &AtomicU64) -> Option<u64> {
-        match moment.load(Ordering::Relaxed) {
-            0 => None,
-            moment => self.now().checked_sub(moment),
-        }
+    fn read(&self, stamp: Stamp, ring: fn(&Track) -> &Vec<AtomicU64>) -> Option<u64> {
+        let moment = ring(self.calls.get(stamp.call)?)[stamp.packet as usize % RING].load(Ordering::Relaxed);
+        (moment != 0).then_some(moment)
     }
 }
