@@ -122,13 +122,22 @@ fn count(program: &Path, item: &str, speech: &PathBuf, hertz: u32) -> Result<f64
     Ok(much.saturating_sub(less) as f64 / ((more - fewer) * frames) as f64)
 }
 
-/// All instructions of a run.
 fn run(program: &Path, item: &str, passes: usize, speech: &Path) -> Result<u64> {
+    let (passes, speech) = (passes.to_string(), speech.display().to_string());
+    let arguments: Vec<&str> = item.split(' ').chain([passes.as_str(), speech.as_str()]).collect();
+    instructions(program, &arguments)
+}
+
+/// All instructions of a program's run, by callgrind.
+///
+/// # Errors
+/// Where it fails.
+pub(crate) fn instructions(program: &Path, arguments: &[&str]) -> Result<u64> {
     let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program).args(item.split(' '));
-    let output = command.arg(passes.to_string()).arg(speech).stdin(Stdio::null()).output().context("valgrind")?;
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program).args(arguments);
+    let output = command.stdin(Stdio::null()).output().context("valgrind")?;
     let text = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{} {item}: {text}", program.display());
+    ensure!(output.status.success(), "{} {arguments:?}: {text}", program.display());
     let counted = text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
-    counted.with_context(|| format!("callgrind counted nothing of {item}"))
+    counted.with_context(|| format!("callgrind counted nothing of {arguments:?}"))
 }

@@ -8,7 +8,7 @@ use crate::{
     peer::{Floor, Peer},
     plant::{Agent, Plant},
     relay::Relay,
-    samples::median,
+    samples::{Percentiles, median},
     table::{Table, number, numbers, percentiles, verdict},
     window::{Round, gated, median_of},
 };
@@ -18,6 +18,9 @@ const AGAIN: usize = 3;
 /// The bars of the two ratios.
 const ECHO_BAR: f64 = 1.25;
 const BRIDGE_BAR: f64 = 1.2;
+/// The bars of what is added one way, at p50 and p99, and of the distance from 20 ms between packets; milliseconds.
+const ADDED_BARS: [f64; 2] = [1.0, 5.0];
+const PACING_BARS: [f64; 2] = [0.5, 0.5];
 /// The gate's declared look-ahead, in milliseconds.
 const LOOK_AHEAD: f64 = 20.0;
 
@@ -171,60 +174,42 @@ fn parts(series: &[Series]) -> String {
 
 /// One way, what is declared taken off, and the waiting for the slot apart.
 fn latencies(series: &[Series]) -> String {
-    let mut table = Table::new(["Latency p50 / p99 / p99.9, ms", "Measured", "Added", "Bar: p50 ≤ 1, p99 ≤ 5"]);
+    let mut table = Table::new(["Latency p50 / p99 / p99.9, ms", "Measured", "Added", "Bar: p50; p99"]);
     for one in series {
-        let of = |value: &dyn Fn(&Round) -> _| median_of(&one.rounds, value);
-        let is_ours = one.name.starts_with("Tonegate");
-        let to_bot = of(&|round| round.to_bot);
-        let declared = if is_ours { LOOK_AHEAD } else { 0.0 };
-        let mut added = to_bot;
-        added.milliseconds = added.milliseconds.map(|value| value - declared);
-        let bar = |values: [f64; 3]| format!("{}; {}", verdict(values[0], 1.0), verdict(values[1], 5.0));
-        let name = format!("{}: caller's packet → bot's message", one.name);
-        table.row([
-            name,
-            percentiles(&to_bot),
-            percentiles(&added),
-            if is_ours { bar(added.milliseconds) } else { String::new() },
-        ]);
-        let to_caller = of(&|round| round.to_caller);
-        let name = format!("{}: bot's message → caller's packet", one.name);
-        if is_ours {
-            let beyond = of(&|round| round.slot[1]);
-            table.row([name, percentiles(&to_caller), percentiles(&beyond), bar(beyond.milliseconds)]);
-            let waiting = of(&|round| round.slot[0]);
-            table.row([
-                "… of it waiting for the call's next slot".to_owned(),
-                percentiles(&waiting),
-                String::new(),
-                String::new(),
-            ]);
-        } else {
-            table.row([name, percentiles(&to_caller), percentiles(&to_caller), String::new()]);
-        }
-        let pacing = of(&|round| round.pacing);
-        let judged = if is_ours { verdict(pacing.milliseconds[1], 0.5) } else { String::new() };
-        table.row([
-            format!("{}: distance from 20 ms between packets", one.name),
-            percentiles(&pacing),
-            String::new(),
-            judged,
-        ]);
-        let lateness = of(&|round| round.lateness);
-        table.row([
-            "… lateness of the generator itself".to_owned(),
-            percentiles(&lateness),
-            String::new(),
-            String::new(),
-        ]);
+        one_way(&mut table, one);
     }
     for (place, name) in ["to_agent", "to_caller"].into_iter().enumerate() {
         let own = |share: usize| median(series[1].rounds.iter().map(|round| round.own[place][share]));
-        let own = [own(0), own(1), own(2)].map(number).join(" / ");
-        table.row([format!("the gateway's own `{name}` (end of the bucket)"), own, String::new(), String::new()]);
+        let name = format!("the gateway's own `{name}` (end of the bucket)");
+        table.row([name, [own(0), own(1), own(2)].map(number).join(" / "), String::new(), String::new()]);
     }
-    let look_ahead = "Added: beyond the frame itself; towards the bot the gate's declared 20 ms of look-ahead is taken off, towards the caller\n\
+    let text = "Added: beyond the frame itself. Towards the bot the gate's declared 20 ms of look-ahead is taken off, towards the caller\n\
         the wait for the pacing slot, which is told apart. Towards the caller the kernel's receive timestamps are used, towards the\n\
         bot this program's own clock, so that its wake-up is in the figure.\n\n";
-    format!("{look_ahead}{table}")
+    format!("{text}{table}")
+}
+
+fn one_way(table: &mut Table, one: &Series) {
+    let is_ours = one.name.starts_with("Tonegate");
+    let of = |value: &dyn Fn(&Round) -> Percentiles| median_of(&one.rounds, value);
+    let mut row = |what: &str, measured: &Percentiles, added: Option<Percentiles>, bars: Option<[f64; 2]>| {
+        let judged = added.as_ref().unwrap_or(measured).milliseconds;
+        let bar = bars
+            .filter(|_| is_ours)
+            .map(|[p50, p99]| format!("{}; {}", verdict(judged[0], p50), verdict(judged[1], p99)));
+        let added = added.as_ref().map(percentiles).unwrap_or_default();
+        table.row([format!("{}: {what}", one.name), percentiles(measured), added, bar.unwrap_or_default()]);
+    };
+    let to_bot = of(&|round| round.to_bot);
+    let declared = if is_ours { LOOK_AHEAD } else { 0.0 };
+    let added = Percentiles { milliseconds: to_bot.milliseconds.map(|value| value - declared), ..to_bot };
+    row("caller's packet → bot's message", &to_bot, Some(added), Some(ADDED_BARS));
+    let to_caller = of(&|round| round.to_caller);
+    let beyond = if is_ours { of(&|round| round.slot[1]) } else { to_caller };
+    row("bot's message → caller's packet", &to_caller, Some(beyond), Some(ADDED_BARS));
+    if is_ours {
+        row("… of it waiting for the call's next slot", &of(&|round| round.slot[0]), None, None);
+    }
+    row("distance from 20 ms between packets", &of(&|round| round.pacing), None, Some(PACING_BARS));
+    row("lateness of the generator itself", &of(&|round| round.lateness), None, None);
 }
