@@ -31,7 +31,12 @@ mod voices;
 mod window;
 mod wire;
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    sync::Arc,
+    time::Instant,
+};
 
 use anyhow::{Result, bail, ensure};
 use clap::{Parser, ValueEnum};
@@ -177,7 +182,8 @@ impl Plan {
 
     /// A word for who watches the run.
     fn note(&self, text: &str) {
-        eprintln!("[{:>4} s] {text}", self.began.elapsed().as_secs());
+        // Where nobody reads it, nothing is lost.
+        writeln!(io::stderr(), "[{:>4} s] {text}", self.began.elapsed().as_secs()).ok();
     }
 }
 
@@ -200,12 +206,12 @@ fn main() -> Result<()> {
             }
         };
         let section = format!("### {}\n\n{section}\n", part.title());
-        println!("{section}");
+        writeln!(io::stdout(), "{section}")?;
         sections += &section;
     }
     let command = std::env::args().skip(1).fold("bench".to_owned(), |command, argument| command + " " + &argument);
     let description = machine::description(&load, plan.realtime, &command);
-    println!("{description}");
+    writeln!(io::stdout(), "{description}")?;
     if let Some(results) = &arguments.results {
         results::replace(results, &format!("{description}\n{sections}"))?;
     }

@@ -50,9 +50,9 @@ impl Percentiles {
     }
 
     /// The median over rounds, percentile by percentile; the counts are added.
-    pub(crate) fn median(rounds: impl Iterator<Item = Self> + Clone) -> Self {
-        let of = |place: usize| median(rounds.clone().map(|round| round.milliseconds[place]));
-        Self { count: rounds.clone().map(|round| round.count).sum(), milliseconds: [of(0), of(1), of(2)] }
+    pub(crate) fn median(rounds: &[Self]) -> Self {
+        let of = |place: usize| median(rounds.iter().map(|round| round.milliseconds[place]));
+        Self { count: rounds.iter().map(|round| round.count).sum(), milliseconds: [of(0), of(1), of(2)] }
     }
 }
 

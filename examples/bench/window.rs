@@ -211,5 +211,5 @@ pub(crate) fn gated(peer: &mut dyn Peer, calls: usize, bot: &EchoBot, seconds: u
 /// The median of percentiles over rounds.
 pub(crate) fn median_of(rounds: &[Round], value: impl Fn(&Round) -> Percentiles) -> Percentiles {
     let all: Vec<_> = rounds.iter().map(value).collect();
-    Percentiles::median(all.into_iter())
+    Percentiles::median(&all)
 }

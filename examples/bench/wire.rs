@@ -27,10 +27,12 @@ pub(crate) fn receive(socket: &UdpSocket, bytes: &mut [u8]) -> io::Result<(usize
     let mut room = nix::cmsg_space!(TimeSpec);
     let mut parts = [IoSliceMut::new(bytes)];
     let taken = recvmsg::<SockaddrIn>(socket.as_raw_fd(), &mut parts, Some(&mut room), MsgFlags::empty())?;
-    let at = taken.cmsgs()?.find_map(|message| match message {
-        ControlMessageOwned::ScmTimestampns(at) => Some(at.tv_sec() as u64 * 1_000_000_000 + at.tv_nsec() as u64),
-        _ => None,
-    });
+    let mut at = None;
+    for message in taken.cmsgs()? {
+        if let ControlMessageOwned::ScmTimestampns(moment) = message {
+            at = Some(moment.tv_sec() as u64 * 1_000_000_000 + moment.tv_nsec() as u64);
+        }
+    }
     let from = taken.address.ok_or_else(|| io::Error::other("a datagram of no sender"))?;
     Ok((taken.bytes, SocketAddr::V4(from.into()), at.unwrap_or_else(now)))
 }
