@@ -88,7 +88,7 @@ fn config(peer: SocketAddr, is_secure: bool) -> Result<LegConfig> {
         },
         gate: GateConfig { rate: payloads.codec.rate(), keys: KeyPolicy::Declared },
         playout: PlayoutConfig::default(),
-        hush: HushPolicy::OnSpeech { guard: Duration::from_millis(40) },
+        hush: HushPolicy::Never,
     })
 }
 

@@ -52,6 +52,8 @@ struct Scene {
     /// When the last packet with sound came, and when its last sound had been played.
     last_came: u64,
     last_sound: u64,
+    /// Whether the bot's tone went on after it had been silent.
+    resumed: bool,
 }
 
 /// All calls, and what was measured of them in milliseconds.
@@ -66,11 +68,21 @@ struct Stage {
 struct Silence {
     came: f64,
     played: f64,
+    resumed: bool,
 }
 
 impl Stage {
     fn new() -> Self {
-        let scene = || Mutex::new(Scene { turn: Turn::Waiting, sounding: 0, cause: 0, last_came: 0, last_sound: 0 });
+        let scene = || {
+            Mutex::new(Scene {
+                turn: Turn::Waiting,
+                sounding: 0,
+                cause: 0,
+                last_came: 0,
+                last_sound: 0,
+                resumed: false,
+            })
+        };
         Self { scenes: (0..CALLS).map(|_| scene()).collect(), onsets: Mutex::default(), clears: Mutex::default() }
     }
 
@@ -83,7 +95,7 @@ impl Stage {
         let Some(mut scene) = self.scene(call) else { return };
         // A sound from before the cause was the last: the tone had been silent already.
         let took = |until: u64| until.saturating_sub(scene.cause) as f64 / 1e6;
-        let took = Silence { came: took(scene.last_came), played: took(scene.last_sound) };
+        let took = Silence { came: took(scene.last_came), played: took(scene.last_sound), resumed: scene.resumed };
         let measured = match scene.turn {
             Turn::Clear => Some(&self.clears),
             Turn::Speech => Some(&self.onsets),
@@ -93,7 +105,7 @@ impl Stage {
             lock(measured).push(took);
         }
         let turn = if scene.turn == Turn::Clear { Turn::Speech } else { Turn::Clear };
-        *scene = Scene { turn, sounding: 0, cause: 0, last_came: 0, last_sound: 0 };
+        *scene = Scene { turn, sounding: 0, cause: 0, last_came: 0, last_sound: 0, resumed: false };
     }
 
     fn counts(&self) -> (usize, usize) {
@@ -144,5 +156,10 @@ fn told(onsets: &[Silence], clears: &[Silence]) -> String {
     let text = "From the sending of the packet that begins with the caller's first sound, or from the bot's `clear`, to the last packet with\n\
         sound at the caller, and to the end of the sound in it: a packet that was on its way plays for 20 ms more. Speech is eight\n\
         utterances in four voices of espeak-ng; the bot's tone would last 20 s.\n\n";
-    format!("{text}{table}")
+    let resumed = onsets.iter().filter(|silence| silence.resumed).count();
+    let note = format!(
+        "After {resumed} of {} onsets the tone went on where it was: too short to be a caller's turn.\n",
+        onsets.len()
+    );
+    format!("{text}{table}\n{note}")
 }

@@ -26,6 +26,8 @@ const SOUND: u16 = 100;
 /// Packets of the bot's tone before the caller speaks, and how much that varies from turn to turn.
 const PATIENCE: u32 = 60;
 const SPREAD: u32 = 40;
+/// Nanoseconds without sound after which the agent has been silent.
+const GAP: u64 = 200_000_000;
 /// Nanoseconds of one sample.
 const SAMPLE: u64 = 125_000;
 
@@ -146,6 +148,11 @@ impl Ear {
             let (Some(last), Some(call)) = (last, call) else { continue };
             if let Some(mut scene) = self.stage.scene(call) {
                 scene.sounding += 1;
+                // It was silent and goes on where it was: the silence has been timed.
+                scene.resumed |= scene.cause != 0 && at.saturating_sub(scene.last_came.max(scene.cause)) > GAP;
+                if scene.resumed {
+                    continue;
+                }
                 scene.last_came = at;
                 scene.last_sound = at + (last as u64 + 1) * SAMPLE;
             }
