@@ -49,7 +49,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "trunk[].codecs",
         r#"["pcmu", "pcma", "g722", "opus", "l16"]"#,
-        "Codecs that its calls may have; the first in the caller's offer that is one of these is taken, and an offer with none is answered 488. What is not at 8 kHz comes to recogniser, recording and bots through a filter that takes 3 ms. An INVITE without an offer gets one with the G.711 codecs named here, in this order. `l16` is `L16/16000`.",
+        "Codecs that its calls may have; the first in the caller's offer that is one of these is taken, and an offer with none is answered 488. What is not at 8 kHz comes to recogniser, recording and bots through a filter that takes 2 ms. An INVITE without an offer gets one with the G.711 codecs named here, in this order. `l16` is `L16/16000`.",
     ),
     key(
         "media.address",

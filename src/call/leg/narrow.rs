@@ -2,7 +2,7 @@ use audio::{CodecError, Converter};
 use frame::SampleRate;
 use gate::{Missing, Transform};
 
-/// Brings a leg's clean audio to 8 kHz, which everything that taps it takes. Late by [`Converter::delay`], about 3 ms.
+/// Brings a leg's clean audio to 8 kHz, which everything that taps it takes. Late by [`Converter::delay`], about 2 ms.
 pub(super) struct Narrow(Converter);
 
 impl Narrow {
