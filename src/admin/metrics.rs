@@ -160,7 +160,7 @@ pub(crate) const METRICS: &[Metric] = &[
         "tonegate_jitter_buffer_frames_total",
         Kind::Counter,
         None,
-        &["what"],
+        &["result"],
         "Frames of 20 ms of the jitter buffers, which callers of an `echo` hear themselves through: `played` as they came, \
          `concealed` because none was there in time, `skipped` and `stretched` silence where the delay changed, `dropped`.",
     ),

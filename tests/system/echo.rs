@@ -25,7 +25,7 @@ async fn a_caller_of_an_echo_hears_themselves() {
     line.hang_up().await;
     noted(&gateway, HEARD_OUT, "ended", "caller_hung_up").await;
     let played = async || {
-        let played = sum(&metrics(&gateway).await, "tonegate_jitter_buffer_frames_total", &["what=\"played\""]);
+        let played = sum(&metrics(&gateway).await, "tonegate_jitter_buffer_frames_total", &["result=\"played\""]);
         (played >= 90.0).then_some(())
     };
     eventually(HEARD_OUT, "frames that were played", played).await;

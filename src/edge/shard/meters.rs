@@ -53,7 +53,7 @@ impl Meters {
             lost: counter!("tonegate_rtp_packets_lost_total"),
             concealed: counter!("tonegate_rtp_gaps_concealed_total"),
             buffered: ["played", "concealed", "skipped", "stretched", "dropped"]
-                .map(|what| counter!("tonegate_jitter_buffer_frames_total", "what" => what)),
+                .map(|result| counter!("tonegate_jitter_buffer_frames_total", "result" => result)),
             discarded: ["late", "muted", "full", "backlog"]
                 .map(|reason| counter!("tonegate_agent_samples_dropped_total", "reason" => reason)),
             unsent: counter!("tonegate_drops_total", "queue" => "rtp", "reason" => "send_failed"),
