@@ -1,8 +1,10 @@
 //! The transforms, each for one direction of one protocol.
 
-use aes::Aes128Enc;
-use aes::cipher::{InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper};
+use aes::cipher::consts::U16;
+use aes::cipher::{BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper};
+use aes::{Aes128Enc, Aes256Enc};
 use aes_gcm::aead::AeadInOut;
+use aes_gcm::aead::consts::U12;
 use aes_gcm::{AesGcm, Tag};
 use ctr::CtrCore;
 use ctr::flavors::Ctr128BE;
@@ -14,10 +16,26 @@ use super::{RTCP_CLEAR_BYTES, RTCP_INDEX_BYTES};
 
 /// Bytes of an AES-128 key.
 pub(super) const KEY_BYTES: usize = 16;
+/// Bytes of an AES-256 key.
+pub(super) const LONG_KEY_BYTES: usize = 32;
 /// Bytes of the tag of AES-GCM (RFC 7714 §13).
 const GCM_TAG_BYTES: usize = 16;
 
-type Gcm = AesGcm<Aes128Enc, aes_gcm::aead::consts::U12>;
+/// AES-GCM by the length of its key.
+pub(super) enum Gcm {
+    Aes128(Box<AesGcm<Aes128Enc, U12>>),
+    Aes256(Box<AesGcm<Aes256Enc, U12>>),
+}
+
+impl Gcm {
+    pub(super) fn aes_128(key: &[u8; KEY_BYTES]) -> Self {
+        Self::Aes128(Box::new(AesGcm::new(key.into())))
+    }
+
+    pub(super) fn aes_256(key: &[u8; LONG_KEY_BYTES]) -> Self {
+        Self::Aes256(Box::new(AesGcm::new(key.into())))
+    }
+}
 
 /// The packet is not what the holder of the key sent, or has no room for what is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +62,7 @@ impl Place {
 
 pub(super) enum Cipher {
     Counter { cipher: Aes128Enc, salt: Zeroizing<u128>, mac: Box<Hmac<Sha1>>, tag_bytes: usize },
-    Gcm { cipher: Box<Gcm>, salt: Zeroizing<u128> },
+    Gcm { cipher: Gcm, salt: Zeroizing<u128> },
 }
 
 impl Cipher {
@@ -65,8 +83,8 @@ impl Cipher {
         }
     }
 
-    pub(super) fn gcm(key: &[u8; KEY_BYTES], salt: &[u8]) -> Self {
-        Self::Gcm { cipher: Box::new(Gcm::new(key.into())), salt: Zeroizing::new(number(salt)) }
+    pub(super) fn gcm(cipher: Gcm, salt: &[u8]) -> Self {
+        Self::Gcm { cipher, salt: Zeroizing::new(number(salt)) }
     }
 
     /// Bytes of the tag.
@@ -177,9 +195,12 @@ pub(super) fn number(bytes: &[u8]) -> u128 {
 }
 
 /// AES in counter mode; the lowest 16 bits count blocks (RFC 3711 §4.1.1).
-pub(super) fn apply_keystream(cipher: &Aes128Enc, start: u128, bytes: &mut [u8]) {
+pub(super) fn apply_keystream<C>(cipher: &C, start: u128, bytes: &mut [u8])
+where
+    C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>,
+{
     let counter = (start << 16).to_be_bytes();
-    let core = CtrCore::<&Aes128Enc, Ctr128BE>::inner_iv_init(cipher, (&counter).into());
+    let core = CtrCore::<&C, Ctr128BE>::inner_iv_init(cipher, (&counter).into());
     StreamCipherCoreWrapper::from_core(core).apply_keystream(bytes);
 }
 
@@ -210,15 +231,22 @@ fn initialisation(nonce: u128) -> [u8; 12] {
 
 fn seal(cipher: &Gcm, nonce: u128, associated: &[u8], payload: &mut [u8], tag: &mut [u8]) -> Result<(), Failed> {
     let nonce = initialisation(nonce);
-    let whole = cipher.encrypt_inout_detached((&nonce).into(), associated, payload.into()).map_err(|_| Failed)?;
-    tag.copy_from_slice(&whole);
+    let whole = match cipher {
+        Gcm::Aes128(cipher) => cipher.encrypt_inout_detached((&nonce).into(), associated, payload.into()),
+        Gcm::Aes256(cipher) => cipher.encrypt_inout_detached((&nonce).into(), associated, payload.into()),
+    };
+    tag.copy_from_slice(&whole.map_err(|_| Failed)?);
     Ok(())
 }
 
 fn open(cipher: &Gcm, nonce: u128, associated: &[u8], payload: &mut [u8], tag: &[u8]) -> Result<(), Failed> {
     let nonce = initialisation(nonce);
     let tag = <&Tag>::try_from(tag).map_err(|_| Failed)?;
-    cipher.decrypt_inout_detached((&nonce).into(), associated, payload.into(), tag).map_err(|_| Failed)
+    let opened = match cipher {
+        Gcm::Aes128(cipher) => cipher.decrypt_inout_detached((&nonce).into(), associated, payload.into(), tag),
+        Gcm::Aes256(cipher) => cipher.decrypt_inout_detached((&nonce).into(), associated, payload.into(), tag),
+    };
+    opened.map_err(|_| Failed)
 }
 
 /// What GCM authenticates of an encrypted SRTCP packet beside the payload (RFC 7714 §9.2).

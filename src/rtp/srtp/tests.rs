@@ -2,12 +2,13 @@ use aes::Aes128Enc;
 use aes::cipher::KeyInit;
 use proptest::prelude::*;
 
-use super::cipher::{self, Cipher, Place};
+use super::cipher::{self, Cipher, Gcm, Place};
 use super::key::Derivation;
 use super::*;
 use crate::Rejection;
 
-const SUITES: [Suite; 3] = [Suite::AesCm128HmacSha1_80, Suite::AesCm128HmacSha1_32, Suite::AeadAes128Gcm];
+const SUITES: [Suite; 4] =
+    [Suite::AesCm128HmacSha1_80, Suite::AesCm128HmacSha1_32, Suite::AeadAes128Gcm, Suite::AeadAes256Gcm];
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u32> = hex.chars().filter_map(|digit| digit.to_digit(16)).collect();
@@ -153,7 +154,37 @@ fn the_packets_of_libsrtp_are_made_and_opened() {
 
 fn gcm_of_the_rfc() -> Cipher {
     let key: Vec<u8> = (0..16).collect();
-    Cipher::gcm(key.as_slice().try_into().unwrap(), &bytes("517569642070726f2071756f"))
+    Cipher::gcm(Gcm::aes_128(key.as_slice().try_into().unwrap()), &bytes("517569642070726f2071756f"))
+}
+
+/// RFC 7714 §16.2.1.
+#[test]
+fn gcm_with_a_long_key_protects_rtp_as_in_the_rfc() {
+    let key: Vec<u8> = (0..32).collect();
+    let cipher = Cipher::gcm(Gcm::aes_256(key.as_slice().try_into().unwrap()), &bytes("517569642070726f2071756f"));
+    let mut packet = bytes("8040f17b8041f8d35501a0b2");
+    packet.extend(b"Gallia est omnis divisa in partes tres");
+    let plain = packet.clone();
+    let place = Place { ssrc: 0x5501_a0b2, index: 0xf17b };
+    let mut tag = [0; 16];
+    cipher.seal_rtp(place, 12, &mut packet, &mut tag).unwrap();
+    let expected = "32b1de78a822fe12ef9f78fa332e33aa b18012389a58e2f3b50b2a0276ffae0f 1ba63799b87b";
+    assert_eq!(packet[12..], bytes(expected));
+    assert_eq!(tag.to_vec(), bytes("7aa3db36dfffd6b0f9bb7878d7a76c13"));
+    cipher.open_rtp(place, 12, &mut packet, &tag).unwrap();
+    assert_eq!(packet, plain);
+}
+
+/// RFC 6188 §7.3, with the twelve bytes of salt that GCM has, filled up: computed with another library.
+#[test]
+fn session_keys_under_a_long_key_are_those_of_aes_256() {
+    let master = bytes("f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6 3b04803de51ee7c96423ab5b");
+    let derivation = Derivation::new(&MasterKey::new(Suite::AeadAes256Gcm, &master).unwrap());
+    assert_eq!(
+        derivation.derive::<32>(0).to_vec(),
+        bytes("11bbe9220dd2807adf84c602b10c615671c7386298c7f0805e4dad5aecdfddab")
+    );
+    assert_eq!(derivation.derive::<12>(2).to_vec(), bytes("2f4b64a82bf4ceca0baac3a9"));
 }
 
 /// RFC 7714 §16.1.1.
@@ -203,7 +234,7 @@ fn a_key_has_its_length_and_is_not_printed() {
 
 #[test]
 fn tags_have_the_lengths_of_their_suites() {
-    for (suite, rtp, rtcp) in [(SUITES[0], 10, 14), (SUITES[1], 4, 14), (SUITES[2], 16, 20)] {
+    for (suite, rtp, rtcp) in [(SUITES[0], 10, 14), (SUITES[1], 4, 14), (SUITES[2], 16, 20), (SUITES[3], 16, 20)] {
         let (mut outbound, _) = pair(suite);
         assert_eq!(sealed(&mut outbound, &packet(1, 1, &[0; 160])).len(), 172 + rtp, "{suite:?}");
         assert_eq!(sealed_report(&mut outbound, &report(1)).len(), 20 + rtcp, "{suite:?}");
@@ -332,7 +363,7 @@ fn a_report_in_clear_was_not_agreed() {
     for suite in SUITES {
         let (mut outbound, mut inbound) = pair(suite);
         let mut clear = sealed_report(&mut outbound, &report(9));
-        let at = clear.len() - if suite == Suite::AeadAes128Gcm { 4 } else { 14 };
+        let at = clear.len() - if matches!(suite, Suite::AeadAes128Gcm | Suite::AeadAes256Gcm) { 4 } else { 14 };
         clear[at] &= 0x7f;
         assert_eq!(opened_report(&mut inbound, &clear), Err(Rejection::Report));
     }

@@ -16,13 +16,13 @@ impl Secure {
 
     /// The attribute of the offer.
     pub(super) fn attribute(&self) -> String {
-        format!("a=crypto:1 {} inline:{}\r\n", name(self.suite), STANDARD.encode(&self.material))
+        format!("a=crypto:1 {} inline:{}\r\n", self.suite.name(), STANDARD.encode(&self.material))
     }
 
     /// Both directions, once the answer brought the other key; `None` where it agrees on something else.
     pub(super) fn channel(&self, answer: &str) -> Option<Channel> {
         let is_protected = answer.lines().any(|line| line.starts_with("m=audio ") && line.contains(" RTP/SAVP "));
-        let start = format!("a=crypto:1 {} inline:", name(self.suite));
+        let start = format!("a=crypto:1 {} inline:", self.suite.name());
         let key = answer.lines().find_map(|line| line.strip_prefix(&start)).filter(|_| is_protected)?;
         let remote = MasterKey::new(self.suite, &STANDARD.decode(key.trim_end()).ok()?)?;
         let local = MasterKey::new(self.suite, &self.material)?;
@@ -43,12 +43,4 @@ pub(super) fn protect(outbound: &mut Outbound, mut packet: Vec<u8>) -> Vec<u8> {
     let length = outbound.protect_rtp(&mut packet, plain).unwrap_or(0);
     packet.truncate(length);
     packet
-}
-
-fn name(suite: Suite) -> &'static str {
-    match suite {
-        Suite::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
-        Suite::AesCm128HmacSha1_32 => "AES_CM_128_HMAC_SHA1_32",
-        Suite::AeadAes128Gcm => "AEAD_AES_128_GCM",
-    }
 }
