@@ -81,6 +81,7 @@ async fn run(path: &Path, config: Config) -> Result<()> {
         signalling.handle.clone(),
         shards,
         Arc::clone(&routing),
+        edge::make_identity()?,
         media_address(&config),
         config.sip.retry_after_seconds.0,
     );

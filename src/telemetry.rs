@@ -15,7 +15,7 @@ use crate::config::{Log, LogFormat};
 
 /// The first parts of the targets whose events are written here, and so are known to hold nothing private.
 const OWN: &[&str] = &[
-    "audio", "audit", "backends", "book", "call", "dialogue", "edge", "frame", "gate", "rtp", "rules", "sip",
+    "audio", "audit", "backends", "book", "call", "dialogue", "dtls", "edge", "frame", "gate", "rtp", "rules", "sip",
     "tonegate",
 ];
 

@@ -131,6 +131,15 @@ pub(crate) const METRICS: &[Metric] = &[
         "Estimated mean opinion score (ITU-T G.107) of each call's audio between far end and gateway, once it has ended: \
          `from_caller` by what arrived, `to_caller` by the far end's RTCP, where it sends any.",
     ),
+    metric(
+        "tonegate_dtls_handshakes_total",
+        Kind::Counter,
+        None,
+        &["result"],
+        "DTLS handshakes of calls over: `completed`, or why they gave no keys: `deadline`, not over in 10 s; `fingerprint`, \
+         another certificate than the session description names; `profile`, no SRTP profile in common; `alert`, given up by \
+         the far end; `protocol`.",
+    ),
     metric("tonegate_media_legs", Kind::Gauge, None, &["shard"], "Legs on a media thread now."),
     metric("tonegate_rtp_packets_total", Kind::Counter, None, &["direction"], "RTP packets, `received` and `sent`."),
     metric("tonegate_rtp_packets_lost_total", Kind::Counter, None, &[], "RTP packets from callers that never came."),
@@ -179,7 +188,8 @@ pub(crate) const METRICS: &[Metric] = &[
         None,
         &["queue", "reason"],
         "What was dropped at a queue or a socket, by why. Of SRTP (`queue=\"rtp\"`): `authentication`, a tag that does \
-         not fit; `replay`, a packet that came before; `streams`, one SSRC too many.",
+         not fit; `replay`, a packet that came before; `streams`, one SSRC too many; `unkeyed`, media before the DTLS \
+         handshake gave keys, or RTCP to a port that has none; `handshake`, DTLS after its end.",
     ),
     metric("tonegate_child_up", Kind::Gauge, None, &["child"], "1 while a child process answers, else 0."),
     metric(

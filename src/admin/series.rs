@@ -51,6 +51,11 @@ pub(super) const SERIES: &[(&str, &str, &[&str])] = &[
             "withdrawn",
         ],
     ),
+    (
+        "tonegate_dtls_handshakes_total",
+        "result",
+        &["alert", "completed", "deadline", "fingerprint", "profile", "protocol"],
+    ),
     ("tonegate_recordings_total", "result", &["failed", "quota", "whole"]),
     ("tonegate_bot_warnings_total", "code", &["31924", "31930", "31950", "31951"]),
 ];

@@ -304,6 +304,11 @@ impl Call {
             LegOutput::SourceLocked { as_described } => {
                 self.note("media.source_locked", if as_described { "as described" } else { "by its packets" });
             }
+            LegOutput::Secured { suite, took } => self.note_taking("media.secured", suite.name(), Some(took)),
+            LegOutput::HandshakeFailed(failure) => {
+                self.note("media.handshake_failed", failure.name());
+                self.close(EndReason::HandshakeFailed, Vec::new());
+            }
             LegOutput::Held => self.held(),
             LegOutput::Resumed => self.resumed(),
             LegOutput::Closed(_) => self.note("media.closed", ""),

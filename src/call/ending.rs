@@ -20,6 +20,8 @@ pub enum EndReason {
     NotDurable,
     /// No media arrived for too long.
     MediaTimeout,
+    /// SRTP's keys were to come from a DTLS handshake, and did not: nothing could be said.
+    HandshakeFailed,
     /// The agent failed; the caller heard an apology.
     AgentFailed,
     /// The longest time a call may take was over.
@@ -42,6 +44,7 @@ impl EndReason {
         Self::SetUpFailed,
         Self::NotDurable,
         Self::MediaTimeout,
+        Self::HandshakeFailed,
         Self::AgentFailed,
         Self::LongestCall,
         Self::Drained,
@@ -60,6 +63,7 @@ impl EndReason {
             Self::SetUpFailed => "set_up_failed",
             Self::NotDurable => "not_durable",
             Self::MediaTimeout => "media_timeout",
+            Self::HandshakeFailed => "handshake_failed",
             Self::AgentFailed => "agent_failed",
             Self::LongestCall => "longest_call",
             Self::Drained => "drained",

@@ -118,7 +118,7 @@ impl Leg {
         })
     }
 
-    /// Takes what came to the RTP port; with SRTP it is decrypted in place.
+    /// Takes what came to the RTP port, the handshake of DTLS included; with SRTP it is decrypted in place.
     pub fn handle_rtp(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
         self.session.handle_packet(now, from, bytes);
         self.settle(now);
@@ -179,6 +179,7 @@ impl Leg {
             LegCommand::Acknowledge(ack) => self.gate.acknowledge(now, ack),
             LegCommand::Info(info) => self.gate.handle_info(now, &info),
             LegCommand::Retarget(target) => self.retarget(now, &target),
+            LegCommand::BeginHandshake => self.session.begin_handshake(now),
             LegCommand::AttachVault { .. } | LegCommand::Close => {}
         }
         self.settle(now);
@@ -202,7 +203,7 @@ impl Leg {
     }
 
     /// The 20 ms slot of this leg: makes the packet that is due, and says where to send it. [`Leg::transmitted`] follows.
-    /// Nothing is played while there is no destination, or the caller holds the call.
+    /// Nothing is played while there is no destination or no key, or the caller holds the call.
     pub fn tick(&mut self, now: Instant, out: &mut PacketBuffer) -> Option<Transmit> {
         let index = self.ticks * frame::INDEX_STEP;
         self.ticks += 1;
@@ -252,6 +253,17 @@ impl Leg {
     /// The next message for the capture socket, to be sent at once. Where that fails, [`Leg::vault_closed`] follows.
     pub fn poll_vault(&mut self) -> Option<ToVault> {
         self.to_vault.pop_front()
+    }
+
+    /// The next datagram of the DTLS handshake, and where to send it, from the RTP port. Drained like the outputs.
+    pub fn poll_handshake(&mut self) -> Option<(SocketAddr, Box<[u8]>)> {
+        self.session.poll_handshake()
+    }
+
+    /// Whether RTCP goes out from the RTP port.
+    #[must_use]
+    pub fn shares_port(&self) -> bool {
+        self.session.shares_port()
     }
 
     /// The RTCP report that is due, and where to send it.
@@ -393,6 +405,10 @@ impl Leg {
                 }
                 SessionOutput::StreamChanged { .. } => {}
                 SessionOutput::MediaTimeout => self.outputs.push_back(LegOutput::MediaTimeout),
+                SessionOutput::Secured { suite, took } => self.outputs.push_back(LegOutput::Secured { suite, took }),
+                SessionOutput::HandshakeFailed(failure) => {
+                    self.outputs.push_back(LegOutput::HandshakeFailed(failure));
+                }
             }
         }
         moved

@@ -13,7 +13,7 @@ use gate::{
     CaptureEvent, CaptureId, CapturePrompt, CleanFrame, Collect, Collected, ControlFailure, MenuKey, MuteAck, SinkId,
     SpeechEdge, Suppressed,
 };
-use rtp::Payloads;
+use rtp::{HandshakeFailure, Payloads, srtp::Suite};
 
 /// The agent's sink: the recogniser's queue or the bot's stream.
 pub const AGENT_SINK: SinkId = SinkId(1);
@@ -76,6 +76,8 @@ pub enum LegCommand {
     Info(Box<RawInfo>),
     /// Where media goes from now on, and which ways: a new session description said so.
     Retarget(Target),
+    /// The answer is on its way: where DTLS was agreed, the handshake begins. Nothing is played before it is over.
+    BeginHandshake,
     /// The call is over: stop a capture, say RTCP BYE, report.
     Close,
 }
@@ -87,6 +89,8 @@ pub struct Target {
     pub remote: Option<SocketAddr>,
     /// Where it wants RTCP; else one port above.
     pub remote_rtcp: Option<SocketAddr>,
+    /// Whether it wants RTCP on the RTP port, where DTLS was agreed.
+    pub rtcp_mux: bool,
     /// How samples and events travel.
     pub payloads: Payloads,
     /// Whether it wants to hear. Where not, the call is held.
@@ -155,6 +159,15 @@ pub enum LegOutput {
         /// Whether it is the address that the session description named.
         as_described: bool,
     },
+    /// The DTLS handshake gave the keys: media flows.
+    Secured {
+        /// How packets are protected.
+        suite: Suite,
+        /// From its beginning to the keys.
+        took: Duration,
+    },
+    /// The DTLS handshake gave no keys: no media ever flows.
+    HandshakeFailed(HandshakeFailure),
     /// The caller holds the call: what is to be said waits.
     Held,
     /// The caller is back: what waited goes on.

@@ -1,16 +1,18 @@
 //! What offer and answer agreed, as a leg takes it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use audio::{Codec, OpusSettings, PlayoutConfig};
 use call::AgentKind;
 use call::leg::{HushPolicy, LegConfig};
 use call::media::Target;
+use dtls::{DtlsConfig, Fingerprint, FingerprintHash, Identity};
 use frame::SampleRate;
 use gate::{GateConfig, KeyPolicy};
 use rand::Rng;
 use rtp::srtp::{MasterKey, SrtpKeys, Suite};
-use rtp::{EventPayload, Payloads, SessionConfig};
+use rtp::{EventPayload, Keying, Payloads, SessionConfig};
 use sip::media;
 
 /// A pause after which a bot's undeclared keys are released.
@@ -29,6 +31,7 @@ pub(crate) fn target(negotiated: &media::Negotiated) -> Target {
     Target {
         remote: negotiated.remote_rtp,
         remote_rtcp: negotiated.remote_rtcp,
+        rtcp_mux: negotiated.protection.dtls().is_some_and(|dtls| dtls.rtcp_mux),
         payloads: payloads(negotiated),
         hears: negotiated.direction.sends(),
         sends: negotiated.direction.receives(),
@@ -61,7 +64,12 @@ fn opus_settings(asked: media::OpusParameters) -> OpusSettings {
 }
 
 /// A leg for an offer, or for none yet.
-pub(crate) fn leg_config(offer: Option<&media::Offer>, material: &media::KeyMaterial, agent: AgentKind) -> LegConfig {
+pub(crate) fn leg_config(
+    offer: Option<&media::Offer>,
+    material: &media::KeyMaterial,
+    identity: &Arc<Identity>,
+    agent: AgentKind,
+) -> LegConfig {
     let negotiated = offer.map(media::Offer::negotiated);
     let mut random = rand::rng();
     // A caller who offered nothing says what it is in the answer of the ACK.
@@ -78,7 +86,7 @@ pub(crate) fn leg_config(offer: Option<&media::Offer>, material: &media::KeyMate
             learn_source: true,
             media_timeout: Some(MEDIA_TIMEOUT),
             seed: random.random(),
-            srtp: offer.and_then(|offer| srtp_keys(offer, material)),
+            srtp: offer.and_then(|offer| keying(offer, material, identity)),
         },
         gate: GateConfig {
             rate: payloads.codec.rate(),
@@ -92,8 +100,42 @@ pub(crate) fn leg_config(offer: Option<&media::Offer>, material: &media::KeyMate
     }
 }
 
-/// The keys of both directions, where SRTP was agreed.
-fn srtp_keys(offer: &media::Offer, material: &media::KeyMaterial) -> Option<SrtpKeys> {
+/// Where the keys come from, where SRTP was agreed.
+fn keying(offer: &media::Offer, material: &media::KeyMaterial, identity: &Arc<Identity>) -> Option<Keying> {
+    match &offer.negotiated().protection {
+        media::Protection::Clear => None,
+        media::Protection::Keys(agreed) => {
+            srtp_keys(&agreed.remote, &offer.local_key(material)?).map(Keying::Described)
+        }
+        media::Protection::Dtls(agreed) => {
+            let config = DtlsConfig {
+                identity: Arc::clone(identity),
+                is_active: agreed.role == media::DtlsRole::Active,
+                fingerprints: agreed.fingerprints.iter().map(fingerprint).collect(),
+            };
+            Some(Keying::Dtls { handshake: Arc::new(config), rtcp_mux: agreed.rtcp_mux })
+        }
+    }
+}
+
+fn fingerprint(described: &media::Fingerprint) -> Fingerprint {
+    let hash = match described.hash {
+        media::FingerprintHash::Sha256 => FingerprintHash::Sha256,
+        media::FingerprintHash::Sha384 => FingerprintHash::Sha384,
+        media::FingerprintHash::Sha512 => FingerprintHash::Sha512,
+    };
+    Fingerprint { hash, digest: described.digest.clone() }
+}
+
+/// What the answer says of this side's certificate, where DTLS was agreed.
+pub(crate) fn local_fingerprint(offer: &media::Offer, identity: &Identity) -> Option<media::Fingerprint> {
+    let digest = identity.fingerprint().digest.clone();
+    let ours = media::Fingerprint { hash: media::FingerprintHash::Sha256, digest };
+    offer.negotiated().protection.dtls().map(|_| ours)
+}
+
+/// The keys of both directions, as the descriptions have them.
+fn srtp_keys(remote: &media::CryptoKey, local: &media::CryptoKey) -> Option<SrtpKeys> {
     let key = |key: &media::CryptoKey| {
         let suite = match key.suite() {
             media::CryptoSuite::AesCm128HmacSha1_32 => Suite::AesCm128HmacSha1_32,
@@ -102,6 +144,5 @@ fn srtp_keys(offer: &media::Offer, material: &media::KeyMaterial) -> Option<Srtp
         };
         MasterKey::new(suite, key.as_bytes())
     };
-    let remote = &offer.negotiated().crypto.as_ref()?.remote;
-    Some(SrtpKeys { local: key(&offer.local_key(material)?)?, remote: key(remote)? })
+    Some(SrtpKeys { local: key(local)?, remote: key(remote)? })
 }

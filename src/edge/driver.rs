@@ -11,13 +11,14 @@ use call::{
     media::{AGENT_SINK, LegCommand, LegOutput, RECORDER_SINK},
     port::{AuditEvent, Failure, Reply, Request, Ticket},
 };
+use dtls::Identity;
 use jiff::Timestamp;
 use rand::Rng;
 use sip::{CallHandle, HangUp, Status, media};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    agreement::{leg_config, target},
+    agreement::{leg_config, local_fingerprint, target},
     registry::{QUESTIONS, Question, Registry, Summary},
     services::{Bot, MAILBOX, Mail, Mailbox, Recognition, Services, Sink},
     shard::{LegHandle, OpenedLeg, ShardPool, Tap},
@@ -35,6 +36,8 @@ pub(crate) struct Plant {
     pub(crate) signalling: SignallingHandle,
     pub(crate) shards: ShardPool,
     pub(crate) registry: Arc<Registry>,
+    /// This process's certificate, for DTLS.
+    pub(crate) identity: Arc<Identity>,
     /// The address that session descriptions name.
     pub(crate) media_address: IpAddr,
     /// Retry-After of a refusal, in seconds.
@@ -160,6 +163,12 @@ impl Driver {
         }
         if let LegOutput::FalseInterruption = output {
             metrics::counter!("tonegate_false_interruptions_total").increment(1);
+        }
+        if let LegOutput::Secured { .. } = &output {
+            handshake("completed");
+        }
+        if let LegOutput::HandshakeFailed(failure) = &output {
+            handshake(failure.name());
         }
         self.call.handle_leg(Instant::now(), output);
     }
@@ -337,6 +346,11 @@ impl Driver {
     }
 }
 
+/// Counts a handshake that is over.
+fn handshake(result: &'static str) {
+    metrics::counter!("tonegate_dtls_handshakes_total", "result" => result).increment(1);
+}
+
 /// The next output of a leg; never, where there is none.
 async fn receive(outputs: Option<&mut mpsc::Receiver<LegOutput>>) -> Option<LegOutput> {
     match outputs {
@@ -354,7 +368,7 @@ async fn prepare(
     compliance: book::ComplianceRecord,
 ) -> Result<Prepared, Failure> {
     let material = media::KeyMaterial::new(rand::rng().random());
-    let config = leg_config(offer, &material, agent);
+    let config = leg_config(offer, &material, &plant.identity, agent);
     let OpenedLeg { handle: leg, outputs } = plant.shards.open_leg(config).map_err(|error| {
         tracing::warn!(%error, "a call finds no media");
         Failure::Full
@@ -368,6 +382,7 @@ async fn prepare(
         port: leg.local().port(),
         session: rand::rng().random_range(1..=u64::from(u32::MAX)),
         key: offer.and_then(|offer| offer.local_key(&material)),
+        fingerprint: offer.and_then(|offer| local_fingerprint(offer, &plant.identity)),
     };
     let dialog = plant.signalling.prepare_answer(handle).await.map_err(|_| Failure::Unavailable)?;
     if !plant.services.journal(attempt, compliance, dialog).await {
@@ -380,9 +395,11 @@ fn cause(reason: EndReason) -> HangUp {
     match reason {
         EndReason::Drained => HangUp::Shutdown,
         EndReason::MediaTimeout => HangUp::MediaLost,
-        EndReason::SetUpFailed | EndReason::NotDurable | EndReason::AgentFailed | EndReason::Interrupted => {
-            HangUp::Failure
-        }
+        EndReason::SetUpFailed
+        | EndReason::NotDurable
+        | EndReason::HandshakeFailed
+        | EndReason::AgentFailed
+        | EndReason::Interrupted => HangUp::Failure,
         EndReason::Completed
         | EndReason::CallerHungUp
         | EndReason::Cancelled

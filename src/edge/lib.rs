@@ -4,6 +4,7 @@
 
 mod agreement;
 mod driver;
+mod identity;
 pub mod ports;
 mod registry;
 mod services;
@@ -11,6 +12,7 @@ pub mod shard;
 pub mod signalling;
 mod switchboard;
 
+pub use identity::{IdentityError, make_identity};
 pub use registry::{AskError, Registry, Summary};
 pub use services::{Bot, Mail, Mailbox, Pending, Recognition, Services, Sink};
 pub use shard::{LegHandle, LegSender, ShardConfig, ShardPool, TickReader, Ticks};

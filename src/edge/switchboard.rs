@@ -9,6 +9,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use call::{AgentKind, CallId, Settings, Signal};
+use dtls::Identity;
 use metrics::{counter, gauge, histogram};
 use sip::{CallHandle, Event};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -47,11 +48,14 @@ impl Switchboard {
         signalling: SignallingHandle,
         shards: ShardPool,
         routing: Arc<ArcSwap<Routing>>,
+        identity: Identity,
         media_address: IpAddr,
         retry_after: u32,
     ) -> (Self, Arc<Registry>) {
         let registry = Arc::new(Registry::default());
-        let plant = Plant { services, signalling, shards, registry: Arc::clone(&registry), media_address, retry_after };
+        let identity = Arc::new(identity);
+        let held = Arc::clone(&registry);
+        let plant = Plant { services, signalling, shards, registry: held, identity, media_address, retry_after };
         let switchboard = Self { plant: Arc::new(plant), routing, mailboxes: HashMap::new(), drivers: JoinSet::new() };
         (switchboard, registry)
     }

@@ -8,7 +8,7 @@ use frame::{INDEX_STEP, MAX_EVENT_BYTES, SampleRate};
 
 use self::script::{Script, beginning};
 use crate::srtp::{Inbound, MAX_RTCP_TRAILER, MAX_RTP_TRAILER, MasterKey, Outbound, SrtpKeys, Suite};
-use crate::{Packet, PacketBuffer, Payloads, Received, Rejection, Session, SessionConfig, rtcp};
+use crate::{Keying, Packet, PacketBuffer, Payloads, Received, Rejection, Session, SessionConfig, rtcp};
 
 #[cfg(test)]
 #[path = "../../fuzz/shared/replay.rs"]
@@ -88,7 +88,7 @@ impl Far {
             cname: "tonegate".to_owned(),
             media_timeout: (options & 8 == 0).then_some(Duration::from_secs(10)),
             seed: 3,
-            srtp: protected.then(|| SrtpKeys { local: key(1), remote: key(77) }),
+            srtp: protected.then(|| Keying::Described(SrtpKeys { local: key(1), remote: key(77) })),
         };
         Self {
             session: Session::new(config, now).expect("a codec that can be set up"),

@@ -8,8 +8,10 @@ mod clock;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod handshake;
 mod lock;
 mod packet;
+mod protection;
 mod quality;
 mod receiver;
 mod reorder;
@@ -21,7 +23,9 @@ pub mod srtp;
 mod statistics;
 mod timeline;
 
+pub use handshake::{Handshake, HandshakeFailure, OpenHandshake, Progress};
 pub use packet::{Malformed, Packet, PacketBuffer};
+pub use protection::Keying;
 pub use quality::{Heard, Quality};
 pub use sender::Sent;
 pub use session::{EventPayload, Payloads, Session, SessionConfig, SessionOutput};

@@ -62,6 +62,11 @@ impl SourceLock {
         self.locked.or(self.signalled)
     }
 
+    /// Where the SDP said, if that is one host's address.
+    pub(crate) fn signalled(&self) -> Option<SocketAddr> {
+        self.signalled
+    }
+
     pub(crate) fn is_locked(&self) -> bool {
         self.locked.is_some()
     }

@@ -4,18 +4,23 @@ use std::time::{Duration, Instant};
 
 use audio::{Codec, CodecError, FRAME_SAMPLES, OpusSettings};
 
+use crate::handshake::HandshakeFailure;
 use crate::lock::SourceLock;
 use crate::packet::PacketBuffer;
+use crate::protection::{Keying, Protection, ReportPort};
 use crate::receiver::{Receiver, Taken};
 use crate::reporter::Reporter;
 use crate::sender::Sender;
-use crate::srtp::{MAX_RTCP_TRAILER, Srtp, SrtpKeys};
+use crate::srtp::{MAX_RTCP_TRAILER, Suite};
 use crate::statistics::{Rejection, Statistics};
 use crate::timeline::Received;
 use crate::{Sent, rtcp};
 
+mod handshake;
 #[cfg(test)]
 mod tests;
+
+use handshake::Kind;
 
 /// What a leg's packets carry, both ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +77,8 @@ pub struct SessionConfig {
     pub media_timeout: Option<Duration>,
     /// For the randomness of report intervals.
     pub seed: u64,
-    /// The keys, where SRTP was agreed: nothing is then sent or heard in clear.
-    pub srtp: Option<SrtpKeys>,
+    /// Where the keys come from, where SRTP was agreed: nothing is then sent or heard in clear.
+    pub srtp: Option<Keying>,
 }
 
 /// What the driver should know.
@@ -88,17 +93,26 @@ pub enum SessionOutput {
     },
     /// Nothing valid came for the configured span. Said once until something comes.
     MediaTimeout,
+    /// The DTLS handshake gave the keys: from now on media flows.
+    Secured {
+        /// How packets are protected.
+        suite: Suite,
+        /// From the beginning to the keys.
+        took: Duration,
+    },
+    /// The DTLS handshake gave no keys: no media ever flows.
+    HandshakeFailed(HandshakeFailure),
 }
 
 /// One leg's RTP and RTCP.
 ///
-/// After every `handle_*` call the driver drains [`Session::poll_received`] and [`Session::poll_output`] to `None`, and
-/// calls [`Session::handle_timeout`] no later than [`Session::poll_timeout`].
+/// After every `handle_*` call the driver drains [`Session::poll_received`], [`Session::poll_output`] and
+/// [`Session::poll_handshake`] to `None`, and calls [`Session::handle_timeout`] no later than [`Session::poll_timeout`].
 pub struct Session {
     receiver: Receiver,
     sender: Sender,
     reporter: Reporter,
-    srtp: Option<Box<Srtp>>,
+    srtp: Option<Box<Protection>>,
     remote_rtcp: Option<SocketAddr>,
     media_timeout: Option<Duration>,
     media_deadline: Option<Instant>,
@@ -119,7 +133,7 @@ impl Session {
             receiver: Receiver::new(config.payloads, source, now)?,
             sender: Sender::new(&config.payloads, config.ssrc, first_sequence, config.first_timestamp)?,
             reporter: Reporter::new(config.cname, config.seed, now),
-            srtp: config.srtp.as_ref().map(|keys| Box::new(Srtp::new(keys))),
+            srtp: config.srtp.as_ref().map(|keying| Box::new(Protection::new(keying, now))),
             remote_rtcp: config.remote_rtcp,
             media_timeout: config.media_timeout,
             media_deadline: config.media_timeout.map(|span| now + span),
@@ -130,6 +144,11 @@ impl Session {
     /// Takes what came to the RTP port. Anything that is not a packet of the locked source is counted and dropped. With
     /// SRTP it is decrypted in place; only what is authentic can close the lock.
     pub fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
+        match self.demultiplex(bytes) {
+            Kind::Media => {}
+            Kind::Report => return self.handle_report(now, from, bytes),
+            Kind::Handshake => return self.handle_handshake(now, from, bytes),
+        }
         let length = match self.unprotect(from, bytes) {
             Ok(length) => length,
             Err(reason) => return self.receiver.reject(reason),
@@ -148,7 +167,7 @@ impl Session {
         match &mut self.srtp {
             None => Ok(bytes.len()),
             Some(_) if !self.receiver.source().may_hear(from) => Err(Rejection::Source),
-            Some(srtp) => srtp.inbound.unprotect_rtp(bytes),
+            Some(protection) => protection.unprotect_rtp(bytes),
         }
     }
 
@@ -160,10 +179,17 @@ impl Session {
 
     /// Takes what came to the RTCP port, and decrypts it in place with SRTP. Only the host that media comes from is heard.
     pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
+        if self.srtp.as_ref().is_some_and(|protection| protection.reports != ReportPort::Own) {
+            return self.receiver.reject(Rejection::Unkeyed);
+        }
+        self.handle_report(now, from, bytes);
+    }
+
+    fn handle_report(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
         if self.destination().is_none_or(|media| media.ip() != from.ip()) {
             return self.receiver.reject(Rejection::Source);
         }
-        let length = match self.srtp.as_mut().map_or(Ok(bytes.len()), |srtp| srtp.inbound.unprotect_rtcp(bytes)) {
+        let length = match self.srtp.as_mut().map_or(Ok(bytes.len()), |protection| protection.unprotect_rtcp(bytes)) {
             Ok(length) => length,
             Err(reason) => return self.receiver.reject(reason),
         };
@@ -195,12 +221,14 @@ impl Session {
     /// When [`Session::handle_timeout`] or [`Session::poll_rtcp`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.receiver.poll_timeout(), self.reporter.due(), self.media_deadline].into_iter().flatten().min()
+        let others = [self.reporter.due(), self.media_deadline, self.handshake_timeout()];
+        self.receiver.poll_timeout().into_iter().chain(others.into_iter().flatten()).min()
     }
 
-    /// Lets time pass: gives up on missing packets and notices silence.
+    /// Lets time pass: gives up on missing packets, sends flights of the handshake again and notices silence.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.receiver.handle_timeout(now);
+        self.handle_handshake_timeout(now);
         if self.media_deadline.is_some_and(|deadline| deadline <= now) {
             self.media_deadline = None;
             self.outputs.push_back(SessionOutput::MediaTimeout);
@@ -208,11 +236,15 @@ impl Session {
     }
 
     /// Makes the next 20 ms, at 8 kHz, into a packet; none where the codec has nothing to send for them. It is empty where
-    /// its key is used up, after 2^48 packets.
+    /// its key is used up, after 2^48 packets. Without keys that were agreed on there is none either.
     pub fn encode(&mut self, samples: &[i16; FRAME_SAMPLES], out: &mut PacketBuffer) -> Option<Sent> {
+        if !self.may_send() {
+            self.sender.skip();
+            return None;
+        }
         let sent = self.sender.encode(samples, out)?;
-        if let Some(srtp) = &mut self.srtp {
-            out.protect(&mut srtp.outbound);
+        if let Some(protection) = &mut self.srtp {
+            protection.protect(out);
         }
         Some(sent)
     }
@@ -222,15 +254,23 @@ impl Session {
         self.sender.skip();
     }
 
-    /// Where to send media: the locked source, before that the SDP's address.
+    /// Where to send media: the locked source, before that the SDP's address. Nowhere before the handshake gave keys.
     #[must_use]
     pub fn destination(&self) -> Option<SocketAddr> {
-        self.receiver.source().destination()
+        self.receiver.source().destination().filter(|_| self.may_send())
+    }
+
+    /// Whether there are keys, or none were agreed on.
+    fn may_send(&self) -> bool {
+        self.srtp.as_ref().is_none_or(|protection| protection.has_keys())
     }
 
     /// A re-INVITE moved the far end: the lock opens and closes on the new source by the same rule.
     pub fn retarget(&mut self, now: Instant, remote: Option<SocketAddr>, rtcp: Option<SocketAddr>, learn_source: bool) {
         self.receiver.retarget(SourceLock::new(remote, learn_source));
+        if let Some(protection) = &mut self.srtp {
+            protection.peer = None;
+        }
         self.remote_rtcp = rtcp;
         self.media_deadline = self.media_timeout.map(|span| now + span);
     }
@@ -275,18 +315,23 @@ impl Session {
     /// A report as it goes out, and where to.
     fn address_report(&mut self, mut report: Vec<u8>) -> Option<(SocketAddr, Vec<u8>)> {
         let destination = self.rtcp_destination()?;
-        if let Some(srtp) = &mut self.srtp {
+        if let Some(protection) = &mut self.srtp {
             let plain = report.len();
             report.resize(plain + MAX_RTCP_TRAILER, 0);
-            let length = srtp.outbound.protect_rtcp(&mut report, plain)?;
+            let length = protection.protect_rtcp(&mut report, plain)?;
             report.truncate(length);
         }
         Some((destination, report))
     }
 
-    /// The SDP's RTCP address while media goes to the same host, else one port above media (RFC 3550 §11).
+    /// The SDP's RTCP address while media goes to the same host, else one port above media (RFC 3550 §11), or media's own.
     fn rtcp_destination(&self) -> Option<SocketAddr> {
         let media = self.destination()?;
+        match self.srtp.as_ref().map_or(ReportPort::Own, |protection| protection.reports) {
+            ReportPort::Own => {}
+            ReportPort::Shared => return Some(media),
+            ReportPort::None => return None,
+        }
         let signalled = self.remote_rtcp.filter(|address| address.ip() == media.ip() && address.port() != 0);
         signalled.or_else(|| Some(SocketAddr::new(media.ip(), media.port().checked_add(1)?)))
     }

@@ -37,11 +37,15 @@ pub enum Rejection {
     Replay,
     /// One SSRC too many under one SRTP key.
     Streams,
+    /// Before the DTLS handshake gave keys, or RTCP to a port that has none.
+    Unkeyed,
+    /// DTLS after the handshake was over.
+    Handshake,
 }
 
 impl Rejection {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Short,
         Self::Version,
         Self::Contributors,
@@ -58,6 +62,8 @@ impl Rejection {
         Self::Authentication,
         Self::Replay,
         Self::Streams,
+        Self::Unkeyed,
+        Self::Handshake,
     ];
 
     /// The reason as a metric's label.
@@ -80,6 +86,8 @@ impl Rejection {
             Self::Authentication => "authentication",
             Self::Replay => "replay",
             Self::Streams => "streams",
+            Self::Unkeyed => "unkeyed",
+            Self::Handshake => "handshake",
         }
     }
 }

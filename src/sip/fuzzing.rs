@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use self::script::{Script, beginning};
 use crate::header::{NameAddr, Via};
-use crate::media::{Codec, CryptoKey, KeyMaterial, LocalMedia, MediaPolicy, Negotiated, Offer, Session, SrtpPolicy};
+use crate::media::{
+    Codec, CryptoKey, Fingerprint, FingerprintHash, KeyMaterial, LocalMedia, MediaPolicy, Negotiated, Offer, Session,
+    SrtpPolicy,
+};
 use crate::message::{Message, Request, StreamFramer, parse};
 use crate::uri::Uri;
 use crate::{
@@ -143,13 +146,14 @@ pub fn session_description(bytes: &[u8]) {
 }
 
 fn local_media(key: Option<CryptoKey>) -> LocalMedia {
-    LocalMedia { address: LOCAL, port: 40_000, session: 77, key }
+    let fingerprint = Some(Fingerprint { hash: FingerprintHash::Sha256, digest: [0xab; 32].into() });
+    LocalMedia { address: LOCAL, port: 40_000, session: 77, key, fingerprint }
 }
 
 fn check_negotiated(agreed: &Negotiated, srtp: SrtpPolicy) {
     match srtp {
-        SrtpPolicy::Off => assert!(agreed.crypto.is_none()),
-        SrtpPolicy::Required => assert!(agreed.crypto.is_some()),
+        SrtpPolicy::Off => assert!(agreed.protection.is_clear()),
+        SrtpPolicy::Required => assert!(!agreed.protection.is_clear()),
         SrtpPolicy::Optional => {}
     }
     let is_host = |address: SocketAddr| !address.ip().is_unspecified() && !address.ip().is_multicast();

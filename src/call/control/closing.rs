@@ -144,6 +144,7 @@ impl Call {
                 | EndReason::SetUpFailed
                 | EndReason::NotDurable
                 | EndReason::MediaTimeout
+                | EndReason::HandshakeFailed
                 | EndReason::AgentFailed
                 | EndReason::LongestCall
                 | EndReason::Interrupted,

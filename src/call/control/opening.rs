@@ -71,6 +71,7 @@ impl Call {
         self.note_taking("answered", "", Some(took));
         self.audit(AuditEvent::CallStarted);
         self.outputs.push_back(Output::Answer);
+        self.outputs.push_back(Output::Leg(LegCommand::BeginHandshake));
     }
 
     pub(super) fn acknowledged(&mut self) {

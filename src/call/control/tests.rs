@@ -142,6 +142,7 @@ impl Rig {
             Output::Leg(LegCommand::Arm { .. }) => self.log.push("arm".to_owned()),
             Output::Leg(LegCommand::AttachVault { .. }) => self.log.push("attach vault".to_owned()),
             Output::Leg(LegCommand::Echo(on)) => self.log.push(format!("echo {on}")),
+            Output::Leg(LegCommand::BeginHandshake) => self.log.push("begin handshake".to_owned()),
             Output::Leg(LegCommand::CancelCapture) => self.log.push("cancel capture".to_owned()),
             Output::Leg(_) => {}
             Output::Ring => self.log.push("ring".to_owned()),
@@ -318,6 +319,21 @@ fn a_call_is_answered_once_it_is_durable_and_its_notices_are_rendered() {
     assert_eq!(rig.count("play"), 0, "nothing plays before the ACK");
     rig.signal(Signal::Acknowledged);
     assert_eq!(rig.count("play"), 3);
+}
+
+#[test]
+fn a_handshake_begins_with_the_answer_and_ends_the_call_where_it_fails() {
+    for acknowledged in [false, true] {
+        let mut rig = Rig::new(AgentKind::Collector);
+        assert!(rig.position("answer") < rig.position("begin handshake"));
+        if acknowledged {
+            rig.signal(Signal::Acknowledged);
+        }
+        rig.leg(LegOutput::HandshakeFailed(rtp::HandshakeFailure::Fingerprint));
+        assert_eq!((rig.count("hang up"), rig.done), (1, Some(EndReason::HandshakeFailed)), "{acknowledged}");
+        let failed = |entry: &&Entry| entry.kind == "media.handshake_failed" && entry.detail == "fingerprint";
+        assert!(rig.call.timeline().entries().iter().any(|entry| failed(&entry)));
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ impl Leg {
             self.described = target.remote;
             self.session.retarget(now, target.remote, target.remote_rtcp, self.learn_source);
         }
+        self.session.share_port(target.rtcp_mux);
         // Another codec than before comes only with the answer to an offer of ours, which is G.711: nothing to set up.
         let _ = self.session.carry(target.payloads);
         self.session.expect_media(now, self.media_timeout.filter(|_| target.hears && target.sends));

@@ -8,6 +8,7 @@ use rtp::{Packet, Payloads};
 use super::*;
 use crate::media::Target;
 
+mod secure;
 mod wide;
 
 const AGENT: SinkId = SinkId(1);
@@ -179,7 +180,7 @@ fn prompt(id: u64, samples: usize) -> Segment {
 }
 
 fn target(remote: Option<SocketAddr>) -> Target {
-    Target { remote, remote_rtcp: None, payloads: payloads(), hears: true, sends: true }
+    Target { remote, remote_rtcp: None, rtcp_mux: false, payloads: payloads(), hears: true, sends: true }
 }
 
 /// What a caller's `a=sendonly` means here.

@@ -187,7 +187,7 @@ impl Line {
     pub(super) fn handle_timeout(&mut self, now: Instant, meters: &Meters) {
         self.leg.handle_timeout(now);
         while let Some((to, report)) = self.leg.poll_report(now) {
-            self.send(Wire::Rtcp, to, &report);
+            self.send(self.report_wire(), to, &report);
         }
         self.drain(now, meters);
     }
@@ -246,7 +246,7 @@ impl Line {
         self.lingers_until = Some(now + LINGER);
         let report = self.leg.close(now);
         if let Some((to, goodbye)) = report.goodbye {
-            self.send(Wire::Rtcp, to, &goodbye);
+            self.send(self.report_wire(), to, &goodbye);
         }
         self.drain(now, meters);
         self.count(meters);
@@ -264,6 +264,11 @@ impl Line {
         let _ = self.outputs.try_send(LegOutput::Closed(Quality::of(&self.leg.statistics())));
     }
 
+    /// Where RTCP goes out.
+    fn report_wire(&self) -> Wire {
+        if self.leg.shares_port() { Wire::Rtp } else { Wire::Rtcp }
+    }
+
     fn send(&self, wire: Wire, to: SocketAddr, bytes: &[u8]) -> bool {
         let Some(sockets) = &self.sockets else { return false };
         let socket = if wire == Wire::Rtp { &sockets.rtp } else { &sockets.rtcp };
@@ -274,6 +279,7 @@ impl Line {
     fn drain(&mut self, now: Instant, meters: &Meters) {
         loop {
             self.drain_vault(now);
+            self.drain_handshake(meters);
             self.drain_taps(now, meters);
             let Some(output) = self.leg.poll_output() else { return };
             self.report(now, output);
@@ -286,6 +292,15 @@ impl Line {
             if !sent {
                 self.vault = None;
                 self.leg.vault_closed(now);
+            }
+        }
+    }
+
+    /// A datagram of a handshake that is not sent is sent again by its timer.
+    fn drain_handshake(&mut self, meters: &Meters) {
+        while let Some((to, datagram)) = self.leg.poll_handshake() {
+            if !self.send(Wire::Rtp, to, &datagram) {
+                meters.unsent();
             }
         }
     }

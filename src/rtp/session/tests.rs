@@ -1,6 +1,6 @@
 use super::*;
 use crate::Packet;
-use crate::srtp::{MAX_RTP_TRAILER, MasterKey, Outbound, Suite};
+use crate::srtp::{MAX_RTP_TRAILER, MasterKey, Outbound, SrtpKeys, Suite};
 
 mod hostile;
 
@@ -419,7 +419,11 @@ fn turned(keys: SrtpKeys) -> SrtpKeys {
 #[test]
 fn protected_sessions_hear_each_other_and_measure_their_round_trip() {
     let began = crate::an_instant();
-    let secure = |remote, srtp| SessionConfig { first_sequence: 0xffff, srtp: Some(srtp), ..config(Some(remote)) };
+    let secure = |remote, srtp| SessionConfig {
+        first_sequence: 0xffff,
+        srtp: Some(Keying::Described(srtp)),
+        ..config(Some(remote))
+    };
     let mut near = Session::new(secure(peer(), keys()), began).unwrap();
     let mut far = Session::new(SessionConfig { ssrc: 2, ..secure(stranger(), turned(keys())) }, began).unwrap();
     let mut out = PacketBuffer::new();
@@ -444,9 +448,13 @@ fn protected_sessions_hear_each_other_and_measure_their_round_trip() {
 #[test]
 fn what_is_not_authentic_is_counted_and_neither_heard_nor_locked_to() {
     let began = crate::an_instant();
-    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(None) }, began).unwrap();
-    let mut far =
-        Session::new(SessionConfig { srtp: Some(turned(keys())), ..config(Some(stranger())) }, began).unwrap();
+    let mut near =
+        Session::new(SessionConfig { srtp: Some(Keying::Described(keys())), ..config(None) }, began).unwrap();
+    let mut far = Session::new(
+        SessionConfig { srtp: Some(Keying::Described(turned(keys()))), ..config(Some(stranger())) },
+        began,
+    )
+    .unwrap();
     let mut out = PacketBuffer::new();
     let mut plain = Far::new(None);
     plain.ssrc = 5;
@@ -472,7 +480,8 @@ fn what_is_not_authentic_is_counted_and_neither_heard_nor_locked_to() {
 #[test]
 fn authentic_packets_of_an_unknown_payload_type_win_no_lock() {
     let began = crate::an_instant();
-    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(None) }, began).unwrap();
+    let mut near =
+        Session::new(SessionConfig { srtp: Some(Keying::Described(keys())), ..config(None) }, began).unwrap();
     let mut outbound = Outbound::new(&keys().remote);
     let plain = Far::new(None);
     let mut send = |payload_type, number| {
@@ -497,7 +506,8 @@ fn authentic_packets_of_an_unknown_payload_type_win_no_lock() {
 #[test]
 fn silence_is_what_a_stranger_to_the_key_is_taken_for() {
     let began = crate::an_instant();
-    let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(Some(peer())) }, began).unwrap();
+    let mut near =
+        Session::new(SessionConfig { srtp: Some(Keying::Described(keys())), ..config(Some(peer())) }, began).unwrap();
     let plain = Far::new(None);
     for number in 0..600 {
         let now = began + millis(20) * u32::from(number);
@@ -507,13 +517,18 @@ fn silence_is_what_a_stranger_to_the_key_is_taken_for() {
     assert_eq!(near.poll_output(), Some(SessionOutput::MediaTimeout));
 }
 
+#[test]
+fn what_protects_a_leg_takes_no_room_in_one_without() {
+    assert_eq!(size_of::<Option<Box<Protection>>>(), size_of::<usize>());
+}
+
 proptest::proptest! {
     #[test]
     fn any_bytes_to_a_protected_session_are_refused(
         bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)
     ) {
         let began = crate::an_instant();
-        let mut near = Session::new(SessionConfig { srtp: Some(keys()), ..config(Some(peer())) }, began).unwrap();
+        let mut near = Session::new(SessionConfig { srtp: Some(Keying::Described(keys())), ..config(Some(peer())) }, began).unwrap();
         near.handle_packet(began, peer(), &mut bytes.clone());
         near.handle_rtcp(began, peer(), &mut bytes.clone());
         let statistics = near.statistics();

@@ -156,6 +156,8 @@ fn refused_offer(error: OfferError) -> Refused {
         OfferError::NoAudio
         | OfferError::InClear
         | OfferError::NoSuite
+        | OfferError::NoFingerprint
+        | OfferError::NoSetup
         | OfferError::NoCodec
         | OfferError::OtherFamily => {
             let (code, text) = error.warning();

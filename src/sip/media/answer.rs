@@ -5,7 +5,7 @@ use std::fmt::Write;
 use sdp_types::{Media, Time};
 
 use super::codec::OPUS_PARAMETERS;
-use super::{Codec, Direction, LocalMedia, Negotiated, Offer, TelephoneEvents, crypto};
+use super::{Codec, Direction, LocalMedia, Negotiated, Offer, Protection, TelephoneEvents, crypto};
 
 /// How this side offers telephone events.
 const EVENTS: TelephoneEvents = TelephoneEvents { payload_type: 101, clock_hertz: 8_000 };
@@ -24,8 +24,10 @@ pub(super) fn write_again(remote: &Offer, agreed: &Negotiated, local: &LocalMedi
             let audio =
                 Audio { transport: &line.proto, codecs: &codecs, events: agreed.events, direction: agreed.direction };
             text.push_str(&audio.lines(local.port));
-            if let (Some(agreed), Some(key)) = (&agreed.crypto, &local.key) {
-                text.push_str(&crypto::attribute(agreed.tag, key));
+            match (&agreed.protection, &local.key, &local.fingerprint) {
+                (Protection::Keys(agreed), Some(key), _) => text.push_str(&crypto::attribute(agreed.tag, key)),
+                (Protection::Dtls(agreed), _, Some(local)) => text.push_str(&agreed.attributes(local)),
+                (_, _, _) => {}
             }
         } else {
             text.push_str(&refused_line(line));

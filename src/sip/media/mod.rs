@@ -1,8 +1,8 @@
 //! Offer and answer (RFC 3264) of one audio stream with telephone events (RFC 4733), in packets of 20 ms.
 //!
 //! What parses as an [`Offer`] can be answered: the first audio line with a [`Codec`] that may be taken is, and of its
-//! codecs the first; every other line is refused with port 0. Where SRTP is offered with keys (RTP/SAVP, RFC 4568) and may
-//! be taken, such a line goes before one in clear.
+//! codecs the first; every other line is refused with port 0. Where SRTP is offered, with keys in the description (RTP/SAVP,
+//! RFC 4568) or by a DTLS handshake (UDP/TLS/RTP/SAVP, RFC 5763), and may be taken, such a line goes before one in clear.
 //!
 //! A session description may hold keys, so none is ever printed.
 
@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 mod answer;
 mod codec;
 mod crypto;
+mod dtls;
 mod offer;
 mod session;
 
@@ -19,6 +20,7 @@ mod tests;
 
 pub use codec::{Codec, OpusParameters, TelephoneEvents};
 pub use crypto::{Crypto, CryptoKey, CryptoSuite, KeyMaterial};
+pub use dtls::{Dtls, DtlsRole, Fingerprint, FingerprintHash};
 pub use offer::{Offer, OfferError};
 pub(crate) use session::Session;
 
@@ -83,8 +85,58 @@ pub struct Negotiated {
     /// The direction, seen from this side. An address of zeros in a re-INVITE is a hold as well (RFC 3264
     /// §8.4).
     pub direction: Direction,
-    /// The suite and the caller's key, where SRTP was agreed.
-    pub crypto: Option<Crypto>,
+    /// How it is protected.
+    pub protection: Protection,
+}
+
+/// How a stream is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Not at all.
+    Clear,
+    /// By SRTP, under the keys of the descriptions (SDES): the suite and the caller's key.
+    Keys(Crypto),
+    /// By SRTP, under the keys of a DTLS handshake on the RTP port.
+    Dtls(Dtls),
+}
+
+impl Protection {
+    /// Whether anybody on the way can read it.
+    #[must_use]
+    pub const fn is_clear(&self) -> bool {
+        matches!(self, Self::Clear)
+    }
+
+    /// The suite and the caller's key, where the descriptions bring keys.
+    #[must_use]
+    pub const fn crypto(&self) -> Option<&Crypto> {
+        match self {
+            Self::Keys(crypto) => Some(crypto),
+            Self::Clear | Self::Dtls(_) => None,
+        }
+    }
+
+    /// What was agreed about the handshake, where there is one.
+    #[must_use]
+    pub const fn dtls(&self) -> Option<&Dtls> {
+        match self {
+            Self::Dtls(dtls) => Some(dtls),
+            Self::Clear | Self::Keys(_) => None,
+        }
+    }
+
+    /// What of a later description can be taken: the same keys, or the same association.
+    ///
+    /// # Errors
+    /// What would change.
+    fn keep(&self, later: Self) -> Result<Self, OfferError> {
+        match (self, later) {
+            (Self::Clear, Self::Clear) => Ok(Self::Clear),
+            (Self::Keys(agreed), Self::Keys(later)) if agreed.remote == later.remote => Ok(Self::Keys(later)),
+            (Self::Dtls(agreed), Self::Dtls(later)) => agreed.keep(later).map(Self::Dtls),
+            (_, _) => Err(OfferError::NoSuite),
+        }
+    }
 }
 
 /// Whether a stream may be, or must be, protected by SRTP.
@@ -95,7 +147,7 @@ pub enum SrtpPolicy {
     /// Where it is offered.
     #[default]
     Optional,
-    /// Always: only RTP/SAVP is taken.
+    /// Always: RTP/AVP is not taken.
     Required,
 }
 
@@ -133,6 +185,8 @@ pub struct LocalMedia {
     pub port: u16,
     /// The session id of the `o=` line; one number a call, kept for its life.
     pub session: u64,
-    /// This side's key for the call, [`Offer::local_key`]: none where SRTP is not agreed.
+    /// This side's key for the call, [`Offer::local_key`]: none where the descriptions bring no keys.
     pub key: Option<CryptoKey>,
+    /// This side's certificate: none where DTLS is not agreed.
+    pub fingerprint: Option<Fingerprint>,
 }

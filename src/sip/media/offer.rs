@@ -8,8 +8,8 @@ use sdp_types::{AddrType, Media, Session};
 use thiserror::Error;
 
 use super::{
-    Codec, Crypto, CryptoKey, Direction, KeyMaterial, LocalMedia, MediaPolicy, Negotiated, OpusParameters, SrtpPolicy,
-    TelephoneEvents, answer, crypto,
+    Codec, CryptoKey, Direction, Dtls, KeyMaterial, LocalMedia, MediaPolicy, Negotiated, OpusParameters, Protection,
+    SrtpPolicy, TelephoneEvents, answer, crypto,
 };
 
 /// Longest session description in bytes.
@@ -40,6 +40,12 @@ pub enum OfferError {
     /// Audio over RTP/SAVP, but without a crypto attribute that can be taken.
     #[error("no SRTP suite in common")]
     NoSuite,
+    /// Audio over DTLS, but without the fingerprint of a certificate that can be taken, or with another than was agreed.
+    #[error("no certificate fingerprint that is taken")]
+    NoFingerprint,
+    /// Audio over DTLS, but without a role that can be taken, or with another than was agreed.
+    #[error("no DTLS role that is taken")]
+    NoSetup,
     /// An audio line, but without a codec that may be taken.
     #[error("no codec in common")]
     NoCodec,
@@ -56,6 +62,8 @@ impl OfferError {
             Self::NoAudio => (304, "Media type not available"),
             Self::InClear => (302, "SRTP is required"),
             Self::NoSuite => (302, "No SRTP suite in common"),
+            Self::NoFingerprint => (302, "No certificate fingerprint that is taken"),
+            Self::NoSetup => (302, "No DTLS role that is taken"),
             Self::NoCodec => (305, "Incompatible media format"),
             Self::OtherFamily => (300, "Incompatible network protocol"),
         }
@@ -95,7 +103,7 @@ impl Offer {
         for (number, line) in session.medias.iter().enumerate() {
             match take(&session, line) {
                 Ok(agreed) => {
-                    let goes_before = |best: &Negotiated| agreed.crypto.is_some() && best.crypto.is_none();
+                    let goes_before = |best: &Negotiated| best.protection.is_clear() && !agreed.protection.is_clear();
                     if best.as_ref().is_none_or(|(_, best)| goes_before(best)) {
                         best = Some((number, agreed));
                     }
@@ -146,10 +154,10 @@ impl Offer {
         answer::write_answer(self, local, 1)
     }
 
-    /// The key that this side protects with, where SRTP is agreed.
+    /// The key that this side protects with, where the descriptions bring keys.
     #[must_use]
     pub fn local_key(&self, material: &KeyMaterial) -> Option<CryptoKey> {
-        self.negotiated.crypto.as_ref().map(|agreed| material.key(agreed.remote.suite()))
+        self.negotiated.protection.crypto().map(|agreed| material.key(agreed.remote.suite()))
     }
 
     /// Whether `other` describes the same session: nothing but the version of `o=` differs (RFC 4028 §7.4). The keys are
@@ -197,7 +205,7 @@ fn agree(session: &Session, line: &Media, policy: MediaPolicy<'_>) -> Result<Neg
     if line.media != "audio" || line.port == 0 {
         return Err(OfferError::NoAudio);
     }
-    let crypto = protection(line, policy.srtp)?;
+    let protection = protection(session, line, policy.srtp)?;
     let payload_types = payload_types(line);
     let (payload_type, codec) = payload_types
         .iter()
@@ -213,17 +221,20 @@ fn agree(session: &Session, line: &Media, policy: MediaPolicy<'_>) -> Result<Neg
         remote_rtp: address.map(|address| SocketAddr::new(address, line.port)),
         remote_rtcp: rtcp(line, address),
         direction: direction(session, line),
-        crypto,
+        protection,
     })
 }
 
-/// What a line's transport and keys agree about SRTP.
-fn protection(line: &Media, srtp: SrtpPolicy) -> Result<Option<Crypto>, OfferError> {
+/// What a line's transport, keys and certificate agree about SRTP.
+fn protection(session: &Session, line: &Media, srtp: SrtpPolicy) -> Result<Protection, OfferError> {
     match (line.proto.as_str(), srtp) {
-        ("RTP/AVP", SrtpPolicy::Off | SrtpPolicy::Optional) => Ok(None),
+        ("RTP/AVP", SrtpPolicy::Off | SrtpPolicy::Optional) => Ok(Protection::Clear),
         ("RTP/AVP", SrtpPolicy::Required) => Err(OfferError::InClear),
         ("RTP/SAVP", SrtpPolicy::Optional | SrtpPolicy::Required) => {
-            crypto::choose(line).map(Some).ok_or(OfferError::NoSuite)
+            crypto::choose(line).map(Protection::Keys).ok_or(OfferError::NoSuite)
+        }
+        ("UDP/TLS/RTP/SAVP" | "UDP/TLS/RTP/SAVPF", SrtpPolicy::Optional | SrtpPolicy::Required) => {
+            Dtls::read(session, line).map(Protection::Dtls)
         }
         (_, _) => Err(OfferError::NoAudio),
     }
@@ -232,12 +243,9 @@ fn protection(line: &Media, srtp: SrtpPolicy) -> Result<Option<Crypto>, OfferErr
 /// What taking this line agrees, where codec, payload types and SRTP stay as they were `agreed`. Keys on the telephone may
 /// be left out; under another number they would be lost.
 fn keep(session: &Session, line: &Media, agreed: &Negotiated) -> Result<Negotiated, OfferError> {
-    let remote_key = |negotiated: &Negotiated| negotiated.crypto.as_ref().map(|crypto| crypto.remote.clone());
-    let srtp = if agreed.crypto.is_some() { SrtpPolicy::Required } else { SrtpPolicy::Off };
-    let offered = agree(session, line, MediaPolicy { srtp, codecs: &[agreed.codec] })?;
-    if remote_key(&offered) != remote_key(agreed) {
-        return Err(OfferError::NoSuite);
-    }
+    let srtp = if agreed.protection.is_clear() { SrtpPolicy::Off } else { SrtpPolicy::Required };
+    let mut offered = agree(session, line, MediaPolicy { srtp, codecs: &[agreed.codec] })?;
+    offered.protection = agreed.protection.keep(offered.protection)?;
     let payload_types = payload_types(line);
     let has_codec =
         payload_types.contains(&agreed.payload_type) && Codec::of(line, agreed.payload_type) == Some(agreed.codec);

@@ -90,6 +90,7 @@ mod tests {
         port: 40_000,
         session: 77,
         key: None,
+        fingerprint: None,
     };
     const FIRST: &str = "m=audio 5000 RTP/AVP 8 97\r\na=rtpmap:97 telephone-event/8000\r\n";
 
@@ -214,7 +215,7 @@ mod tests {
         let ours = format!("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n", "A".repeat(40));
         assert!(session.text().ends_with(&ours));
         let held = session.take_offer(&description(&format!("{media}a=sendonly\r\n"))).unwrap().unwrap();
-        assert!(held.crypto.is_some() && session.text().ends_with(&format!("a=recvonly\r\n{ours}")));
+        assert!(held.protection.crypto().is_some() && session.text().ends_with(&format!("a=recvonly\r\n{ours}")));
         session.take_offer(&description(&media.replace("crypto:3", "crypto:4"))).unwrap();
         assert!(session.text().ends_with(&ours.replace("crypto:3", "crypto:4")), "the number is the offer's");
         session.offer_again().unwrap();

@@ -1,7 +1,14 @@
 use super::*;
 
-const LOCAL: LocalMedia =
-    LocalMedia { address: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), port: 40_000, session: 77, key: None };
+mod dtls;
+
+const LOCAL: LocalMedia = LocalMedia {
+    address: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
+    port: 40_000,
+    session: 77,
+    key: None,
+    fingerprint: None,
+};
 
 fn material() -> KeyMaterial {
     KeyMaterial::new([0x5a; 30])
@@ -42,7 +49,7 @@ fn the_offers_first_g711_is_taken_and_answered_with_its_numbers() {
         remote_rtp: Some("198.51.100.4:5000".parse().unwrap()),
         remote_rtcp: Some("198.51.100.4:5001".parse().unwrap()),
         direction: Direction::SendReceive,
-        crypto: None,
+        protection: Protection::Clear,
     };
     assert_eq!(offer.negotiated(), &expected);
     assert_eq!(
@@ -233,7 +240,10 @@ const BOTH: &str = "m=audio 5000 RTP/AVP 0\r\nm=audio 5002 RTP/SAVP 0\r\na=crypt
 fn chosen(attributes: &str) -> Option<(u32, CryptoSuite)> {
     let offer =
         Offer::parse(&session(&format!("m=audio 5000 RTP/SAVP 0\r\n{attributes}")), taking(SrtpPolicy::Required));
-    offer.ok().and_then(|offer| offer.negotiated().crypto.clone()).map(|crypto| (crypto.tag, crypto.remote.suite()))
+    offer
+        .ok()
+        .and_then(|offer| offer.negotiated().protection.crypto().cloned())
+        .map(|crypto| (crypto.tag, crypto.remote.suite()))
 }
 
 #[test]
@@ -244,7 +254,7 @@ fn the_strongest_suite_is_taken_and_answered_with_its_number_and_our_key() {
          a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|1048576 WSH=128\r\na=crypto:7 AEAD_AES_128_GCM inline:{gcm}==\r\n"
     );
     let offer = Offer::parse(&session(&media), taking(SrtpPolicy::Optional)).unwrap();
-    let remote = &offer.negotiated().crypto.as_ref().unwrap().remote;
+    let remote = &offer.negotiated().protection.crypto().unwrap().remote;
     assert_eq!((remote.suite(), remote.as_bytes().len()), (CryptoSuite::AeadAes128Gcm, 28));
     assert_eq!(&remote.as_bytes()[..4], b"wDfv");
     assert_eq!(offer.local_key(&material()).unwrap().as_bytes(), [0x5a; 28]);
@@ -252,7 +262,7 @@ fn the_strongest_suite_is_taken_and_answered_with_its_number_and_our_key() {
     assert!(answer.contains("\r\nm=audio 40000 RTP/SAVP 0\r\n"), "the transport is the offer's");
     assert!(answer.ends_with("a=crypto:7 AEAD_AES_128_GCM inline:WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWg==\r\n"));
     let theirs = Offer::parse(answer.as_bytes(), taking(SrtpPolicy::Required)).unwrap();
-    assert_eq!(theirs.negotiated().crypto.as_ref().unwrap().remote.as_bytes(), [0x5a; 28], "it reads as written");
+    assert_eq!(theirs.negotiated().protection.crypto().unwrap().remote.as_bytes(), [0x5a; 28], "it reads as written");
 }
 
 #[test]
@@ -285,7 +295,7 @@ fn lines_that_ask_for_what_is_not_done_are_passed_over() {
 fn the_policy_decides_between_protected_and_clear() {
     let taken = |policy, media: &str| {
         let offer = Offer::parse(&session(media), taking(policy))?;
-        Ok((offer.chosen, offer.negotiated().crypto.is_some()))
+        Ok((offer.chosen, !offer.negotiated().protection.is_clear()))
     };
     let clear = "m=audio 5000 RTP/AVP 0\r\n";
     let without_key = "m=audio 5000 RTP/SAVP 0\r\n";

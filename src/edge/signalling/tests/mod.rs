@@ -13,7 +13,8 @@ use super::*;
 mod sipp;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const LOCAL: LocalMedia = LocalMedia { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 40_000, session: 1, key: None };
+const LOCAL: LocalMedia =
+    LocalMedia { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 40_000, session: 1, key: None, fingerprint: None };
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n";
 
 async fn signalling(peer: &str) -> (Signalling, CancellationToken) {

@@ -14,10 +14,10 @@ fn a_protected_call_goes_on_through_the_wraps_of_sequence_timestamp_and_rollover
     let near = SessionConfig {
         first_sequence: 0x7ff0,
         first_timestamp: u32::MAX - 160_000,
-        srtp: Some(keys()),
+        srtp: Some(Keying::Described(keys())),
         ..config(Some(peer()))
     };
-    let far = SessionConfig { ssrc: 2, srtp: Some(turned(keys())), ..config(Some(stranger())) };
+    let far = SessionConfig { ssrc: 2, srtp: Some(Keying::Described(turned(keys()))), ..config(Some(stranger())) };
     let mut near = Session::new(near, began).unwrap();
     let mut far = Session::new(far, began).unwrap();
     let mut out = PacketBuffer::new();

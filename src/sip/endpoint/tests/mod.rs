@@ -10,6 +10,7 @@ use crate::{DialogRecord, Transmit};
 
 mod answering;
 mod bounds;
+mod dtls;
 mod ending;
 mod in_dialog;
 mod refusing;
@@ -20,8 +21,13 @@ mod srtp;
 mod torture;
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 203.0.113.5\r\ns=-\r\nc=IN IP4 203.0.113.5\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
-const LOCAL: LocalMedia =
-    LocalMedia { address: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), port: 40_000, session: 2, key: None };
+const LOCAL: LocalMedia = LocalMedia {
+    address: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
+    port: 40_000,
+    session: 2,
+    key: None,
+    fingerprint: None,
+};
 const ANSWER: &str = "v=0\r\no=- 2 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
 
 /// The socket that datagrams arrive on.

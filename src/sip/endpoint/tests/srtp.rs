@@ -9,14 +9,14 @@ fn protected() -> String {
     OFFER.replace("RTP/AVP", "RTP/SAVP") + CRYPTO
 }
 
-fn bench(srtp: SrtpPolicy) -> Bench {
+pub(super) fn bench(srtp: SrtpPolicy) -> Bench {
     let mut config = config();
     config.trunks.iter_mut().for_each(|trunk| trunk.srtp = srtp);
     Bench::with(config)
 }
 
 /// The status of the last response to an INVITE with this body, and its warning.
-fn refusal(bench: &mut Bench, body: &str) -> (String, String) {
+pub(super) fn refusal(bench: &mut Bench, body: &str) -> (String, String) {
     let invite = Message::new("INVITE", "invite", 1);
     let invite = if body.is_empty() { invite } else { invite.body("application/sdp", body) };
     let sent = bench.feed(&invite.text());
@@ -30,7 +30,7 @@ fn a_protected_offer_is_answered_with_a_key_of_ours_and_refreshed_as_it_is() {
     bench.feed(&Message::new("INVITE", "invite", 1).body("application/sdp", &protected()).text());
     let Some(Event::Incoming(incoming)) = bench.events.pop() else { panic!("no call came in") };
     let offer = incoming.offer.unwrap();
-    let agreed = offer.negotiated().crypto.clone().unwrap();
+    let agreed = offer.negotiated().protection.crypto().cloned().unwrap();
     assert_eq!(agreed.remote.suite(), CryptoSuite::AesCm128HmacSha1_80);
     let local = LocalMedia { key: offer.local_key(&KeyMaterial::new([0; 30])), ..LOCAL };
     bench.endpoint.answer(bench.now, incoming.call, &local).unwrap();
