@@ -29,7 +29,7 @@ const CALL: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Modules without a sound card and without a terminal; `sndfile` keeps what is heard.
-const MODULES: &[&str] = &["g711", "g722", "l16", "opus", "srtp", "aufile", "aubridge", "sndfile"];
+const MODULES: &[&str] = &["g711", "g722", "l16", "opus", "srtp", "dtls_srtp", "aufile", "aubridge", "sndfile"];
 /// What it says, and what the gateway must hear.
 const SPOKEN_HERTZ: f32 = 440.0;
 
@@ -42,9 +42,13 @@ struct Account {
     channels: u16,
     /// What ends the account.
     more: &'static str,
+    /// What ends the configuration.
+    settings: &'static str,
+    /// Whether it has a certificate with an ECDSA key instead of its own, which is RSA.
+    has_ecdsa: bool,
 }
 
-const PCMU: Account = Account { codec: "PCMU", hertz: 8_000, channels: 1, more: "" };
+const PCMU: Account = Account { codec: "PCMU", hertz: 8_000, channels: 1, more: "", settings: "", has_ecdsa: false };
 
 /// Writes a configuration that binds loopback alone, speaks from a file and hears into a file and a bridge. Where its
 /// commands are taken.
@@ -64,7 +68,7 @@ fn configure(directory: &Path, account: &Account) -> SocketAddr {
         config.push_str(&format!("module {module}.so\n"));
     }
     config.push_str("module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n");
-    config.push_str(&format!("ctrl_tcp_listen {keypad}\n"));
+    config.push_str(&format!("ctrl_tcp_listen {keypad}\n{}", account.settings));
     fs::write(directory.join("config"), config).expect("a configuration");
     let Account { codec, more, .. } = account;
     let account = format!("<sip:+15555550123@127.0.0.1:{port}>;regint=0;audio_codecs={codec}{more}\n");
@@ -109,6 +113,20 @@ fn speak(path: &Path, account: &Account) {
     file.finalize().expect("a whole file");
 }
 
+/// What has baresip take a certificate that is made here.
+fn ecdsa(directory: &Path) -> [(&'static str, PathBuf); 3] {
+    let [library, certificate, key] = ["ecdsa.so", "certificate.pem", "key.pem"].map(|name| directory.join(name));
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/system/ecdsa.c");
+    let built = std::process::Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+    assert!(built.expect("a C compiler").success());
+    let pair = rcgen::KeyPair::generate().expect("a key");
+    let made = rcgen::CertificateParams::default().self_signed(&pair).expect("a certificate");
+    fs::write(&certificate, made.pem()).expect("room");
+    fs::write(&key, pair.serialize_pem()).expect("room");
+    let library = fs::canonicalize(library).expect("a path");
+    [("LD_PRELOAD", library), ("ECDSA_CERTIFICATE", certificate), ("ECDSA_KEY", key)]
+}
+
 /// Where the distribution keeps baresip's modules.
 fn modules() -> &'static Path {
     let places = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"].map(Path::new);
@@ -124,7 +142,9 @@ struct Softphone {
 impl Softphone {
     fn call(gateway: &Gateway, directory: &Path, account: &Account) -> Self {
         let keypad = configure(directory, account);
+        let environment = account.has_ecdsa.then(|| ecdsa(directory));
         let call = Command::new("baresip")
+            .envs(environment.into_iter().flatten())
             .args(["-4", "-f"])
             .arg(directory)
             .args(["-t", &CALL.as_secs().to_string()])
@@ -210,6 +230,55 @@ async fn baresip_calls_with_srtp_where_it_is_required() {
         |reason: &str| sum(&exposed, "tonegate_drops_total", &["queue=\"rtp\"", &format!("reason=\"{reason}\"")]);
     assert_eq!((dropped("authentication"), dropped("replay"), dropped("short")), (0.0, 0.0, 0.0));
     assert!(!gateway.log().expect("a log").contains("inline:"), "no session description is logged");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn baresip_calls_over_dtls_is_heard_and_hears() {
+    for (name, settings) in [("alone", ""), ("shared", "rtcp_mux yes\n")] {
+        let name = format!("softphone-dtls-{name}");
+        let options = GatewayOptions { srtp: "required".to_owned(), ..plant::options(&name) };
+        let gateway = plant::start(&options);
+        let account = Account { more: ";mediaenc=dtls_srtp", settings, has_ecdsa: true, ..PCMU };
+        let words = call(&gateway, &account).await;
+        let timeline = noted(&gateway, PATIENCE, "media.secured", "AES_CM_128_HMAC_SHA1_80").await;
+        let secured = when(&timeline, "media.secured", "");
+        assert!(secured < when(&timeline, "prompt.started", ""), "nothing is said before the keys: {timeline:#?}");
+        assert!(!words.contains("failed to decrypt"), "baresip opens what the gateway sends: {words}");
+        let exposed = metrics(&gateway).await;
+        let handshakes = |result: &str| sum(&exposed, "tonegate_dtls_handshakes_total", &[result]);
+        assert_eq!((handshakes("result=\"completed\""), handshakes("result=")), (1.0, 1.0), "{words}");
+        // RTCP for each way's score comes on the shared port, or not at all.
+        let scores = if settings.is_empty() { 1.0 } else { 2.0 };
+        eventually(PATIENCE, "a score for each direction that is told of", async || {
+            (sum(&metrics(&gateway).await, "tonegate_call_mos_count", &[]) == scores).then_some(())
+        })
+        .await;
+        let dropped =
+            |reason: &str| sum(&exposed, "tonegate_drops_total", &["queue=\"rtp\"", &format!("reason=\"{reason}\"")]);
+        assert_eq!((dropped("authentication"), dropped("replay"), dropped("short")), (0.0, 0.0, 0.0));
+        let [heard] = &files(&gateway.directory().join("baresip"), "-dec.wav")[..] else { panic!("no file: {words}") };
+        let (samples, _) = first_channel(heard);
+        let loudest = samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
+        assert!(loudest > 3_000, "it hears nothing: {loudest}");
+        let recordings = files(&gateway.directory().join("recordings"), ".wav");
+        let [recording] = &recordings[..] else { panic!("{recordings:?}") };
+        let (samples, rate) = first_channel(recording);
+        let share = share(&samples, rate, SPOKEN_HERTZ);
+        assert!(share > 0.95, "{} has {share} of the tone", recording.display());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn baresip_with_its_own_certificate_of_rsa_is_told_so_by_a_bye() {
+    let gateway = plant::start(&plant::options("softphone-dtls-rsa"));
+    let account = Account { more: ";mediaenc=dtls_srtp", ..PCMU };
+    let _softphone = Softphone::call(&gateway, &gateway.directory().join("baresip"), &account);
+    let timeline = noted(&gateway, PATIENCE, "ended", "handshake_failed").await;
+    assert!(when(&timeline, "media.handshake_failed", "").is_some(), "{timeline:#?}");
+    assert!(when(&timeline, "prompt.started", "").is_none(), "nothing was said: {timeline:#?}");
+    let exposed = metrics(&gateway).await;
+    assert_eq!(sum(&exposed, "tonegate_dtls_handshakes_total", &["result=\"completed\""]), 0.0);
+    assert_eq!(sum(&exposed, "tonegate_dtls_handshakes_total", &[]), 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
