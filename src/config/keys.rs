@@ -44,7 +44,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "trunk[].srtp",
         r#""optional""#,
-        "`off`, `optional` or `required`: whether SRTP is refused, taken where it is offered, or a must, so that other calls, and those without an offer, are answered 488. It is offered as RTP/SAVP with keys in the SDP (SDES) or as UDP/TLS/RTP/SAVP with the fingerprint of a certificate (DTLS 1.2, ECDSA). Over UDP and TCP whoever sees the SIP sees the keys of SDES, and whoever changes it can answer for the far end of DTLS: let only a private network lie between. With DTLS nothing is played before the handshake is over, which ends the call where that takes 10 s, and RTCP comes by `a=rtcp-mux` or not at all.",
+        "`off`, `optional` or `required`: whether SRTP is refused, taken where it is offered, or a must, so that other calls, and those without an offer, are answered 488. It is offered as RTP/SAVP with keys in the SDP (SDES) or as UDP/TLS/RTP/SAVP with the fingerprint of a certificate (DTLS 1.2; with an ECDSA key, not RSA). Over UDP and TCP whoever sees the SIP sees the keys of SDES, and whoever changes it can answer for the far end of DTLS: let only a private network lie between. With DTLS nothing is played before the handshake is over, which ends the call where that takes 10 s, and RTCP comes by `a=rtcp-mux` or not at all.",
     ),
     key(
         "trunk[].codecs",

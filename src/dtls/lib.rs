@@ -4,10 +4,10 @@
 //! that of the session description, or there are no keys. Told the time and without sockets like the cores that decide, but
 //! its keys come from the system's generator and its library can log: so it is a zone of its own, behind a trait of `rtp`.
 //!
-//! A handshake runs on the media thread of its leg. Its steps, by `costs` in `association/tests.rs`, on average of 200 in the profile of
-//! development on a busy machine of two cores: 30 µs to open a leg; for the side that begins 0.5 ms for the far end's
-//! certificate and its own flight; for the other 0.1 ms and 0.3 ms; less than 10 µs for everything else. None reaches a
-//! millisecond, but forty callers that begin in one tick would fill it: they spread over the calls' set-up.
+//! A handshake runs on the media thread of its leg. Its steps, by `costs` in `association/tests.rs`, on average of 200 in the
+//! profile of development on a busy machine of two cores: 30 to 70 µs to open a leg; for the side that begins 0.4 to 0.5 ms
+//! for the far end's certificate and its own flight; for the other 0.1 ms, then 0.3 to 0.4 ms; less than 50 µs for everything
+//! else. None reaches a millisecond, but forty callers that answer within one tick would fill it.
 
 mod association;
 mod fingerprint;
