@@ -15,7 +15,7 @@ use call::{
 };
 use gate::{GateConfig, KeyPolicy};
 use rtp::{
-    PacketBuffer, Payloads, SessionConfig,
+    Keying, PacketBuffer, Payloads, SessionConfig,
     srtp::{MAX_RTP_TRAILER, MasterKey, Outbound, SrtpKeys, Suite},
 };
 
@@ -71,7 +71,7 @@ fn run(is_secure: bool, packets: u32) -> Result<()> {
 
 fn config(peer: SocketAddr, is_secure: bool) -> Result<LegConfig> {
     let payloads = Payloads::new(Codec::Pcmu, 0, Some(101));
-    let srtp = if is_secure { Some(SrtpKeys { local: key(2)?, remote: key(1)? }) } else { None };
+    let srtp = if is_secure { Some(Keying::Described(SrtpKeys { local: key(2)?, remote: key(1)? })) } else { None };
     Ok(LegConfig {
         session: SessionConfig {
             payloads,
