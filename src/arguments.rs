@@ -34,8 +34,38 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Make the keys that recordings are sealed to, and open what is sealed.
+    Recording {
+        #[command(subcommand)]
+        command: RecordingCommand,
+    },
     /// Play a card processor for trials: takes published test numbers and a reserved canary range only. Started by `serve`.
     SandboxProcessor(sandbox::Options),
+}
+
+/// What to do with sealed recordings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordingCommand {
+    /// Make a pair of keys: the private one goes into a file, the public one is printed for `recording.seal_to`.
+    Keygen {
+        /// The file for the private key. It must not exist.
+        #[arg(long, default_value = "recording.key")]
+        output: PathBuf,
+    },
+    /// Open a sealed recording, and say whether all of it is there.
+    Open {
+        /// The sealed recording.
+        file: PathBuf,
+        /// The file with the private key.
+        #[arg(long)]
+        key: PathBuf,
+        /// Where the opened recording goes. It must not exist.
+        #[arg(long)]
+        output: PathBuf,
+        /// Open what is before a part that was changed, too.
+        #[arg(long)]
+        salvage: bool,
+    },
 }
 
 /// What to do with the audit chain.

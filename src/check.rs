@@ -66,16 +66,18 @@ async fn look(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// What the account book would leave out or find odd, row by row; the log of `serve` says the same.
+/// What works, but had better be known: recordings in clear, and what the account book would leave out or find odd, row by row.
+/// The log of `serve` says the same.
 fn remarks(config: &Config) -> Vec<String> {
     // What cannot be read at all is a finding.
     let reports = parts::imports(&config.book).map(|imports| imports.reports).unwrap_or_default();
+    let clear = config.recording.is_in_clear().then(|| parts::CLEAR.to_owned());
     let lines = |(file, report): &(PathBuf, Report)| {
         let out = report.problems.iter().map(|problem| format!("{}: left out: {problem}", file.display()));
         let odd = report.warnings.iter().map(|warning| format!("{}: odd: {warning}", file.display()));
         out.chain(odd).collect::<Vec<_>>()
     };
-    reports.iter().flat_map(lines).collect()
+    clear.into_iter().chain(reports.iter().flat_map(lines)).collect()
 }
 
 fn finding(what: &'static str, result: Result<(), String>) -> Finding {
@@ -139,7 +141,8 @@ mod tests {
         let mut config = Config::default();
         config.book.accounts = Some(accounts.clone());
         let remarks = remarks(&config);
-        assert_eq!(remarks.len(), 1, "{remarks:?}");
-        assert!(remarks[0].starts_with(&format!("{}: left out: line 2: ", accounts.display())), "{remarks:?}");
+        assert_eq!(remarks.len(), 2, "{remarks:?}");
+        assert!(remarks[0].starts_with("recordings lie in clear"), "{remarks:?}");
+        assert!(remarks[1].starts_with(&format!("{}: left out: line 2: ", accounts.display())), "{remarks:?}");
     }
 }

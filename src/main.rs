@@ -9,6 +9,7 @@ mod directory;
 mod failure;
 mod health;
 mod parts;
+mod recording;
 mod recovery;
 mod reload;
 mod sandbox;
@@ -23,7 +24,7 @@ use std::{io::Write, path::Path, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::Parser;
 
-use arguments::{Arguments, AuditCommand, Command};
+use arguments::{Arguments, AuditCommand, Command, RecordingCommand};
 use config::Config;
 
 fn main() -> ExitCode {
@@ -31,6 +32,10 @@ fn main() -> ExitCode {
         Command::Serve { config } => startup::serve(&config),
         Command::Check { config } => check::check(&config),
         Command::Audit { command: AuditCommand::Verify { config } } => verify_audit(&config),
+        Command::Recording { command: RecordingCommand::Keygen { output } } => recording::generate(&output),
+        Command::Recording { command: RecordingCommand::Open { file, key, output, salvage } } => {
+            recording::open(&file, &key, &output, salvage)
+        }
         Command::SandboxProcessor(options) => run_sandbox(options),
     };
     match result {

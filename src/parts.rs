@@ -16,7 +16,7 @@ use backends::{
     bot::BotServer,
     child,
     processor::{Processor, ProcessorOptions},
-    recorder::Recorder,
+    recorder::{Format, Recorder, RecorderOptions},
     store::{Recovery, Store, StoreOptions},
     vault::{VaultLink, VaultOptions},
 };
@@ -48,6 +48,9 @@ const AGAIN: Duration = Duration::from_millis(100);
 const PROCESSOR_PATH: &str = "/v1/payments";
 /// How long the processor may take to say what became of a payment.
 const PROCESSOR: Duration = Duration::from_secs(3);
+
+/// What is said where recordings are not sealed.
+pub(crate) const CLEAR: &str = "recordings lie in clear: whoever reads the disk can hear them; set recording.seal_to";
 
 /// Everything behind the calls, and what an earlier run left.
 pub(crate) struct Parts {
@@ -84,7 +87,7 @@ pub(crate) async fn open(
         book,
         prompts,
         recognisers,
-        recorder: Recorder::new(config.recording.directory.clone(), config.recording.quota_megabytes.bytes())?,
+        recorder: open_recorder(&config.recording)?,
         vault,
         processor: processor.clone(),
         terms: CaptureTerms { brands: brands(config), postal: config.capture.postal },
@@ -168,6 +171,22 @@ fn report(path: &Path, report: &Report) {
     for warning in &report.warnings {
         tracing::warn!(file = %path.display(), "odd: {warning}");
     }
+}
+
+fn open_recorder(recording: &config::Recording) -> Result<Recorder> {
+    if recording.is_in_clear() {
+        tracing::warn!(directory = %recording.directory.display(), "{CLEAR}");
+    }
+    let options = RecorderOptions {
+        directory: recording.directory.clone(),
+        quota_bytes: recording.quota_megabytes.bytes(),
+        format: match recording.format {
+            config::RecordingFormat::Wav => Format::Wave,
+            config::RecordingFormat::Opus => Format::Opus,
+        },
+        seal_to: recording.public_key().context("recording.seal_to")?,
+    };
+    Ok(Recorder::new(options)?)
 }
 
 type Capture = (Option<VaultLink>, Option<Arc<Processor>>);
@@ -272,7 +291,8 @@ pub(crate) fn settings(config: &Config) -> Result<Settings> {
         business: business_name(config)?,
         time_zone: time_zone(config)?,
         calendar: Calendar::united_states(),
-        recording: config.recording.enabled,
+        recording: config.recording.rule(),
+        unrecorded: config.trunk.iter().filter(|trunk| !trunk.recording).map(|trunk| trunk.name.clone()).collect(),
         capture: config.capture.enabled,
         longest: config.limits.call_seconds.duration(),
     })

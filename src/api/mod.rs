@@ -61,6 +61,7 @@ pub(crate) fn routes(interface: Interface) -> Router {
             "/v1/calls/{id}/captures",
             get(one_call::capture_state).post(one_call::start_capture).delete(one_call::cancel_capture),
         )
+        .route("/v1/calls/{id}/recording", axum::routing::delete(one_call::refuse_recording))
         .method_not_allowed_fallback(async || Problem::no_method())
         .layer(DefaultBodyLimit::max(body::LIMIT))
         .route_layer(middleware::from_fn_with_state(interface.clone(), authorize))
@@ -113,7 +114,7 @@ fn allowed(bearer: &Bearer, method: &Method, route: &str) -> bool {
             Bearer::Person { role: Role::Auditor, .. } => reads,
             Bearer::Bot { .. } => false,
         },
-        "/v1/calls/{id}" | "/v1/calls/{id}/transfer" => match bearer {
+        "/v1/calls/{id}" | "/v1/calls/{id}/transfer" | "/v1/calls/{id}/recording" => match bearer {
             Bearer::Person { role: Role::Operator, .. } | Bearer::Bot { .. } => true,
             Bearer::Person { role: Role::Auditor, .. } => false,
         },

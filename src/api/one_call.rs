@@ -115,6 +115,11 @@ pub(super) async fn cancel_capture(State(interface): State<Interface>, Id(id): I
     ask(&interface, &id, ApiRequest::CancelCapture).await
 }
 
+/// `DELETE …/recording`
+pub(super) async fn refuse_recording(State(interface): State<Interface>, Id(id): Id) -> Response {
+    ask(&interface, &id, ApiRequest::RefuseRecording).await
+}
+
 async fn ask(interface: &Interface, id: &str, request: ApiRequest) -> Response {
     let port = match port(interface, id) {
         Ok(port) => port,

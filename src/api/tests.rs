@@ -219,6 +219,7 @@ async fn facts_come_only_after_what_must_come_first() {
             | ApiRequest::StartCapture { .. }
             | ApiRequest::CaptureState
             | ApiRequest::CancelCapture
+            | ApiRequest::RefuseRecording
             | ApiRequest::Timeline
             | ApiRequest::HangUp => ApiReply::Refused(Missing::Verification),
         })
@@ -271,6 +272,12 @@ async fn a_cancelled_capture_is_accepted_while_it_ends_and_a_plain_answer_once_i
         let house = House::with(move |_| Some(ApiReply::Capture(reply.clone()))).await;
         assert_eq!(house.bot(Method::DELETE, "/captures").send().await.unwrap().status(), expected);
     }
+}
+
+#[tokio::test]
+async fn a_bot_may_stop_the_recording_of_its_call() {
+    let house = House::with(|request| (request == ApiRequest::RefuseRecording).then_some(ApiReply::Done)).await;
+    assert_eq!(house.bot(Method::DELETE, "/recording").send().await.unwrap().status(), 204);
 }
 
 #[tokio::test]
@@ -331,7 +338,7 @@ async fn every_documented_route_exists() {
     let documented =
         include_str!("../../API.md").lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
     let routes: Vec<(&str, &str)> = documented.filter_map(|(route, _)| route.split_once(' ')).collect();
-    assert_eq!(routes.len(), 12, "{routes:?}");
+    assert_eq!(routes.len(), 13, "{routes:?}");
     for (method, path) in routes {
         let method: Method = method.parse().unwrap();
         let path = path.replace("{id}", &house.call.to_string());

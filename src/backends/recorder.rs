@@ -1,31 +1,53 @@
-//! Recordings: stereo WAV at 8 kHz, the caller on the left and what was sent to them on the right, aligned by sample.
+//! Recordings: stereo at 8 kHz, the caller on the left and what was sent to them on the right, aligned by sample; as WAV or
+//! Ogg Opus, in clear or sealed to a public key.
 //!
 //! A recording begins when its writer is attached, which a call does only after the notice was played. One thread writes
-//! one recording, off the media path. The header is brought up to date every second, so that a file that was cut off by a
-//! crash can be played to within a second of it. In a capture the caller's side is exactly silent, because the frames are.
+//! one recording, off the media path. Every second all is handed to the kernel in a state that can be read, so that a file that
+//! was cut off by a crash can be played to within a second of it. In a capture the caller's side is exactly silent, because the
+//! frames are.
 
-mod file;
+mod key;
+mod medium;
+mod ogg;
+mod open;
+mod quota;
+mod seal;
 mod tracks;
+mod wave;
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
 };
 
 use call::media::TapItem;
 use gate::{CleanFrame, MuteAck, MuteEpoch, SinkId};
 use tokio::sync::{mpsc, oneshot};
+use zeroize::Zeroizing;
 
-use self::{file::WaveFile, tracks::Tracks};
+pub use self::{
+    key::{KeyError, PrivateKey, PublicKey},
+    open::{End, OpenError, Opened, open},
+};
+
+use self::{
+    medium::Medium,
+    ogg::OpusFile,
+    quota::Quota,
+    tracks::{Pair, Tracks},
+    wave::WaveFile,
+};
 
 /// Where acknowledgements of mutes go: to the leg, without blocking.
 pub type Acknowledge = Box<dyn Fn(MuteAck) + Send + Sync>;
 
 /// Samples a second of each side.
 pub const HERTZ: u32 = 8_000;
-/// The header is brought up to date after this many samples of each side.
-const FLUSH_SAMPLES: u64 = HERTZ as u64;
+/// What was written is handed to the kernel after this many samples of each side: with what waits on its way there, a crash
+/// takes less than a second.
+const FLUSH_SAMPLES: u64 = HERTZ as u64 * 4 / 5;
 /// An acknowledgement of a mute is renewed after this many frames: half of what the gate grants.
 const RENEWAL_FRAMES: u64 = gate::MUTE_LEASE.as_millis() as u64 / 2 / 20;
 
@@ -65,11 +87,54 @@ pub enum Cut {
     Failed,
 }
 
+/// How recordings are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// 16-bit linear: 32 kB a second.
+    Wave,
+    /// Ogg Opus: about 6 kB a second.
+    Opus,
+}
+
+impl Format {
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Wave => "wav",
+            Self::Opus => "opus",
+        }
+    }
+}
+
+/// How recordings are made.
+#[derive(Clone, Debug)]
+pub struct RecorderOptions {
+    /// Where they lie.
+    pub directory: PathBuf,
+    /// What they may take together, in bytes.
+    pub quota_bytes: u64,
+    /// How they are encoded.
+    pub format: Format,
+    /// What they are sealed to; in clear where there is none.
+    pub seal_to: Option<PublicKey>,
+}
+
 /// Makes recordings in one directory.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    directory: PathBuf,
-    quota_bytes: u64,
+    options: RecorderOptions,
+    quota: Arc<Quota>,
+}
+
+/// A file that a recording is written to.
+trait Encoding: Send {
+    /// Appends samples of both sides. [`io::ErrorKind::QuotaExceeded`] where the quota has no room for them.
+    fn append(&mut self, pairs: &[Pair]) -> io::Result<()>;
+    /// Hands everything to the kernel so that it can be read.
+    fn flush(&mut self) -> io::Result<()>;
+    /// Ends the file, and waits until it is on the disk. One that was cut is not `whole`.
+    fn finish(&mut self, is_whole: bool) -> io::Result<()>;
+    /// Samples of each side so far.
+    fn samples(&self) -> u64;
 }
 
 /// A recording that is being written. It ends when the leg drops its end of the queue.
@@ -93,13 +158,14 @@ impl Recording {
 }
 
 impl Recorder {
-    /// A recorder for this directory, which is made where it is missing.
+    /// A recorder for a directory, which is made where it is missing.
     ///
     /// # Errors
     /// Where it cannot be made.
-    pub fn new(directory: PathBuf, quota_bytes: u64) -> Result<Self, RecorderError> {
+    pub fn new(options: RecorderOptions) -> Result<Self, RecorderError> {
+        let directory = options.directory.clone();
         match fs::create_dir_all(&directory) {
-            Ok(()) => Ok(Self { directory, quota_bytes }),
+            Ok(()) => Ok(Self { quota: Arc::new(Quota::new(directory, options.quota_bytes)), options }),
             Err(error) => Err(RecorderError::File { path: directory, error }),
         }
     }
@@ -132,13 +198,16 @@ impl Recorder {
         sink: SinkId,
         acknowledge: Acknowledge,
     ) -> Result<Recording, RecorderError> {
-        let at = |path: &Path, error| RecorderError::File { path: path.to_owned(), error };
-        let used = used(&self.directory).map_err(|error| at(&self.directory, error))?;
-        if used >= self.quota_bytes {
-            return Err(RecorderError::Full(self.directory.clone()));
-        }
-        let path = self.directory.join(name).with_extension("wav");
-        let file = WaveFile::create(&path, HERTZ, self.quota_bytes - used).map_err(|error| at(&path, error))?;
+        let path = self.options.directory.join(self.file_name(name));
+        let at = |error| RecorderError::File { path: path.clone(), error };
+        let Some(share) = self.quota.share(&path).map_err(at)? else {
+            return Err(RecorderError::Full(self.options.directory.clone()));
+        };
+        let medium = Medium::create(&path, share, self.options.seal_to.as_ref(), name).map_err(at)?;
+        let file: Box<dyn Encoding> = match self.options.format {
+            Format::Wave => Box::new(WaveFile::create(medium, HERTZ).map_err(at)?),
+            Format::Opus => Box::new(OpusFile::create(medium).map_err(at)?),
+        };
         let (end, ended) = oneshot::channel();
         let mut writer = Writer {
             path: path.clone(),
@@ -155,19 +224,15 @@ impl Recorder {
             // Nobody has to wait for it.
             let _ = end.send(writer.finish());
         };
-        thread::Builder::new().name("recorder".to_owned()).spawn(run).map_err(|error| at(&path, error))?;
+        thread::Builder::new().name("recorder".to_owned()).spawn(run).map_err(at)?;
         Ok(Recording { path, ended })
     }
-}
 
-/// The bytes of all recordings.
-fn used(directory: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(directory)? {
-        let metadata = entry?.metadata()?;
-        bytes += if metadata.is_file() { metadata.len() } else { 0 };
+    /// The name of the file of the recording `name`.
+    fn file_name(&self, name: &str) -> String {
+        let sealed = if self.options.seal_to.is_some() { ".sealed" } else { "" };
+        format!("{name}.{}{sealed}", self.options.format.extension())
     }
-    Ok(bytes)
 }
 
 /// A mute that was acknowledged.
@@ -180,7 +245,7 @@ struct Muted {
 /// The thread of one recording.
 struct Writer {
     path: PathBuf,
-    file: WaveFile,
+    file: Box<dyn Encoding>,
     tracks: Tracks,
     unflushed: u64,
     cut: Option<Cut>,
@@ -201,10 +266,13 @@ impl Writer {
     }
 
     fn caller(&mut self, frame: &CleanFrame) {
-        if frame.rate().hertz() == HERTZ {
-            self.tracks.left.put(frame.index(), frame.samples());
-        } else {
+        let is_muted = frame.mute_epoch().is_some();
+        if frame.rate().hertz() != HERTZ {
             metrics::counter!("tonegate_drops_total", "queue" => "recorder", "reason" => "rate").increment(1);
+        } else if is_muted {
+            self.tracks.left.mute(frame.index(), frame.samples().len());
+        } else {
+            self.tracks.left.put(frame.index(), frame.samples());
         }
         match frame.mute_epoch() {
             Some(epoch) => self.mute(epoch, frame.index()),
@@ -228,15 +296,13 @@ impl Writer {
 
     /// Writes what both sides have, or everything.
     fn write(&mut self, everything: bool) {
-        let pairs = self.tracks.take(everything);
+        let pairs = Zeroizing::new(self.tracks.take(everything));
         if self.cut.is_some() || pairs.is_empty() {
             return;
         }
         self.unflushed += pairs.len() as u64;
-        match self.file.append(&pairs) {
-            Ok(true) => {}
-            Ok(false) => self.cut = Some(Cut::Quota),
-            Err(error) => self.failed(&error),
+        if let Err(error) = self.file.append(&pairs) {
+            self.failed(&error);
         }
         if self.unflushed >= FLUSH_SAMPLES {
             self.flush();
@@ -253,14 +319,17 @@ impl Writer {
     }
 
     fn failed(&mut self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::QuotaExceeded {
+            self.cut = Some(Cut::Quota);
+            return;
+        }
         tracing::error!(%error, "a recording cannot be written");
         self.cut = Some(Cut::Failed);
     }
 
     fn finish(&mut self) -> Summary {
         self.write(true);
-        self.flush();
-        if let Err(error) = self.file.sync() {
+        if let Err(error) = self.file.finish(self.cut.is_none()) {
             self.failed(&error);
         }
         count(self.cut);

@@ -33,6 +33,8 @@ pub enum ApiRequest {
     CaptureState,
     /// Give the capture up.
     CancelCapture,
+    /// The caller does not want to be recorded: stop.
+    RefuseRecording,
     /// The steps of the call so far.
     Timeline,
     /// End the call with the gateway's own good-bye.

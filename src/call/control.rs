@@ -8,11 +8,12 @@ mod interface;
 mod matter;
 mod opening;
 mod progress;
+mod recording;
 mod records;
 mod stream;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -56,8 +57,10 @@ pub struct Settings {
     pub time_zone: jiff::tz::TimeZone,
     /// The days that are no business days.
     pub calendar: Calendar,
-    /// Whether calls are recorded.
-    pub recording: bool,
+    /// When calls are recorded.
+    pub recording: rules::recording::Consent,
+    /// The trunks whose calls are never recorded.
+    pub unrecorded: BTreeSet<String>,
     /// Whether cards are taken.
     pub capture: bool,
     /// Longest a call may take.
@@ -138,6 +141,8 @@ pub enum Output {
     Leg(LegCommand),
     /// Start a writer and give it clean audio from now on.
     Attach(SinkKind),
+    /// Give a writer no more audio, and let it end.
+    Detach(SinkKind),
     /// Recognise what is said next, within this grammar.
     Listen(GrammarId),
     /// Stop recognising; what was not yet reported is forgotten.
@@ -313,17 +318,6 @@ impl Call {
             LegOutput::Resumed => self.resumed(),
             LegOutput::Closed(_) => self.note("media.closed", ""),
         }
-    }
-
-    /// The recorder that [`Output::Attach`] asked for has begun, or could not: then the call goes on unrecorded.
-    pub fn handle_recorder(&mut self, now: Instant, begun: bool) {
-        self.now = now;
-        if !begun {
-            return self.note("recording.failed", "the call goes on unrecorded");
-        }
-        self.facts.recorded = true;
-        self.audit(AuditEvent::RecordingStarted);
-        self.progress();
     }
 
     /// Takes the answer to a request.

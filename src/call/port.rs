@@ -38,7 +38,15 @@ pub enum AuditEvent {
     /// A required prompt was played, or a part of it.
     Proof(Proof),
     /// The recorder was opened after its notice.
-    RecordingStarted,
+    RecordingStarted {
+        /// The rule that permitted it.
+        basis: &'static str,
+    },
+    /// The recording ended before the call did.
+    RecordingStopped {
+        /// The rule that no longer permitted it.
+        basis: &'static str,
+    },
     /// The right party was verified.
     Verified,
     /// A claim did not match.

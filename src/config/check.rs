@@ -23,6 +23,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         self::agent(name, agent, &mut found);
     }
     business(&config.business, &mut found);
+    recording(config, &mut found);
     capture(&config.capture, &mut found);
     api(&config.api, &mut found);
     limits(&config.limits, &mut found);
@@ -236,6 +237,21 @@ fn business(business: &Business, found: &mut Vec<Problem>) {
         found.push(Problem::of(
             "business.time_zone",
             format!("{:?} is no IANA time zone; write one like \"America/Chicago\"", business.time_zone),
+        ));
+    }
+}
+
+fn recording(config: &Config, found: &mut Vec<Problem>) {
+    let recording = &config.recording;
+    if let Err(error) = recording.public_key() {
+        found.push(Problem::of("recording.seal_to", error.to_string()));
+    }
+    let is_reached = config.sip.udp.iter().chain(&config.sip.tcp).any(|listen| !listen.ip().is_loopback());
+    if recording.is_in_clear() && is_reached && !recording.may_lie_in_clear() {
+        found.push(Problem::of(
+            "recording.seal_to",
+            "recordings of real callers would lie on the disk in clear; write the public key that `tonegate recording keygen` \
+             prints, or set `recording.allow_clear` where the disk itself is encrypted",
         ));
     }
 }

@@ -52,6 +52,11 @@ pub(crate) const KEYS: &[Key] = &[
         "Codecs that its calls may have; the first in the caller's offer that is one of these is taken, and an offer with none is answered 488. What is not at 8 kHz comes to recogniser, recording and bots through a filter that takes 2 ms. An INVITE without an offer gets one with the G.711 codecs named here, in this order. `l16` is `L16/16000`.",
     ),
     key(
+        "trunk[].recording",
+        "true",
+        "Whether its calls may be recorded; which of them are is said by `recording.consent`.",
+    ),
+    key(
         "media.address",
         r#""127.0.0.1""#,
         "Address the RTP sockets are bound to; of the family of the SIP addresses, IPv4 or IPv6.",
@@ -110,12 +115,36 @@ pub(crate) const KEYS: &[Key] = &[
     key("speech.recognisers", "2", "Recogniser processes."),
     key("speech.synthesisers", "1", "Synthesiser processes."),
     key("speech.answer_deadline_milliseconds", "3000", "How long one recognition or synthesis may take."),
-    key("recording.enabled", "true", "Whether calls are recorded; if so the notice is played first."),
+    key(
+        "recording.enabled",
+        "true",
+        "Whether calls are recorded. The notice is played in every call, recorded or not.",
+    ),
+    key(
+        "recording.consent",
+        r#""notice""#,
+        "`notice`: a call is recorded once its notice was played to the end, because the caller went on. `one-party`: likewise, but only where the account's postal code is known and neither it nor the caller's area code belongs to one of the fourteen states whose law asks for the consent of all parties, or may. Whoever objects is recorded no further.",
+    ),
     key("recording.directory", r#""var/recordings""#, "Directory of recordings."),
     key(
         "recording.quota_megabytes",
         "10000",
-        "Space recordings may take; when it is full, calls go on unrecorded and an alert fires.",
+        "Space recordings may take, those being written among them; when it is full, calls go on unrecorded and an alert fires.",
+    ),
+    key(
+        "recording.format",
+        r#""wav""#,
+        "`wav`, 32 kB a second, or `opus`, Ogg Opus at about 6 kB a second. In `opus` the caller's side is silent for 20 to 40 ms before and after a capture, too, so that in it the silence is exact.",
+    ),
+    key(
+        "recording.seal_to",
+        "none",
+        "The public key that recordings are sealed to, as `tonegate recording keygen` prints it; only the private key opens them. Without it they lie in clear, which is allowed where all of `sip.udp` and `sip.tcp` are loopback.",
+    ),
+    key(
+        "recording.allow_clear",
+        "false",
+        "Whether recordings may lie in clear although calls come from other machines: where the disk is encrypted by other means.",
     ),
     key("book.database", r#""var/book.sqlite""#, "SQLite file of the embedded account book."),
     key(

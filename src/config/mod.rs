@@ -24,7 +24,7 @@ pub(crate) use problem::{ConfigError, Problem};
 pub(crate) use secret::SecretSource;
 pub(crate) use section::{
     Agent, AgentKind, Api, ApiToken, Book, Brand, Business, Capture, Limits, Log, LogFormat, Media, Operations,
-    Recording, Role, Sip, Speech, Store, Trunk,
+    Recording, RecordingFormat, Role, Sip, Speech, Store, Trunk,
 };
 
 use std::collections::BTreeMap;

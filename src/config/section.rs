@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use backends::recorder::{KeyError, PublicKey};
+use rules::recording;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -108,6 +110,7 @@ section! {
         agent: String = DEFAULT_AGENT.to_owned(),
         srtp: Srtp = Srtp::Optional,
         codecs: Vec<Codec> = Codec::ALL.to_vec(),
+        recording: bool = true,
     }
 }
 
@@ -178,13 +181,68 @@ section! {
     }
 }
 
+/// Which calls are recorded, of those in which the notice was played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Consent {
+    /// All: going on is consent.
+    Notice,
+    /// Those of callers who are where one party's consent is enough.
+    OneParty,
+}
+
 section! {
     /// Recordings of calls, made only after the notice was played.
     Recording {
         enabled: bool = true,
+        consent: Consent = Consent::Notice,
         directory: PathBuf = "var/recordings".into(),
         quota_megabytes: Megabytes = Megabytes(10_000),
+        format: RecordingFormat = RecordingFormat::Wav,
+        seal_to: Option<String> = None,
+        allow_clear: bool = false,
     }
+}
+
+impl Recording {
+    /// When calls are recorded.
+    pub(crate) fn rule(&self) -> recording::Consent {
+        match (self.enabled, self.consent) {
+            (false, Consent::Notice | Consent::OneParty) => recording::Consent::Off,
+            (true, Consent::Notice) => recording::Consent::Notice,
+            (true, Consent::OneParty) => recording::Consent::OneParty,
+        }
+    }
+
+    /// Whether calls are recorded and whoever reads the disk can hear them.
+    pub(crate) fn is_in_clear(&self) -> bool {
+        self.enabled && self.seal_to.is_none()
+    }
+
+    /// Whether recordings in clear are wanted even where calls come from other machines.
+    pub(crate) fn may_lie_in_clear(&self) -> bool {
+        self.allow_clear
+    }
+
+    /// What recordings are sealed to, where they are.
+    ///
+    /// # Errors
+    /// Where the text is no public key.
+    pub(crate) fn public_key(&self) -> Result<Option<PublicKey>, KeyError> {
+        self.seal_to.as_deref().map(str::parse).transpose()
+    }
+}
+
+/// How recordings are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RecordingFormat {
+    /// 16-bit linear.
+    Wav,
+    /// Ogg Opus.
+    Opus,
 }
 
 section! {

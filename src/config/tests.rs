@@ -182,6 +182,12 @@ fn values_that_cannot_work_are_named_with_what_to_do() {
         ("[sip]\nudp = [\"[::1]:5060\"]", "sip.udp: ::1 and `media.address` 127.0.0.1 are not of one family"),
         ("[sip]\ntcp = [\"[::1]:5060\"]", "sip.tcp: ::1 and"),
         ("[sip]\nadvertised_address = \"2001:db8::1\"", "sip.advertised_address: 2001:db8::1 and"),
+        (
+            "[sip]\nudp = [\"192.0.2.1:5060\"]",
+            "recording.seal_to: recordings of real callers would lie on the disk in clear",
+        ),
+        ("[recording]\nseal_to = \"recording-public:AAAA\"", "recording.seal_to: is no public key"),
+        ("[recording]\nseal_to = \"recording-private:AAAA\"", "recording.seal_to: is a private key"),
         ("[media]\naddress = \"::1\"", "sip.udp: 127.0.0.1 and `media.address` ::1"),
         ("[media]\nfirst_port = 20001", "must be an even port"),
         ("[media]\nlast_port = 20009", "holds 5 calls but `limits.calls` is 100"),
@@ -222,6 +228,16 @@ fn plain_sockets_are_for_this_machine_or_on_purpose() {
     }
     let text = "[agent.bot]\nkind = \"twilio-stream\"\nurl = \"ws://10.0.0.8/s\"\nallow_plain = true";
     Config::parse(text).unwrap();
+}
+
+#[test]
+fn recordings_lie_in_clear_on_purpose_or_on_this_machine_alone() {
+    let outside = "[sip]\nudp = [\"192.0.2.1:5060\"]\ntcp = []\n[media]\naddress = \"192.0.2.1\"\n[recording]\n";
+    Config::parse("").unwrap();
+    for setting in ["enabled = false", "allow_clear = true"] {
+        Config::parse(&format!("{outside}{setting}")).unwrap_or_else(|problems| panic!("{setting}: {problems:?}"));
+    }
+    assert!(complaint(outside).starts_with("recording.seal_to: "), "{}", complaint(outside));
 }
 
 #[test]

@@ -183,6 +183,7 @@ impl Driver {
             Output::Ring | Output::Answer | Output::Refuse | Output::HangUp(_) => self.signal(output).await,
             Output::Leg(command) => self.command(command),
             Output::Attach(sink) => self.attach(sink),
+            Output::Detach(sink) => self.detach(sink),
             Output::Listen(grammar) => {
                 if let Some(recognition) = &mut self.recognition {
                     recognition.listen(grammar);
@@ -244,6 +245,7 @@ impl Driver {
             Output::Request(..)
             | Output::Leg(_)
             | Output::Attach(_)
+            | Output::Detach(_)
             | Output::Listen(_)
             | Output::StopListening
             | Output::ConnectBot
@@ -290,10 +292,7 @@ impl Driver {
 
     fn attach(&mut self, sink: SinkKind) {
         let Some(leg) = self.leg.as_ref().map(LegHandle::sender) else { return };
-        let number = match sink {
-            SinkKind::Agent => AGENT_SINK,
-            SinkKind::Recorder => RECORDER_SINK,
-        };
+        let number = number_of(sink);
         let (queue, items) = mpsc::channel(TAP);
         if leg.attach(Tap { sink: number, kind: sink, queue }).is_err() {
             return;
@@ -301,8 +300,8 @@ impl Driver {
         let tap = Sink { items, number, leg };
         match (sink, self.agent) {
             (SinkKind::Recorder, _) => {
-                let begun = self.plant.services.record(self.call.id(), tap);
-                self.call.handle_recorder(Instant::now(), begun);
+                let file = self.plant.services.record(self.call.id(), tap);
+                self.call.handle_recorder(Instant::now(), file);
             }
             (SinkKind::Agent, AgentKind::Collector) => {
                 self.recognition = Some(self.plant.services.recognise(self.call.id(), tap, self.mailbox.clone()));
@@ -313,6 +312,13 @@ impl Driver {
                 }
             }
             (SinkKind::Agent, AgentKind::Echo) => {}
+        }
+    }
+
+    fn detach(&mut self, sink: SinkKind) {
+        let leg = self.leg.as_ref().map(LegHandle::sender);
+        if leg.is_some_and(|leg| leg.detach(number_of(sink)).is_err()) {
+            tracing::warn!(call = %self.call.id(), "the media thread did not take a sink away");
         }
     }
 
@@ -349,6 +355,13 @@ impl Driver {
 /// Counts a handshake that is over.
 fn handshake(result: &'static str) {
     metrics::counter!("tonegate_dtls_handshakes_total", "result" => result).increment(1);
+}
+
+fn number_of(sink: SinkKind) -> gate::SinkId {
+    match sink {
+        SinkKind::Agent => AGENT_SINK,
+        SinkKind::Recorder => RECORDER_SINK,
+    }
 }
 
 /// The next output of a leg; never, where there is none.

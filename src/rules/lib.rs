@@ -7,3 +7,4 @@ pub mod arrangement;
 pub mod calendar;
 pub mod contact;
 pub mod money;
+pub mod recording;

@@ -90,20 +90,21 @@ impl Services for Behind {
         Box::new(Ear(recogniser))
     }
 
-    fn record(&self, call: CallId, sink: Sink) -> bool {
+    fn record(&self, call: CallId, sink: Sink) -> Option<String> {
         let acknowledge = sink.acknowledge();
         match self.0.recorder.begin(&call.to_string(), sink.items, sink.number, acknowledge) {
             Ok(recording) => {
+                let file = recording.path().file_name().map(|name| name.to_string_lossy().into_owned());
                 tokio::spawn(async move {
                     if let Some(cut) = recording.ended().await.and_then(|summary| summary.cut) {
                         tracing::warn!(call = %call, ?cut, "the recording ends before the call does");
                     }
                 });
-                true
+                file
             }
             Err(error) => {
                 tracing::error!(call = %call, %error, "the call is not recorded");
-                false
+                None
             }
         }
     }

@@ -60,6 +60,8 @@ pub struct GatewayOptions {
     pub drain_seconds: u32,
     /// More lines for the section `[api]`.
     pub api: String,
+    /// More lines for the section `[recording]`.
+    pub recording: String,
     /// More lines for the end of the configuration.
     pub more: String,
     /// The log filter.
@@ -82,6 +84,7 @@ impl GatewayOptions {
             models: None,
             drain_seconds: 5,
             api: String::new(),
+            recording: String::new(),
             more: String::new(),
             log: "info".to_owned(),
             environment: Vec::new(),
@@ -316,7 +319,7 @@ answer_deadline_milliseconds = 8000
 
 [recording]
 directory = "{directory}/recordings"
-
+{recording}
 [book]
 database = "{directory}/book.db"
 
@@ -357,6 +360,7 @@ level = "{log}"
         drain_seconds = options.drain_seconds,
         log = options.log,
         api = options.api,
+        recording = options.recording,
         more = options.more,
     )
 }

@@ -88,7 +88,7 @@ impl Scene {
     }
 
     /// The bot's part of the interface, and a client that may use it.
-    fn interface(&self) -> (String, Client) {
+    pub(crate) fn interface(&self) -> (String, Client) {
         let base = self.bot.parameter("tonegate_api").expect("an address").to_owned();
         (base, Client::bearing(self.bot.parameter("tonegate_token").expect("a token")))
     }

@@ -12,6 +12,7 @@ mod echo;
 mod leaks;
 mod operations;
 mod plant;
+mod recording;
 mod signalling;
 mod softphone;
 mod srtp;

@@ -25,6 +25,8 @@ pub enum Kind {
     Proof,
     /// The recorder was opened after its notice.
     RecordingStarted,
+    /// The recording ended before the call did.
+    RecordingStopped,
     /// The right party was verified.
     Verified,
     /// Verification failed.

@@ -20,7 +20,8 @@ fn describe(event: &AuditEvent) -> (Kind, Details) {
     match event {
         AuditEvent::CallStarted => (Kind::CallStarted, details),
         AuditEvent::Proof(proof) => (Kind::Proof, describe_proof(proof)),
-        AuditEvent::RecordingStarted => (Kind::RecordingStarted, details),
+        AuditEvent::RecordingStarted { basis } => (Kind::RecordingStarted, details.text("basis", basis)),
+        AuditEvent::RecordingStopped { basis } => (Kind::RecordingStopped, details.text("basis", basis)),
         AuditEvent::Verified => (Kind::Verified, details),
         AuditEvent::VerificationFailed => (Kind::VerificationFailed, details),
         AuditEvent::FactsDisclosed => (Kind::FactsDisclosed, details),

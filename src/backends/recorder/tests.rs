@@ -1,3 +1,5 @@
+mod sealed;
+
 use std::{
     os::unix::fs::PermissionsExt,
     sync::{Arc, Mutex},
@@ -23,11 +25,15 @@ struct Leg {
 
 impl Leg {
     fn new(recorder: &Recorder) -> Self {
+        Self::named(recorder, "call")
+    }
+
+    fn named(recorder: &Recorder, name: &str) -> Self {
         let acknowledged = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&acknowledged);
         let (tap, frames) = mpsc::channel(10_000);
         let acknowledge = Box::new(move |ack| seen.lock().unwrap().push(ack));
-        let recording = recorder.begin("call", frames, SINK, acknowledge).unwrap();
+        let recording = recorder.begin(name, frames, SINK, acknowledge).unwrap();
         let now = Instant::now();
         let mut gate = Gate::new(GateConfig { rate: SampleRate::Hz8000, keys: KeyPolicy::Declared }, now);
         gate.add_sink(now, SINK);
@@ -67,6 +73,19 @@ impl Leg {
     }
 }
 
+/// A file with a quota of its own that is never full.
+pub(super) fn medium(path: &Path, seal_to: Option<&PublicKey>) -> Medium {
+    let quota = Arc::new(Quota::new(path.parent().unwrap().to_owned(), u64::MAX));
+    let share = quota.share(path).unwrap().unwrap();
+    Medium::create(path, share, seal_to, "call").unwrap()
+}
+
+/// A recorder of WAV files in clear.
+fn recorder(directory: &Path, quota_bytes: u64) -> Recorder {
+    let options = RecorderOptions { directory: directory.to_owned(), quota_bytes, format: Format::Wave, seal_to: None };
+    Recorder::new(options).unwrap()
+}
+
 /// Both sides of a recording.
 fn sides(path: &Path) -> (Vec<i16>, Vec<i16>) {
     let reader = hound::WavReader::open(path).unwrap();
@@ -78,7 +97,7 @@ fn sides(path: &Path) -> (Vec<i16>, Vec<i16>) {
 #[tokio::test]
 async fn both_sides_are_written_and_a_capture_is_exactly_silent() {
     let directory = tempfile::tempdir().unwrap();
-    let recorder = Recorder::new(directory.path().join("recordings"), 10_000_000).unwrap();
+    let recorder = recorder(&directory.path().join("recordings"), 10_000_000);
     let mut leg = Leg::new(&recorder);
     leg.frames(50, 1_000, 7).await;
     leg.gate.arm(leg.now, CaptureId::from([1; 16]));
@@ -99,7 +118,7 @@ async fn both_sides_are_written_and_a_capture_is_exactly_silent() {
 #[tokio::test]
 async fn an_acknowledgement_comes_after_everything_older_is_in_the_file() {
     let directory = tempfile::tempdir().unwrap();
-    let recorder = Recorder::new(directory.path().to_owned(), 10_000_000).unwrap();
+    let recorder = recorder(directory.path(), 10_000_000);
     let mut leg = Leg::new(&recorder);
     leg.frames(10, 1_000, 7).await;
     leg.gate.arm(leg.now, CaptureId::from([1; 16]));
@@ -118,12 +137,13 @@ async fn an_acknowledgement_comes_after_everything_older_is_in_the_file() {
 async fn what_a_crash_leaves_can_be_played() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("cut.wav");
-    let mut file = WaveFile::create(&path, HERTZ, 10_000_000).unwrap();
-    file.append(&[(1, 2); 8_000]).unwrap();
+    let mut file = WaveFile::create(medium(&path, None), HERTZ).unwrap();
+    file.append(&[(Some(1), 2); 8_000]).unwrap();
     file.flush().unwrap();
-    file.append(&[(3, 4); 40_000]).unwrap();
+    file.append(&[(Some(3), 4); 40_000]).unwrap();
     // The writer dies here: some of the second part is in the file, and the header does not tell.
     std::mem::forget(file);
+    assert!(fs::metadata(&path).unwrap().len() > 100_000);
     let (left, right) = sides(&path);
     assert_eq!((left, right), (vec![1; 8_000], vec![2; 8_000]));
 }
@@ -131,7 +151,7 @@ async fn what_a_crash_leaves_can_be_played() {
 #[tokio::test]
 async fn the_quota_is_kept() {
     let directory = tempfile::tempdir().unwrap();
-    let recorder = Recorder::new(directory.path().to_owned(), 10_000).unwrap();
+    let recorder = recorder(directory.path(), 10_000);
     let mut leg = Leg::new(&recorder);
     leg.frames(50, 1_000, 7).await;
     drop(leg.tap);
@@ -148,7 +168,7 @@ async fn the_quota_is_kept() {
 #[tokio::test]
 async fn a_recording_is_never_written_over() {
     let directory = tempfile::tempdir().unwrap();
-    let recorder = Recorder::new(directory.path().to_owned(), 10_000_000).unwrap();
+    let recorder = recorder(directory.path(), 10_000_000);
     let leg = Leg::new(&recorder);
     let (_tap, frames) = mpsc::channel(1);
     let refused = recorder.begin("call", frames, SINK, Box::new(|_| {}));

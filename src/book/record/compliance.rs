@@ -100,6 +100,9 @@ pub struct ComplianceRecord {
     pub account: Option<AccountId>,
     /// Every notice of the call, also those not played.
     pub disclosures: Vec<Disclosure>,
+    /// The rule by which the call was recorded, or was not; records of earlier versions have none.
+    #[serde(default)]
+    pub recording: Option<rules::recording::Basis>,
     /// What the person asked for or stated.
     pub requests: Vec<DebtorRequest>,
     /// The name of each flag that was found set, and what followed from it.
@@ -118,6 +121,7 @@ impl ComplianceRecord {
             attempt: ExternalId::attempt(call),
             account: None,
             disclosures: Vec::new(),
+            recording: None,
             requests: Vec::new(),
             findings: Vec::new(),
             evidence: None,

@@ -40,6 +40,11 @@ impl Call {
                 self.cancel_capture();
                 Ok(ApiReply::Capture(self.capture_state()))
             }
+            ApiRequest::RefuseRecording => {
+                self.audit(AuditEvent::Request { request: Disposition::RecordingRefused.code() });
+                self.recording_refused();
+                Ok(ApiReply::Done)
+            }
             ApiRequest::Timeline => Ok(ApiReply::Timeline(json!(self.timeline.entries()))),
             ApiRequest::HangUp => {
                 self.close(EndReason::Requested, vec![Phrase::Goodbye]);

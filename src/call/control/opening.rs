@@ -164,9 +164,7 @@ impl Call {
         }
         self.phase = Phase::Talking;
         self.note("opened", "caller audio flows from here");
-        if self.settings.recording {
-            self.outputs.push_back(Output::Attach(SinkKind::Recorder));
-        }
+        self.consider_recording();
         match self.agent {
             Agent::Collector(_) => {
                 self.outputs.push_back(Output::Attach(SinkKind::Agent));
@@ -200,6 +198,7 @@ impl Call {
         };
         self.note_taking("account.looked_up", result, took);
         self.matter.settle(ticket, found, self.today(), &self.settings.calendar);
+        self.consider_recording();
         self.progress();
         self.identified();
     }

@@ -6,7 +6,7 @@ use book::{
     AccountUpdate, ComplianceRecord, ContactAttempt, ExternalId, PaymentArrangement, PaymentTransaction, Record,
     record::{
         ArrangementKind, ArrangementStatus, AttemptStatus, Card, DebtorRequest, Delivery, Disclosure, DisclosureKind,
-        Disposition as BookDisposition, Outcome, PaymentMethod, PaymentStatus, RecordingConsent,
+        Disposition as BookDisposition, Outcome, PaymentMethod, PaymentStatus,
     },
 };
 use dialogue::{Disposition, Interruption, Plan};
@@ -17,7 +17,7 @@ use rules::{
 };
 use uuid::Uuid;
 
-use super::{Agent, Call, Output, capture::Settled};
+use super::{Agent, Call, Output, capture::Settled, recording::Recording};
 use crate::{
     EndReason,
     port::{AuditEvent, Request, Ticket},
@@ -30,14 +30,14 @@ pub(super) struct Facts {
     pub(super) verified_at: Option<Timestamp>,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) disposition: Option<Disposition>,
-    pub(super) recorded: bool,
+    pub(super) recording: Recording,
     pub(super) written: bool,
     /// Whether the call has a row and a dialog in the journal.
     pub(super) journalled: bool,
     /// Records that are not yet durable.
     pub(super) pending: BTreeSet<Ticket>,
     disclosed: BTreeMap<dialogue::Disclosure, (Delivery, Timestamp)>,
-    requests: BTreeSet<DebtorRequest>,
+    pub(super) requests: BTreeSet<DebtorRequest>,
     arrangements: u16,
     /// The arrangement that is not yet durable.
     agreed: Option<(Ticket, PaymentArrangement)>,
@@ -183,6 +183,7 @@ impl Call {
         if let Some(request) = request_of(interruption) {
             self.facts.requests.insert(request);
         }
+        self.consider_recording();
         let (Some(flag), Some(account)) =
             (flag_of(interruption), self.matter.account().map(|account| account.id.clone()))
         else {
@@ -218,11 +219,12 @@ impl Call {
         attempt.answered_at = self.facts.answered_at;
         attempt.identity_verified = self.facts.verified_at.is_some();
         attempt.outcome = if attempt.identity_verified { Outcome::RightParty } else { Outcome::Unknown };
-        attempt.recording_consent = self.consent();
-        attempt.recording = self.facts.recorded.then(|| format!("{}.wav", self.invitation.id));
+        attempt.recording_consent = self.recording_consent();
+        attempt.recording = self.facts.recording.file().map(str::to_owned);
         let mut compliance = ComplianceRecord::empty(self.uuid());
         compliance.account = attempt.account.clone();
         compliance.disclosures = self.facts.disclosures();
+        compliance.recording = Some(self.recording_basis());
         compliance.requests = self.facts.requests.iter().copied().collect();
         compliance.findings = account.map_or_else(Vec::new, |account| contact::decide(&account.flags).findings);
         (attempt, compliance)
@@ -252,18 +254,6 @@ impl Call {
         let ticket =
             self.ask(Request::Conclude { attempt: Box::new(attempt), compliance: Box::new(compliance), reason, audit });
         self.facts.pending.insert(ticket);
-    }
-
-    fn consent(&self) -> RecordingConsent {
-        if self.facts.requests.contains(&DebtorRequest::NoRecording) {
-            RecordingConsent::Refused
-        } else if !self.settings.recording {
-            RecordingConsent::NotRequired
-        } else if self.guard.was_played(dialogue::Disclosure::RecordingNotice) {
-            RecordingConsent::Granted
-        } else {
-            RecordingConsent::NotAsked
-        }
     }
 
     fn outcome_reached(&self) -> Outcome {

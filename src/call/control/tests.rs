@@ -86,21 +86,28 @@ impl Rig {
 
     /// A rig that leaves requests of a kind unanswered until told.
     fn holding(agent: AgentKind, hold: fn(&Request) -> bool) -> Self {
-        let settings = Settings {
+        Self::with(agent, hold, |_, _| {})
+    }
+
+    /// The same, set up otherwise.
+    fn with(agent: AgentKind, hold: fn(&Request) -> bool, set_up: impl FnOnce(&mut Settings, &mut Invitation)) -> Self {
+        let mut settings = Settings {
             business: BusinessName::new("Northgate Services").unwrap(),
             time_zone: jiff::tz::TimeZone::UTC,
             calendar: Calendar::united_states(),
-            recording: true,
+            recording: rules::recording::Consent::Notice,
+            unrecorded: BTreeSet::new(),
             capture: true,
             longest: Duration::from_secs(600),
         };
-        let invitation = Invitation {
+        let mut invitation = Invitation {
             id: CallId::new(Uuid::from_u128(1)),
             trunk: "local".into(),
             caller: Phone::parse("+12025550143").ok(),
             agent,
             seed: 1,
         };
+        set_up(&mut settings, &mut invitation);
         let now = Instant::now();
         let call = Call::new(Arc::new(settings), invitation, now, "2026-11-20T15:00:00Z".parse().unwrap());
         let mut rig = Self {
@@ -152,9 +159,11 @@ impl Rig {
             Output::Attach(sink) => {
                 self.log.push(format!("attach {sink:?}"));
                 if sink == SinkKind::Recorder {
-                    self.call.handle_recorder(self.now, self.records);
+                    let file = self.records.then(|| "call.wav".to_owned());
+                    self.call.handle_recorder(self.now, file);
                 }
             }
+            Output::Detach(sink) => self.log.push(format!("detach {sink:?}")),
             Output::ConnectBot => self.log.push("connect bot".to_owned()),
             Output::CloseBot => self.log.push("close bot".to_owned()),
             Output::Api(_, reply) => self.replies.push(reply),
@@ -611,4 +620,84 @@ fn a_held_call_still_has_a_longest_time() {
         waited += 1;
     }
     assert_eq!(rig.done, Some(EndReason::LongestCall), "its good-bye is not waited for for ever");
+}
+
+/// A bot's call that is up, by this rule of recording, from this number.
+fn recorded_by(consent: rules::recording::Consent, unrecorded: &[&str], number: &str) -> Rig {
+    let mut rig = Rig::with(
+        AgentKind::Stream,
+        |request| matches!(request, Request::Conclude { .. }),
+        |settings, call| {
+            settings.recording = consent;
+            settings.unrecorded = unrecorded.iter().copied().map(str::to_owned).collect();
+            call.caller = Phone::parse(number).ok();
+        },
+    );
+    rig.signal(Signal::Acknowledged);
+    rig.play_all();
+    rig
+}
+
+impl Rig {
+    /// What is written of the call when it ends now.
+    fn concluded(&mut self) -> (ContactAttempt, ComplianceRecord) {
+        self.signal(Signal::HungUp);
+        match self.held.pop() {
+            Some((_, Request::Conclude { attempt, compliance, .. })) => (*attempt, *compliance),
+            Some(_) | None => panic!("nothing is concluded"),
+        }
+    }
+}
+
+#[test]
+fn the_rule_of_consent_says_who_is_recorded_and_the_records_name_it() {
+    use book::record::RecordingConsent::{Granted, NotRequired};
+    use rules::recording::{Basis, Consent};
+    let (here, california) = ("+12025550143", "+14155550143");
+    let cases = [
+        (Consent::Notice, [].as_slice(), california, Basis::Notice, Granted),
+        (Consent::Notice, &["local"], here, Basis::Trunk, NotRequired),
+        (Consent::OneParty, &["other"], here, Basis::OneParty, Granted),
+        (Consent::OneParty, &[], california, Basis::AllParty, NotRequired),
+        (Consent::Off, &[], here, Basis::Off, NotRequired),
+    ];
+    for (consent, unrecorded, number, basis, said) in cases {
+        let mut rig = recorded_by(consent, unrecorded, number);
+        assert_eq!(rig.count("attach Recorder"), usize::from(basis.permits()), "{basis:?}");
+        let (attempt, compliance) = rig.concluded();
+        assert_eq!((attempt.recording_consent, compliance.recording), (said, Some(basis)));
+        assert_eq!(attempt.recording.is_some(), basis.permits());
+    }
+}
+
+#[test]
+fn a_caller_who_objects_is_recorded_no_further_and_what_was_is_kept() {
+    let mut rig = recorded_by(rules::recording::Consent::Notice, &[], "+12025550143");
+    assert_eq!(rig.api(ApiRequest::RefuseRecording), ApiReply::Done);
+    assert_eq!(rig.api(ApiRequest::RefuseRecording), ApiReply::Done);
+    assert_eq!((rig.count("attach Recorder"), rig.count("detach Recorder")), (1, 1));
+    let (attempt, compliance) = rig.concluded();
+    assert_eq!(attempt.recording.as_deref(), Some("call.wav"));
+    assert_eq!(attempt.recording_consent, book::record::RecordingConsent::Refused);
+    assert_eq!(compliance.recording, Some(rules::recording::Basis::Refused));
+    assert_eq!(compliance.requests, [book::record::DebtorRequest::NoRecording]);
+}
+
+#[test]
+fn the_collector_hears_that_somebody_does_not_want_to_be_recorded() {
+    let mut rig = Rig::new(AgentKind::Collector);
+    rig.signal(Signal::Acknowledged);
+    rig.play_all();
+    rig.call.handle_heard(rig.now, Some("do not record this call".into()), Duration::ZERO);
+    rig.drain();
+    assert_eq!((rig.count("attach Recorder"), rig.count("detach Recorder")), (1, 1));
+}
+
+#[test]
+fn an_objection_before_the_opening_has_ended_keeps_the_recorder_shut() {
+    let mut rig = Rig::new(AgentKind::Stream);
+    rig.signal(Signal::Acknowledged);
+    rig.api(ApiRequest::RefuseRecording);
+    rig.play_all();
+    assert_eq!((rig.count("attach Recorder"), rig.count("detach Recorder")), (0, 0));
 }
