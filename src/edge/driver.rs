@@ -161,9 +161,6 @@ impl Driver {
         if let (LegOutput::Hushed { generation }, Some(bot)) = (&output, &mut self.bot) {
             bot.hushed(*generation);
         }
-        if let LegOutput::FalseInterruption = output {
-            metrics::counter!("tonegate_false_interruptions_total").increment(1);
-        }
         if let LegOutput::Secured { .. } = &output {
             handshake("completed");
         }

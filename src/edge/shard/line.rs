@@ -282,6 +282,9 @@ impl Line {
             self.drain_handshake(meters);
             self.drain_taps(now, meters);
             let Some(output) = self.leg.poll_output() else { return };
+            if let LegOutput::FalseInterruption = output {
+                meters.false_interruption();
+            }
             self.report(now, output);
         }
     }

@@ -30,6 +30,7 @@ pub(super) struct Meters {
     sent: Counter,
     lost: Counter,
     concealed: Counter,
+    false_interruptions: Counter,
     buffered: [Counter; 5],
     discarded: [Counter; 4],
     unsent: Counter,
@@ -52,6 +53,7 @@ impl Meters {
             sent: counter!("tonegate_rtp_packets_total", "direction" => "sent"),
             lost: counter!("tonegate_rtp_packets_lost_total"),
             concealed: counter!("tonegate_rtp_gaps_concealed_total"),
+            false_interruptions: counter!("tonegate_false_interruptions_total"),
             buffered: ["played", "concealed", "skipped", "stretched", "dropped"]
                 .map(|result| counter!("tonegate_jitter_buffer_frames_total", "result" => result)),
             discarded: ["late", "muted", "full", "backlog"]
@@ -81,6 +83,10 @@ impl Meters {
     /// From agent audio's arrival on an empty queue to its packet; the wait for the pacing slot is in it.
     pub(super) fn to_caller(&self, waited: Duration) {
         self.to_caller.record(waited);
+    }
+
+    pub(super) fn false_interruption(&self) {
+        self.false_interruptions.increment(1);
     }
 
     pub(super) fn unsent(&self) {
