@@ -51,11 +51,12 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a path that is text")
 }
 
-/// Says back what the caller says, for so many frames; the caller makes a burst of tone now and then.
+/// Says back what the caller says, for so many frames; the caller makes a burst of tone now and then, too short to be speech,
+/// for which the bot would fall silent.
 async fn converse(scene: &mut Scene) {
     for frame in 0..FRAMES {
         if frame % BURST == 0 {
-            scene.line.say(tone(200)).await;
+            scene.line.say(tone(40)).await;
         }
         echo(&mut scene.bot).await;
     }
