@@ -1,4 +1,4 @@
-//! Development only: softphone, debtor, bots.
+//! Development only: softphone, debtor, bots, a bad network.
 
 pub mod bot;
 pub mod debtor;
@@ -6,4 +6,5 @@ pub mod gateway;
 pub mod interface;
 pub mod matcher;
 mod ports;
+pub mod relay;
 pub mod softphone;
