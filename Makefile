@@ -1,12 +1,13 @@
 # Two commands do everything: `make demo` and `make test`. Both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help demo seed run test check bench soak bench-programs fuzz voices setup setup-test setup-bench build lint deny house docs clean
+.PHONY: help demo seed run test check bench soak bench-programs quality fuzz voices setup setup-test setup-bench build lint deny house docs clean
 
 SEED ?= 1
 CONFIG ?= config/tonegate.toml
 SETUP := deploy/setup/install
 TOOLS := target/tools
 SECONDS ?= 60
+PESQ := target/quality-tools
 CARGO ?= cargo
 # What `make bench` measures beside, in C, and more arguments for it: BENCH="--realtime echo".
 FLOORS := target/bench-floor
@@ -59,6 +60,16 @@ $(FLOORS)/codecs: benches/floor/codecs.c
 $(FLOORS)/codecs-bundled: benches/floor/codecs.c
 	@mkdir -p $(@D)
 	$(CC) $(FLOOR_FLAGS) -o $@ $< "$$(ls -t target/release/build/opusic-sys-*/out/lib/libopus.a | head -n 1)" $(CODEC_LIBRARIES)
+
+quality: setup build $(PESQ)/ready ## how callers sound over bad lines, by PESQ, beside others: benches/README.md
+	@target/debug/examples/quality
+
+$(PESQ)/ready: examples/quality/requirements.txt examples/quality/requirements-pesq.txt
+	@$(SETUP) packages-quality.txt
+	/usr/bin/python3 -m venv --clear $(PESQ)
+	$(PESQ)/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r examples/quality/requirements.txt
+	$(PESQ)/bin/pip install --quiet --require-hashes --no-deps --no-build-isolation -r examples/quality/requirements-pesq.txt
+	@touch $@
 
 fuzz: $(TOOLS)/bin/cargo-fuzz ## look for bytes that break a parser: TARGET=sip_message SECONDS=60; the targets: fuzz/README.md
 	@test -n '$(TARGET)' || { echo 'TARGET is missing, one of:' $(basename $(notdir $(wildcard fuzz/targets/*.rs))) >&2; exit 2; }

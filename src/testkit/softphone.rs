@@ -100,6 +100,14 @@ pub struct Softphone {
     far: SocketAddr,
 }
 
+/// The signalling of a call that was answered; its audio is somebody else's.
+pub struct BareCall {
+    dialog: Dialog,
+    far: SocketAddr,
+    /// Held: the far side may hang up.
+    _events: mpsc::Receiver<PhoneEvent>,
+}
+
 /// Something to send.
 enum Order {
     Say(Arc<[i16]>),
@@ -163,6 +171,32 @@ impl Softphone {
     /// The next event; `None` once the call is over and everything was read.
     pub async fn next(&mut self) -> Option<PhoneEvent> {
         self.events.recv().await
+    }
+
+    /// Hangs up, and waits for the far side to confirm it.
+    ///
+    /// # Errors
+    /// Where it does not in time.
+    pub async fn hang_up(self) -> Result<(), PhoneError> {
+        self.dialog.hang_up().await
+    }
+}
+
+impl BareCall {
+    /// Calls for whoever speaks and hears at `media` of the local address, and waits for the answer.
+    ///
+    /// # Errors
+    /// As [`Softphone::call`].
+    pub async fn place(request: &CallRequest, media: u16) -> Result<Self, PhoneError> {
+        let (sender, events) = mpsc::channel(ROOM);
+        let (dialog, agreed) = Dialog::establish(request, media, sender).await?;
+        Ok(Self { dialog, far: agreed.answer.media, _events: events })
+    }
+
+    /// Where the far side takes audio.
+    #[must_use]
+    pub fn far(&self) -> SocketAddr {
+        self.far
     }
 
     /// Hangs up, and waits for the far side to confirm it.

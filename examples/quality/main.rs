@@ -1,0 +1,70 @@
+//! How callers sound over bad lines, scored with PESQ beside other jitter buffers: `make quality`.
+//!
+//! Recorded speech goes as packets over lines that lose and delay them, and is said back. `--virtual` has the gateway's
+//! own media leg do it in virtual time, without sockets, in seconds. It judges nothing: the exit status is 0 where the
+//! measurement could be made.
+
+mod baresip;
+mod caller;
+mod cell;
+mod live;
+mod long;
+mod naive;
+mod score;
+mod table;
+mod virtually;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+
+use cell::Cell;
+use score::Judge;
+use testkit::speech::{self, Script};
+
+/// Silence that is sent first, so that buffers learn the line; and the gateway says its notices meanwhile.
+const LEAD_SECONDS: usize = 12;
+
+/// Lines and how they are tried.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// In virtual time: the gateway's media leg without sockets.
+    #[arg(long = "virtual")]
+    is_virtual: bool,
+    /// One piece, four lines and a long call of 30 s, to see that everything works.
+    #[arg(long)]
+    quick: bool,
+    /// Pieces of speech, of 10 to 12 s each.
+    #[arg(long, default_value_t = speech::PIECE_COUNT)]
+    pieces: usize,
+    /// Added to the seed of every line.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// A Python that has the packages `pesq` and `numpy`.
+    #[arg(long, default_value = "target/quality-tools/bin/python")]
+    python: PathBuf,
+    /// Where files go.
+    #[arg(long, default_value = "target/quality")]
+    directory: PathBuf,
+}
+
+fn main() -> Result<()> {
+    let mut arguments = Arguments::parse();
+    if arguments.quick {
+        arguments.pieces = 1;
+    }
+    ensure!((1..=speech::PIECE_COUNT).contains(&arguments.pieces), "--pieces is between 1 and {}", speech::PIECE_COUNT);
+    let directory = &arguments.directory;
+    fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+    let script = Script::of(arguments.pieces, if arguments.is_virtual { 3 } else { LEAD_SECONDS })?;
+    let judge = Judge { script: &script, python: &arguments.python, directory };
+    let mut cells = Cell::all();
+    if arguments.quick {
+        cells = cells.into_iter().step_by(10).collect();
+    }
+    if arguments.is_virtual {
+        return virtually::run(&arguments, &judge, &cells);
+    }
+    tokio::runtime::Runtime::new()?.block_on(live::run(&arguments, &script, &cells))
+}
