@@ -104,6 +104,13 @@ pub trait Decoder: Send {
         Concealment::Silence
     }
 
+    /// Whether the far end sends nothing after this payload until the sound changes, so that what is missing next is to be made
+    /// by [`Decoder::decode_lost`].
+    fn is_pause(&self, payload: &[u8]) -> bool {
+        let _ = payload;
+        false
+    }
+
     /// Forgets what was heard.
     fn reset(&mut self);
 }

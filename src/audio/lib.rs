@@ -23,4 +23,5 @@ pub use playout::{
     Discarded, FRAME_SAMPLES, Filled, Full, Generation, PLAYOUT_HZ, Playout, PlayoutConfig, PlayoutOutput, Segment,
     SegmentId, Source,
 };
+pub use quiet::Quiet;
 pub use resampler::{Resampler, ResamplerError, resample_clip};

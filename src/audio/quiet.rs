@@ -1,6 +1,4 @@
-//! Where nobody speaks, by loudness: there the delay may change.
-
-use crate::playout::FRAME_SAMPLES;
+//! Where nobody speaks, by loudness: there a delay may change.
 
 /// What is as soft as this is quiet whatever the background is, as a mean square: −61 dB of full scale.
 const SILENCE: f32 = 30.0 * 30.0;
@@ -13,23 +11,23 @@ const LOUDEST: f32 = 230.0 * 230.0;
 /// Quiet frames in a row before the delay may change: a stop within a word is no pause.
 const PAUSE: u8 = 2;
 
-/// The loudness of the background, and how long it has been quiet.
-#[derive(Default)]
-pub(crate) struct Quiet {
+/// The loudness of the background, and how long it has been quiet, in frames of 20 ms at any rate.
+#[derive(Debug, Default)]
+pub struct Quiet {
     background: f32,
     frames: u8,
 }
 
 impl Quiet {
     /// These samples are being played.
-    pub(crate) fn hear(&mut self, samples: &[i16; FRAME_SAMPLES]) {
+    pub fn hear(&mut self, samples: &[i16]) {
         let loudness = mean_square(samples);
         self.background = loudness.min(self.background * GROWTH + 1.0).min(LOUDEST);
         self.frames = if self.is_soft(loudness) { self.frames.saturating_add(1) } else { 0 };
     }
 
     /// Whether it has been quiet for a while and stays so in these samples.
-    pub(crate) fn covers(&self, samples: &[i16; FRAME_SAMPLES]) -> bool {
+    pub fn covers(&self, samples: &[i16]) -> bool {
         self.frames >= PAUSE && self.is_soft(mean_square(samples))
     }
 
@@ -38,6 +36,6 @@ impl Quiet {
     }
 }
 
-fn mean_square(samples: &[i16; FRAME_SAMPLES]) -> f32 {
-    samples.iter().map(|&sample| f32::from(sample).powi(2)).sum::<f32>() / FRAME_SAMPLES as f32
+fn mean_square(samples: &[i16]) -> f32 {
+    samples.iter().map(|&sample| f32::from(sample).powi(2)).sum::<f32>() / samples.len().max(1) as f32
 }

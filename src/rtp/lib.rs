@@ -5,12 +5,14 @@
 //! socket and no clock, logs nothing, and never looks inside a telephone-event.
 
 mod clock;
+mod drift;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod handshake;
 mod lock;
 mod packet;
+mod patience;
 mod protection;
 mod quality;
 mod receiver;

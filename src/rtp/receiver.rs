@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use audio::CodecError;
+use audio::comfort_noise::{Description, PAYLOAD_TYPE as COMFORT_NOISE};
 use frame::RawEvent;
 
 use crate::clock::Clock;
@@ -14,8 +15,6 @@ use crate::session::Payloads;
 use crate::statistics::{Rejection, Statistics};
 use crate::timeline::{Received, Timeline, Unheard};
 
-/// Comfort noise (RFC 3389), a gap to us.
-const COMFORT_NOISE: u8 = 13;
 /// Payload types that RTCP would have if it came here (RFC 5761 §4).
 const RTCP_TYPES: std::ops::RangeInclusive<u8> = 64..=95;
 
@@ -122,10 +121,14 @@ impl Receiver {
     /// The counts of receiving; those of sending and reporting are left at nothing.
     pub(crate) fn statistics(&self) -> Statistics {
         let expected = self.earlier.expected + self.order.expected();
+        let frames = self.timeline.counts();
         Statistics {
             lost: expected.saturating_sub(self.unique()),
-            lost_frames: self.timeline.lost_frames(),
-            resynchronised: self.timeline.resynchronised(),
+            lost_frames: frames.lost,
+            paused_frames: frames.paused,
+            left_out_frames: frames.left_out,
+            put_in_frames: frames.put_in,
+            resynchronised: frames.resynchronised,
             jitter: self.jitter.span(),
             ..self.statistics
         }
@@ -188,7 +191,7 @@ impl Receiver {
 
     fn take(&mut self, now: Instant, packet: &Packet<'_>) -> Result<(), Rejection> {
         let (kind, fault) = self.classify(packet);
-        match self.order.place(packet.sequence) {
+        match self.order.place(now, packet.sequence) {
             Place::Next => self.deliver(now, kind, packet.timestamp, packet.payload)?,
             Place::Early(number) => self.hold(now, number, kind, packet),
             Place::Late => return Err(Rejection::Late),
@@ -229,7 +232,7 @@ impl Receiver {
         }
         if packet.payload_type == COMFORT_NOISE {
             self.statistics.comfort_noise += 1;
-            return (Kind::Nothing, None);
+            return (Kind::Noise, None);
         }
         (Kind::Nothing, Some(Rejection::PayloadType))
     }
@@ -262,7 +265,7 @@ impl Receiver {
         self.earlier.received = self.unique() - 1;
         self.order.reset();
         self.timeline.restart();
-        self.order.place(packet.sequence);
+        self.order.place(now, packet.sequence);
         self.deliver(now, kind, packet.timestamp, packet.payload)
     }
 
@@ -292,6 +295,12 @@ impl Receiver {
             ),
             Kind::Event => {
                 self.event(timestamp, payload);
+                Ok(())
+            }
+            Kind::Noise => {
+                if let Some(description) = Description::parse(payload) {
+                    self.timeline.comfort_noise(&description);
+                }
                 Ok(())
             }
             Kind::Nothing => Ok(()),

@@ -1,11 +1,16 @@
 //! Puts packets back in order, within a bounded wait.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroize;
 
-/// How long a packet waits for an earlier one: two frames.
-const REORDER_WAIT: Duration = Duration::from_millis(40);
+use crate::patience::Patience;
+
+/// How long a packet waits for an earlier one at least: what equal paths differ by.
+const LEAST_WAIT: Duration = Duration::from_millis(10);
+/// And at most, where packets have been seen to overtake each other by so much.
+const MOST_WAIT: Duration = Duration::from_millis(150);
 /// Most packets that wait.
 const WINDOW: u64 = 32;
 /// A larger step forward is a new beginning (RFC 3550 A.1).
@@ -20,6 +25,8 @@ const CYCLE: u64 = 1 << 16;
 pub(crate) enum Kind {
     Audio,
     Event,
+    /// A pause, and what it sounds like.
+    Noise,
     /// Nothing to decode; it still takes its place in the sequence.
     Nothing,
 }
@@ -60,6 +67,9 @@ pub(crate) struct Reorder {
     /// Numbers were given up, and nothing was released since.
     skipped: bool,
     after_loss: bool,
+    patience: Patience,
+    /// The hole that was given up last, and since when it had been waited for.
+    given_up: Option<(Range<u64>, Instant)>,
 }
 
 impl Held {
@@ -71,8 +81,19 @@ impl Held {
 impl Reorder {
     pub(crate) fn new() -> Self {
         let slots = (0..WINDOW).map(|_| Held::empty()).collect();
-        let (skipped, after_loss) = (false, false);
-        Self { next: None, first: 0, highest: 0, seen: 0, suspect: None, slots, held: 0, skipped, after_loss }
+        Self {
+            next: None,
+            first: 0,
+            highest: 0,
+            seen: 0,
+            suspect: None,
+            slots,
+            held: 0,
+            skipped: false,
+            after_loss: false,
+            patience: Patience::new(LEAST_WAIT, MOST_WAIT),
+            given_up: None,
+        }
     }
 
     /// Forgets the sequence and wipes what waits.
@@ -83,6 +104,7 @@ impl Reorder {
         }
         self.next = None;
         self.suspect = None;
+        self.given_up = None;
         (self.skipped, self.after_loss) = (false, false);
     }
 
@@ -97,7 +119,7 @@ impl Reorder {
     }
 
     /// Decides where a packet belongs. [`Place::Next`] moves the sequence on; [`Place::Early`] asks for [`Reorder::hold`].
-    pub(crate) fn place(&mut self, sequence: u16) -> Place {
+    pub(crate) fn place(&mut self, now: Instant, sequence: u16) -> Place {
         let Some(next) = self.next else {
             self.begin(sequence);
             return Place::Next;
@@ -111,6 +133,7 @@ impl Reorder {
         if self.is_seen(step) {
             return Place::Duplicate;
         }
+        self.patience.observe(self.waited(now, number));
         if number < next {
             return Place::Late;
         }
@@ -153,7 +176,12 @@ impl Reorder {
 
     /// The slot of the oldest packet that waits, giving up the ones before it.
     pub(crate) fn release_oldest(&mut self) -> Option<usize> {
-        let oldest = self.oldest()?.number;
+        let Held { number: oldest, arrived, .. } = *self.oldest()?;
+        if let (Some(next), Some(arrived)) = (self.next, arrived)
+            && next < oldest
+        {
+            self.given_up = Some((next..oldest, arrived));
+        }
         self.after_loss = std::mem::take(&mut self.skipped) || self.next.is_some_and(|next| oldest > next);
         self.next = Some(oldest + 1);
         Some((oldest % WINDOW) as usize)
@@ -189,7 +217,15 @@ impl Reorder {
         if self.held == 0 {
             return None;
         }
-        self.oldest().and_then(|held| held.arrived).map(|arrived| arrived + REORDER_WAIT)
+        self.oldest().and_then(|held| held.arrived).map(|arrived| arrived + self.patience.wait())
+    }
+
+    /// How long a later packet has been waiting for this one, or had before it was given up.
+    fn waited(&self, now: Instant, number: u64) -> Duration {
+        let given_up = self.given_up.as_ref().filter(|(hole, _)| hole.contains(&number)).map(|(_, since)| *since);
+        let waiting = || self.slots.iter().filter(|held| held.number > number).filter_map(|held| held.arrived).min();
+        let since = given_up.or_else(|| if self.held > 0 { waiting() } else { None });
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     fn oldest(&self) -> Option<&Held> {
@@ -248,15 +284,15 @@ mod tests {
     }
 
     fn early(reorder: &mut Reorder, now: Instant, sequence: u16) {
-        let Place::Early(number) = reorder.place(sequence) else { panic!("{sequence} is not early") };
+        let Place::Early(number) = reorder.place(now, sequence) else { panic!("{sequence} is not early") };
         reorder.hold(now, number, Kind::Audio, u32::from(sequence), &[1]);
     }
 
     #[test]
     fn the_sequence_goes_on_across_the_wrap() {
-        let mut reorder = Reorder::new();
+        let (mut reorder, now) = (Reorder::new(), crate::an_instant());
         for sequence in [65_534, 65_535, 0, 1] {
-            assert_eq!(reorder.place(sequence), Place::Next);
+            assert_eq!(reorder.place(now, sequence), Place::Next);
         }
         assert_eq!((reorder.highest(), reorder.expected()), (65_537, 4));
     }
@@ -264,36 +300,50 @@ mod tests {
     #[test]
     fn a_swapped_pair_comes_out_in_order_at_once() {
         let (mut reorder, now) = (Reorder::new(), crate::an_instant());
-        reorder.place(65_535);
+        reorder.place(now, 65_535);
         early(&mut reorder, now, 1);
         assert_eq!(numbers(&mut reorder, now), []);
-        assert_eq!(reorder.place(0), Place::Next);
+        assert_eq!(reorder.place(now, 0), Place::Next);
         assert_eq!(numbers(&mut reorder, now), [1]);
     }
 
     #[test]
-    fn a_hole_is_given_up_after_two_frames() {
+    fn a_hole_is_given_up_soon_where_nothing_was_ever_overtaken() {
         let (mut reorder, now) = (Reorder::new(), crate::an_instant());
-        reorder.place(9);
+        reorder.place(now, 9);
         early(&mut reorder, now, 11);
         early(&mut reorder, now, 13);
-        let due = now + REORDER_WAIT;
+        let due = now + LEAST_WAIT;
         assert_eq!(reorder.deadline(), Some(due));
         assert_eq!(numbers(&mut reorder, due - Duration::from_micros(1)), []);
         assert_eq!(numbers(&mut reorder, due), [11, 13]);
-        assert_eq!(reorder.place(10), Place::Late);
+        assert_eq!(reorder.place(now, 10), Place::Late);
+    }
+
+    #[test]
+    fn what_was_overtaken_once_is_waited_for_from_then_on() {
+        let (mut reorder, began) = (Reorder::new(), crate::an_instant());
+        let at = |millis| began + Duration::from_millis(millis);
+        reorder.place(began, 9);
+        early(&mut reorder, at(0), 11);
+        assert_eq!(numbers(&mut reorder, at(10)), [11]);
+        assert_eq!(reorder.place(at(40), 10), Place::Late, "overtaken by 40 ms: 10 were not enough");
+        early(&mut reorder, at(100), 13);
+        assert!(reorder.deadline() > Some(at(149)));
+        assert_eq!(reorder.place(at(149), 12), Place::Next);
+        assert_eq!(numbers(&mut reorder, at(149)), [13]);
     }
 
     #[test]
     fn a_packet_knows_that_the_one_before_it_is_missing() {
         let (mut reorder, now) = (Reorder::new(), crate::an_instant());
-        reorder.place(9);
+        reorder.place(now, 9);
         early(&mut reorder, now, 11);
         assert!(!reorder.is_after_loss());
-        assert_eq!(numbers(&mut reorder, now + REORDER_WAIT), [11]);
+        assert_eq!(numbers(&mut reorder, now + LEAST_WAIT), [11]);
         assert!(reorder.is_after_loss());
-        assert_eq!((reorder.place(12), reorder.is_after_loss()), (Place::Next, false));
-        let Place::Early(far) = reorder.place(200) else { panic!("200 is not early") };
+        assert_eq!((reorder.place(now, 12), reorder.is_after_loss()), (Place::Next, false));
+        let Place::Early(far) = reorder.place(now, 200) else { panic!("200 is not early") };
         reorder.skip_to(far);
         reorder.hold(now, far, Kind::Audio, 200, &[1]);
         assert_eq!(numbers(&mut reorder, now), [200]);
@@ -302,18 +352,18 @@ mod tests {
 
     #[test]
     fn a_packet_that_comes_twice_is_known() {
-        let mut reorder = Reorder::new();
-        reorder.place(5);
-        reorder.place(6);
-        assert_eq!((reorder.place(6), reorder.place(5)), (Place::Duplicate, Place::Duplicate));
+        let (mut reorder, now) = (Reorder::new(), crate::an_instant());
+        reorder.place(now, 5);
+        reorder.place(now, 6);
+        assert_eq!((reorder.place(now, 6), reorder.place(now, 5)), (Place::Duplicate, Place::Duplicate));
     }
 
     #[test]
     fn a_stray_is_ignored_and_a_restart_believed() {
-        let mut reorder = Reorder::new();
-        reorder.place(5);
-        assert_eq!(reorder.place(20_000), Place::Stray);
-        assert_eq!(reorder.place(6), Place::Next);
-        assert_eq!((reorder.place(40_000), reorder.place(40_001)), (Place::Stray, Place::Restart));
+        let (mut reorder, now) = (Reorder::new(), crate::an_instant());
+        reorder.place(now, 5);
+        assert_eq!(reorder.place(now, 20_000), Place::Stray);
+        assert_eq!(reorder.place(now, 6), Place::Next);
+        assert_eq!((reorder.place(now, 40_000), reorder.place(now, 40_001)), (Place::Stray, Place::Restart));
     }
 }

@@ -146,8 +146,14 @@ pub struct Statistics {
     pub received: u64,
     /// Packets that never came, by sequence number.
     pub lost: u64,
-    /// Frames handed on that were lost or a gap in transmission.
+    /// Frames marked as missing because packets did not come.
     pub lost_frames: u64,
+    /// Frames marked, or filled with comfort noise, because the far end sent nothing.
+    pub paused_frames: u64,
+    /// Frames left out because the far end's clock is faster than ours.
+    pub left_out_frames: u64,
+    /// Frames put in because it is slower.
+    pub put_in_frames: u64,
     /// Packets of comfort noise.
     pub comfort_noise: u64,
     /// Times the stream had to be found again: a jump of sequence or timestamp.

@@ -1,19 +1,28 @@
 //! Stream time: turns payloads of any length into frames of 20 ms, one for every 20 ms, with markers for what is missing.
+//!
+//! What is missing is marked when it has been waited for as long as this line has lately been seen to delay packets. A pause that
+//! the far end announced, by comfort noise or Opus DTX, is filled with that noise; one that it did not announce is marked too,
+//! but counted apart from loss once the next packet shows that none is missing.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use audio::{Codec, CodecError, Concealment, Decoder};
+use audio::comfort_noise::{Description, Generator};
+use audio::{Codec, CodecError, Concealment, Decoder, Quiet};
 use frame::{FRAME_MILLIS, INDEX_STEP, RawEvent, RawFrame, SampleRate};
 use zeroize::Zeroize;
 
 use crate::clock::Clock;
+use crate::drift::{Correction, Drift};
+use crate::patience::Patience;
 
 /// Longest payload taken, in milliseconds.
 const MAX_PAYLOAD_MILLIS: usize = 120;
-/// How long after its due time a packet may come before its place is marked lost: ordinary jitter.
-const PATIENCE: Duration = Duration::from_millis(60);
+/// How long after its due time a packet may come, at least, before its place is marked lost: ordinary jitter.
+const LEAST_PATIENCE: Duration = Duration::from_millis(60);
+/// And at most, on the worst of lines: the frame before it waits too, in the gate.
+const MOST_PATIENCE: Duration = Duration::from_millis(200);
 /// A larger step of the timestamp is a new beginning.
 const MAX_STEP: Duration = Duration::from_secs(1);
 /// Stream time of an index in a second.
@@ -55,10 +64,41 @@ pub(crate) struct Timeline {
     filled: usize,
     audible: bool,
     late_run: u8,
-    deadline: Option<Instant>,
+    /// When the next payload would come from a line without jitter.
+    due: Option<Instant>,
+    patience: Patience,
+    pause: Pause,
+    drift: Drift,
+    quiet: Quiet,
     ready: VecDeque<Ready>,
-    lost_frames: u64,
-    resynchronised: u64,
+    counts: Counts,
+}
+
+/// What the far end said of the time in which it sends nothing.
+enum Pause {
+    /// Nothing: what does not come is missing.
+    Unannounced,
+    /// This is its noise (RFC 3389).
+    Noise(Box<Generator>),
+    /// The decoder knows its noise (RFC 6716 §2.1.9).
+    Decoder,
+}
+
+/// What was done to keep stream time whole, in frames.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counts {
+    /// Marked because packets did not come.
+    pub(crate) lost: u64,
+    /// Marked or filled with noise because the far end sent nothing.
+    pub(crate) paused: u64,
+    /// Marked, and it is not known yet which of the two it was.
+    absent: u64,
+    /// Left out because the far end's clock is fast.
+    pub(crate) left_out: u64,
+    /// Put in because it is slow.
+    pub(crate) put_in: u64,
+    /// Times that the stream was found again.
+    pub(crate) resynchronised: u64,
 }
 
 impl Timeline {
@@ -76,10 +116,13 @@ impl Timeline {
             filled: 0,
             audible: false,
             late_run: 0,
-            deadline: None,
+            due: None,
+            patience: Patience::new(LEAST_PATIENCE, MOST_PATIENCE),
+            pause: Pause::Unannounced,
+            drift: Drift::new(began),
+            quiet: Quiet::default(),
             ready: VecDeque::with_capacity(READY),
-            lost_frames: 0,
-            resynchronised: 0,
+            counts: Counts::default(),
         })
     }
 
@@ -88,7 +131,7 @@ impl Timeline {
         let rate = codec.rate();
         self.decoder = codec.decoder()?;
         self.partial.zeroize();
-        (self.clock, self.filled, self.audible) = (Clock::of(codec), 0, false);
+        (self.clock, self.filled, self.audible, self.pause) = (Clock::of(codec), 0, false, Pause::Unannounced);
         (self.payload, self.partial) = (vec![0; most_samples(rate)].into(), vec![0; rate.frame_samples()].into());
         Ok(())
     }
@@ -110,18 +153,37 @@ impl Timeline {
         let samples = self.decoder.samples(payload).map_err(|_| Unheard::Unreadable)?;
         let length = self.clock.units(samples);
         let place = self.align(now, timestamp, length).ok_or(Unheard::Late)?;
-        let missing = self.clock.samples(place.missing);
+        let missing = self.pause_until(self.clock.samples(place.missing));
         let recovered = if after_loss { self.recover(payload, missing, samples) } else { 0 };
-        self.push_lost(missing - recovered as u64);
+        self.push_absent(missing - recovered as u64);
+        self.counts.resolve(after_loss);
         self.push_decoded(0..recovered);
         match self.decoder.decode(payload, &mut self.payload) {
             Ok(samples) => self.push_decoded((self.clock.samples(place.past) as usize).min(samples)..samples),
             // It said that it could be read, but could not: what it stands for is lost.
-            Err(_) => self.push_lost(samples as u64),
+            Err(_) => {
+                self.push_absent(samples as u64);
+                self.counts.resolve(true);
+            }
         }
+        self.pause = if self.decoder.is_pause(payload) { Pause::Decoder } else { Pause::Unannounced };
         self.next = Some(timestamp.wrapping_add(length));
-        self.deadline = Some(now + self.clock.span(length) + PATIENCE);
+        self.due = Some(now + self.clock.span(length));
+        self.drift.observe(now, self.stream_time());
         Ok(())
+    }
+
+    /// The far end pauses, and this is what the pause sounds like.
+    pub(crate) fn comfort_noise(&mut self, description: &Description) {
+        if self.next.is_none() {
+            return;
+        }
+        if !matches!(self.pause, Pause::Noise(_)) {
+            self.pause = Pause::Noise(Box::new(Generator::new(self.index.unwrap_or(0))));
+        }
+        if let Pause::Noise(generator) = &mut self.pause {
+            generator.describe(description);
+        }
     }
 
     /// Has the decoder make up for the packet before `next`, which is missing. How many samples of it the far end had sent
@@ -147,23 +209,50 @@ impl Timeline {
     /// The stream begins anew: its next timestamp means nothing.
     pub(crate) fn restart(&mut self) {
         self.next = None;
-        self.resynchronised += 1;
+        self.pause = Pause::Unannounced;
+        self.counts.resynchronised += 1;
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.due.map(|due| due + self.patience.wait())
     }
 
-    /// Marks what should have come by now.
+    /// Marks, or fills with noise, what should have come by now.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        while let Some(deadline) = self.deadline
-            && deadline <= now
+        while let Some(due) = self.due
+            && due + self.patience.wait() <= now
         {
             let frame = self.clock.frame();
-            self.push_lost(self.frame_samples());
+            if !self.make_noise() {
+                self.push_absent(self.frame_samples());
+            }
             self.next = self.next.map(|next| next.wrapping_add(frame));
-            self.deadline = Some(deadline + self.clock.span(frame));
+            self.due = Some(due + self.clock.span(frame));
         }
+    }
+
+    /// Fills the rest of an announced pause with noise, as far as whole frames go. How many samples stay missing.
+    fn pause_until(&mut self, mut missing: u64) -> u64 {
+        while missing >= self.frame_samples() && self.make_noise() {
+            missing -= self.frame_samples();
+        }
+        missing
+    }
+
+    /// Makes a frame of the noise of an announced pause.
+    fn make_noise(&mut self) -> bool {
+        let samples = self.partial.len();
+        let room = &mut self.payload[..samples];
+        match &mut self.pause {
+            Pause::Unannounced => return false,
+            Pause::Noise(generator) => generator.fill(room),
+            Pause::Decoder => {
+                self.decoder.decode_lost(None, room);
+            }
+        }
+        self.counts.paused += 1;
+        self.push_decoded(0..samples);
+        true
     }
 
     pub(crate) fn poll(&mut self) -> Option<Received> {
@@ -191,12 +280,8 @@ impl Timeline {
         Some(oldest)
     }
 
-    pub(crate) fn lost_frames(&self) -> u64 {
-        self.lost_frames
-    }
-
-    pub(crate) fn resynchronised(&self) -> u64 {
-        self.resynchronised
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// Where a packet stands beside stream time. `None` where all of it is past.
@@ -206,12 +291,13 @@ impl Timeline {
             return Some(Place::default());
         };
         let step = timestamp.wrapping_sub(next).cast_signed();
-        if u64::from(step.unsigned_abs()) > self.clock.elapsed(MAX_STEP) {
-            self.resynchronised += 1;
+        let distance = step.unsigned_abs();
+        if u64::from(distance) > self.clock.elapsed(MAX_STEP) {
+            self.counts.resynchronised += 1;
             self.anchor(now);
             return Some(Place::default());
         }
-        let distance = step.unsigned_abs();
+        self.patience.observe(self.lateness(now, step));
         if step >= 0 || distance < length {
             self.late_run = 0;
             return Some(if step >= 0 {
@@ -225,12 +311,22 @@ impl Timeline {
             return None;
         }
         self.late_run = 0;
-        self.resynchronised += 1;
+        self.counts.resynchronised += 1;
+        self.drift.restart();
         Some(Place::default())
+    }
+
+    /// How long after its due time a packet comes that is so far from the next.
+    fn lateness(&self, now: Instant, step: i32) -> Duration {
+        let span = self.clock.span(step.unsigned_abs());
+        let Some(due) = self.due else { return Duration::ZERO };
+        let due = if step < 0 { due.checked_sub(span).unwrap_or(due) } else { due + span };
+        now.saturating_duration_since(due)
     }
 
     /// Ties the stream to the leg's own count of stream time.
     fn anchor(&mut self, now: Instant) {
+        self.drift.restart();
         let elapsed = now.saturating_duration_since(self.began).as_micros() as u64 * INDEX_HZ / 1_000_000;
         let due = elapsed / INDEX_STEP * INDEX_STEP;
         match self.index {
@@ -239,7 +335,7 @@ impl Timeline {
                 let filled = self.filled as u64 * INDEX_STEP / self.frame_samples();
                 let behind = due.saturating_sub(index + filled) / INDEX_STEP;
                 if behind >= 2 {
-                    self.push_lost(behind.min(MAX_CATCH_UP) * self.frame_samples());
+                    self.push_absent(behind.min(MAX_CATCH_UP) * self.frame_samples());
                 }
             }
         }
@@ -247,6 +343,13 @@ impl Timeline {
 
     fn frame_samples(&self) -> u64 {
         self.partial.len() as u64
+    }
+
+    /// How far the stream has come, by the leg's own count.
+    fn stream_time(&self) -> Duration {
+        let frames =
+            self.index.unwrap_or(0) as f64 / INDEX_STEP as f64 + self.filled as f64 / self.partial.len() as f64;
+        Duration::from_millis(FRAME_MILLIS.into()).mul_f64(frames)
     }
 
     /// Takes these samples of the decoded payload, and wipes all of it.
@@ -266,7 +369,7 @@ impl Timeline {
         self.payload = payload;
     }
 
-    fn push_lost(&mut self, mut samples: u64) {
+    fn push_absent(&mut self, mut samples: u64) {
         let frame = self.frame_samples();
         if self.filled > 0 && samples > 0 {
             let take = samples.min(frame - self.filled as u64);
@@ -276,7 +379,7 @@ impl Timeline {
             self.emit_full();
         }
         if samples >= frame {
-            self.emit_lost(samples / frame);
+            self.emit_absent(samples / frame);
             samples %= frame;
         }
         if samples > 0 {
@@ -291,19 +394,43 @@ impl Timeline {
         }
         self.filled = 0;
         if !std::mem::take(&mut self.audible) {
-            self.emit_lost(1);
+            self.emit_absent(1);
             return;
         }
-        let index = self.advance(1);
-        let samples = &self.partial;
-        let frame = RawFrame::decoded(self.clock.rate(), index, |out| out.copy_from_slice(samples));
+        let correction = self.correction();
+        if correction != Some(Correction::LeaveOut) {
+            let index = self.advance(1);
+            let samples = &self.partial;
+            let frame = RawFrame::decoded(self.clock.rate(), index, |out| out.copy_from_slice(samples));
+            self.ready.push_back(Ready::Frame(frame));
+        }
         self.partial.zeroize();
-        self.ready.push_back(Ready::Frame(frame));
+        match correction {
+            Some(Correction::LeaveOut) => self.counts.left_out += 1,
+            Some(Correction::PutIn) => {
+                let index = self.advance(1);
+                self.ready.push_back(Ready::Lost { index, frames: 1 });
+                self.counts.put_in += 1;
+            }
+            None => {}
+        }
     }
 
-    fn emit_lost(&mut self, frames: u64) {
+    /// What this full frame can do for a stream that drifts: only where it is quiet, so that nobody hears it.
+    fn correction(&mut self) -> Option<Correction> {
+        let correction = self.drift.correction()?;
+        let is_quiet = self.quiet.covers(&self.partial);
+        self.quiet.hear(&self.partial);
+        if !is_quiet {
+            return None;
+        }
+        self.drift.corrected(correction, Duration::from_millis(FRAME_MILLIS.into()));
+        Some(correction)
+    }
+
+    fn emit_absent(&mut self, frames: u64) {
         let index = self.advance(frames);
-        self.lost_frames += frames;
+        self.counts.absent += frames;
         self.ready.push_back(Ready::Lost { index, frames });
     }
 
@@ -311,6 +438,14 @@ impl Timeline {
         let index = self.index.unwrap_or(0);
         self.index = Some(index + frames * INDEX_STEP);
         index
+    }
+}
+
+impl Counts {
+    /// The next packet is there, and it is known whether one before it is missing.
+    fn resolve(&mut self, after_loss: bool) {
+        let absent = std::mem::take(&mut self.absent);
+        *(if after_loss { &mut self.lost } else { &mut self.paused }) += absent;
     }
 }
 
@@ -343,112 +478,4 @@ fn most_samples(rate: SampleRate) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LOUD: u8 = 0x80;
-
-    fn millis(count: u64) -> Duration {
-        Duration::from_millis(count)
-    }
-
-    /// Each frame as its index in frames and whether it is lost.
-    fn frames(timeline: &mut Timeline) -> Vec<(u64, bool)> {
-        let mut out = Vec::new();
-        while let Some(item) = timeline.poll() {
-            if let Received::Frame(frame) = item {
-                out.push((frame.index() / 160, frame.is_lost()));
-            }
-        }
-        out
-    }
-
-    fn hear(timeline: &mut Timeline, now: Instant, timestamp: u32, payload: &[u8]) -> bool {
-        timeline.audio(now, timestamp, payload, false).is_ok()
-    }
-
-    fn begun(packet_samples: usize) -> (Timeline, Instant) {
-        let now = crate::an_instant();
-        let mut timeline = Timeline::new(Codec::Pcmu, now).unwrap();
-        hear(&mut timeline, now, 1_000, &vec![LOUD; packet_samples]);
-        (timeline, now)
-    }
-
-    #[test]
-    fn packets_of_thirty_milliseconds_become_frames_of_twenty() {
-        let (mut timeline, now) = begun(240);
-        assert_eq!(frames(&mut timeline), [(0, false)]);
-        hear(&mut timeline, now + millis(30), 1_240, &[LOUD; 240]);
-        assert_eq!(frames(&mut timeline), [(1, false), (2, false)]);
-    }
-
-    #[test]
-    fn packets_of_ten_and_forty_milliseconds_too() {
-        let (mut timeline, now) = begun(80);
-        assert_eq!(frames(&mut timeline), []);
-        hear(&mut timeline, now + millis(10), 1_080, &[LOUD; 80]);
-        hear(&mut timeline, now + millis(20), 1_160, &[LOUD; 320]);
-        assert_eq!(frames(&mut timeline), [(0, false), (1, false), (2, false)]);
-    }
-
-    #[test]
-    fn the_index_counts_from_the_beginning_of_the_leg() {
-        let now = crate::an_instant();
-        let mut timeline = Timeline::new(Codec::Pcmu, now).unwrap();
-        hear(&mut timeline, now + millis(210), 7, &[LOUD; 160]);
-        assert_eq!(frames(&mut timeline), [(10, false)]);
-    }
-
-    #[test]
-    fn a_gap_in_the_timestamps_is_marked_frame_by_frame() {
-        let (mut timeline, now) = begun(160);
-        hear(&mut timeline, now + millis(60), 1_160 + 320, &[LOUD; 160]);
-        assert_eq!(frames(&mut timeline), [(0, false), (1, true), (2, true), (3, false)]);
-        assert_eq!(timeline.lost_frames(), 2);
-    }
-
-    #[test]
-    fn silence_on_the_wire_is_marked_as_time_passes() {
-        let (mut timeline, now) = begun(160);
-        frames(&mut timeline);
-        assert_eq!(timeline.deadline(), Some(now + millis(80)));
-        timeline.handle_timeout(now + millis(79));
-        assert_eq!(frames(&mut timeline), []);
-        timeline.handle_timeout(now + millis(120));
-        assert_eq!(frames(&mut timeline), [(1, true), (2, true), (3, true)]);
-        // 200 ms after the first packet, as its sender counts: six frames lie between, and three are marked already.
-        hear(&mut timeline, now + millis(140), 1_000 + 160 * 7, &[LOUD; 160]);
-        assert_eq!(frames(&mut timeline), [(4, true), (5, true), (6, true), (7, false)]);
-    }
-
-    #[test]
-    fn packets_whose_time_was_marked_are_late_until_that_is_the_rule() {
-        let (mut timeline, now) = begun(160);
-        timeline.handle_timeout(now + millis(400));
-        frames(&mut timeline);
-        let mut taken = Vec::new();
-        for number in 1..8 {
-            taken.push(hear(&mut timeline, now + millis(400 + 20 * number), 1_000 + 160 * number as u32, &[LOUD; 160]));
-        }
-        assert_eq!(taken, [false, false, false, false, true, true, true]);
-        assert_eq!(timeline.resynchronised(), 1);
-    }
-
-    #[test]
-    fn a_jump_of_the_timestamp_begins_anew_without_a_flood() {
-        let (mut timeline, now) = begun(160);
-        hear(&mut timeline, now + millis(20), 4_000_000_000, &[LOUD; 160]);
-        assert_eq!(frames(&mut timeline), [(0, false), (1, false)]);
-        assert_eq!(timeline.resynchronised(), 1);
-    }
-
-    #[test]
-    fn the_timestamp_wraps_without_notice() {
-        let now = crate::an_instant();
-        let mut timeline = Timeline::new(Codec::Pcma, now).unwrap();
-        hear(&mut timeline, now, u32::MAX - 159, &[LOUD; 160]);
-        hear(&mut timeline, now + millis(20), 0, &[LOUD; 160]);
-        assert_eq!(frames(&mut timeline), [(0, false), (1, false)]);
-        assert_eq!(timeline.resynchronised(), 0);
-    }
-}
+mod tests;

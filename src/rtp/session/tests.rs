@@ -123,8 +123,8 @@ fn a_lost_packet_becomes_a_marker_after_the_wait() {
     for number in [0, 1, 3] {
         far.audio(number);
     }
-    assert_eq!(far.heard(far.at(4)), [code(0), code(1)]);
-    assert_eq!(far.heard(far.at(5)), [None, code(3)]);
+    assert_eq!(far.heard(far.at(3) + millis(9)), [code(0), code(1)]);
+    assert_eq!(far.heard(far.at(3) + millis(10)), [None, code(3)]);
     far.audio(2);
     assert_eq!(far.rejected(Rejection::Late), 1);
 }
