@@ -2,7 +2,8 @@
 //!
 //! Every 2 ms a block of 16 samples is correlated with 40 frequencies: the eight of ITU-T Q.23, each also 1.5 % and
 //! 3 % lower and higher. The last four blocks make a window. The best low and the best high frequency are fitted to
-//! it together, by least squares, so that neither leaks into the other's figure. Samples are at 8 kHz.
+//! it together, by least squares, so that neither leaks into the other's figure. Beside a loss the two blocks that touch it
+//! are fitted alone. Samples are at 8 kHz.
 
 use std::{array, f32::consts::TAU, sync::LazyLock};
 
@@ -16,6 +17,8 @@ pub(crate) const HOP: usize = 16;
 pub(crate) const WINDOW: usize = HOP * BLOCKS;
 /// Blocks of a window.
 pub(crate) const BLOCKS: usize = 4;
+/// Blocks at the edge of a loss that are fitted alone: 4 ms.
+pub(crate) const EDGE_BLOCKS: usize = 2;
 /// The power of one sample of a sine at 0 dBm0 in 16-bit samples (ITU-T G.711: a full-scale sine is +3.17 dBm0).
 pub(crate) const ZERO_DBM0: f32 = 2.49e8;
 
@@ -89,7 +92,17 @@ impl Bank {
         self.known = (self.known + 1).min(BLOCKS);
         self.blocks[self.newest].correlate(&self.samples);
         let full = self.known == BLOCKS;
-        Some(Hop { full, fit: if full { self.fit() } else { None } })
+        Some(Hop { full, fit: if full { self.fit(&TABLES.window) } else { None } })
+    }
+
+    /// The fit of the last two blocks alone; `None` where fewer were received since the last loss, or they can hold no key.
+    pub(crate) fn edge(&self) -> Option<Fit> {
+        if self.known < EDGE_BLOCKS { None } else { self.fit(&TABLES.edge) }
+    }
+
+    /// Whether just so many blocks were received since the last loss as lie at its edge.
+    pub(crate) fn is_edge(&self) -> bool {
+        self.known == EDGE_BLOCKS && self.filled == 0
     }
 
     /// Forgets all audio: after a loss, and when a capture flushes.
@@ -103,15 +116,15 @@ impl Bank {
         (self.filled, self.known) = (0, 0);
     }
 
-    fn fit(&self) -> Option<Fit> {
-        let energy: f32 = self.blocks.iter().map(|block| block.energy).sum();
-        let (cosine, sine) = self.window();
+    fn fit(&self, span: &Span) -> Option<Fit> {
+        let energy: f32 = self.newest(span).map(|(block, _)| block.energy).sum();
+        let (cosine, sine) = self.correlations(span);
         let strength: Sums = array::from_fn(|bin| cosine[bin] * cosine[bin] + sine[bin] * sine[bin]);
         let dominant = strongest(&strength, 0..BINS);
-        if strength[dominant] * 2.0 < energy * WEAKEST_DOMINANT * WINDOW as f32 {
+        if strength[dominant] * 2.0 < energy * WEAKEST_DOMINANT * span.samples() {
             return None;
         }
-        let fit = |low, high| TABLES.fit(&cosine, &sine, low, high);
+        let fit = |low, high| span.fit(&cosine, &sine, low, high);
         let (low, high) = if dominant < GROUP {
             let high = best(GROUP..BINS, |high| fit(dominant, high).explained);
             (best(neighbours(dominant), |low| fit(low, high).explained), high)
@@ -123,12 +136,16 @@ impl Bank {
         Some(Fit { low: pair.tone(low, 0), high: pair.tone(high, 1), energy, explained: pair.explained })
     }
 
-    /// The correlations of the whole window, with the phase taken at its centre.
-    fn window(&self) -> (Sums, Sums) {
+    /// The newest blocks, newest first, each with how far the tones turn from its centre to the span's.
+    fn newest<'a>(&'a self, span: &'a Span) -> impl Iterator<Item = (&'a Block, &'a Waves)> {
+        let block = |age: usize| &self.blocks[(self.newest + BLOCKS - age) % BLOCKS];
+        span.turns.iter().rev().enumerate().map(move |(age, turn)| (block(age), turn))
+    }
+
+    /// The correlations of a whole span, with the phase taken at its centre.
+    fn correlations(&self, span: &Span) -> (Sums, Sums) {
         let (mut cosine, mut sine) = ([0.0; BINS], [0.0; BINS]);
-        for age in 0..BLOCKS {
-            let block = &self.blocks[(self.newest + BLOCKS - age) % BLOCKS];
-            let turn = &TABLES.turns[BLOCKS - 1 - age];
+        for (block, turn) in self.newest(span) {
             for bin in 0..BINS {
                 let (c, s) = (turn.cosine[bin], turn.sine[bin]);
                 cosine[bin] += block.cosine[bin] * c - block.sine[bin] * s;
@@ -206,9 +223,15 @@ struct Tables {
     steps: Sums,
     /// The tones at each sample of a block's second half, counted from the block's centre.
     waves: [Waves; HOP / 2],
-    /// How far each tone turns from a block's centre to the window's.
-    turns: [Waves; BLOCKS],
-    /// Cosines with cosines and sines with sines, over a window: low bin and itself, high bin and itself, low and high.
+    window: Span,
+    edge: Span,
+}
+
+/// So many blocks that are fitted together.
+struct Span {
+    /// How far each tone turns from a block's centre to the span's, oldest block first.
+    turns: Vec<Waves>,
+    /// Cosines with cosines and sines with sines, over the span: low bin and itself, high bin and itself, low and high.
     own: [Gram; BINS],
     cross: [[Gram; GROUP]; GROUP],
 }
@@ -232,18 +255,39 @@ impl Tables {
     fn new() -> Self {
         let steps: Sums =
             array::from_fn(|bin| TONES[bin / OFFSETS.len()] * (1.0 + OFFSETS[bin % OFFSETS.len()]) * TAU / RATE);
-        let waves_at = |place: f32| Waves {
-            cosine: array::from_fn(|bin| (steps[bin] * place).cos()),
-            sine: array::from_fn(|bin| (steps[bin] * place).sin()),
-        };
-        let gram = |one: usize, two: usize| Gram::of(steps[one], steps[two]);
         Self {
             steps,
-            waves: array::from_fn(|sample| waves_at(sample as f32 + 0.5)),
-            turns: array::from_fn(|block| waves_at((block as f32 - (BLOCKS as f32 - 1.0) / 2.0) * HOP as f32)),
+            waves: array::from_fn(|sample| Waves::at(&steps, sample as f32 + 0.5)),
+            window: Span::of(BLOCKS, &steps),
+            edge: Span::of(EDGE_BLOCKS, &steps),
+        }
+    }
+}
+
+impl Waves {
+    /// The tones at this many samples from where their phase is zero.
+    fn at(steps: &Sums, place: f32) -> Self {
+        Self {
+            cosine: array::from_fn(|bin| (steps[bin] * place).cos()),
+            sine: array::from_fn(|bin| (steps[bin] * place).sin()),
+        }
+    }
+}
+
+impl Span {
+    fn of(blocks: usize, steps: &Sums) -> Self {
+        let samples = (blocks * HOP) as f32;
+        let centre = |block: usize| (block as f32 - (blocks as f32 - 1.0) / 2.0) * HOP as f32;
+        let gram = |one: usize, two: usize| Gram::of(steps[one], steps[two], samples);
+        Self {
+            turns: (0..blocks).map(|block| Waves::at(steps, centre(block))).collect(),
             own: array::from_fn(|bin| gram(bin, bin)),
             cross: array::from_fn(|low| array::from_fn(|high| gram(low, GROUP + high))),
         }
+    }
+
+    fn samples(&self) -> f32 {
+        (self.turns.len() * HOP) as f32
     }
 
     /// Least squares of two tones. With the phase at the window's centre cosines and sines are orthogonal, so that the
@@ -259,15 +303,15 @@ impl Tables {
 }
 
 impl Gram {
-    /// Sums of products over a window centred on zero (Dirichlet's kernel).
-    fn of(one: f32, two: f32) -> Self {
-        let (apart, together) = (kernel(one - two), kernel(one + two));
+    /// Sums of products over so many samples about zero (Dirichlet's kernel).
+    fn of(one: f32, two: f32, samples: f32) -> Self {
+        let (apart, together) = (kernel(one - two, samples), kernel(one + two, samples));
         Self { cosine: (apart + together) / 2.0, sine: (apart - together) / 2.0 }
     }
 }
 
-fn kernel(step: f32) -> f32 {
-    if step.abs() < 1e-6 { WINDOW as f32 } else { (step * WINDOW as f32 / 2.0).sin() / (step / 2.0).sin() }
+fn kernel(step: f32, samples: f32) -> f32 {
+    if step.abs() < 1e-6 { samples } else { (step * samples / 2.0).sin() / (step / 2.0).sin() }
 }
 
 fn solve(one: f32, two: f32, cross: f32, left: f32, right: f32) -> [f32; 2] {

@@ -1,8 +1,8 @@
 //! The delay line: one frame is held until the next has been judged.
 //!
 //! A frame leaves silent where a window in it, in the frame before or in the frame after looks like a key, and around
-//! telephone-events. Beside a lost frame nothing can be judged within [`UNJUDGED`], so an audible end before a loss and
-//! an audible beginning after it are silenced too: a tone may begin or end there.
+//! telephone-events. Beside a lost frame a tone may begin or end too late to be judged, so where that is audible it is silenced
+//! too: [`BLIND`], in which any tone could hide, and [`UNJUDGED`] where what touches the loss looks like a key.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,12 @@ use zeroize::Zeroize;
 
 use crate::{
     CleanFrame, MuteEpoch,
-    bank::Bank,
+    bank::{Bank, EDGE_BLOCKS, HOP},
     clean::Missing,
     detector::Detector,
     key::Key,
     narrow::Narrow,
-    suspicion::{Suspicion, is_audible},
+    suspicion::{Suspicion, is_audible, suspects_edge},
 };
 
 /// How long audio is silenced after a telephone-event's packet: 40 ms of margin, a lost packet of the event, and the
@@ -24,6 +24,8 @@ use crate::{
 const AROUND_EVENTS: Duration = Duration::from_millis(160);
 /// The longest that a suspicion takes, in samples at 8 kHz: 12 ms.
 const UNJUDGED: usize = 96;
+/// What beside a loss is too short to be looked at, in samples at 8 kHz: 4 ms. A tone that is longer fills it.
+const BLIND: usize = EDGE_BLOCKS * HOP;
 /// Samples of a frame at 8 kHz.
 const FRAME: usize = 160;
 
@@ -31,10 +33,10 @@ struct Held {
     frame: RawFrame,
     /// Silenced whole.
     clamped: bool,
-    /// Silenced at its beginning, because the frame before was lost.
-    headless: bool,
-    /// Silenced at its end, because the frame after was lost.
-    tailless: bool,
+    /// Samples at 8 kHz silenced at its beginning, because the frame before was lost.
+    headless: usize,
+    /// Samples at 8 kHz silenced at its end, because the frame after was lost.
+    tailless: usize,
     ends_audibly: bool,
 }
 
@@ -44,6 +46,8 @@ struct Heard {
     suspected: bool,
     begins_audibly: bool,
     ends_audibly: bool,
+    /// What touches the loss before it, or after what came before it, may be a key.
+    toned_edge: bool,
 }
 
 /// Judges every frame and holds the last one.
@@ -101,7 +105,9 @@ impl Clamp {
         let around_event = self.events_until.is_some_and(|until| now < until);
         if let Some(mut held) = self.held.take() {
             held.clamped |= heard.suspected || around_event;
-            held.tailless = frame.is_lost() && held.ends_audibly;
+            if frame.is_lost() && held.ends_audibly {
+                held.tailless = hidden(heard.toned_edge);
+            }
             judged.released = Some(held.release(epoch));
         }
         judged.tone = heard.suspected || self.is_pressed();
@@ -111,12 +117,12 @@ impl Clamp {
 
     fn hold(&mut self, frame: RawFrame, heard: Heard, around_event: bool) {
         let clamped = heard.suspected || self.trailing || around_event;
-        let headless = self.after_loss && heard.begins_audibly;
+        let headless = if self.after_loss && heard.begins_audibly { hidden(heard.toned_edge) } else { 0 };
         self.after_loss = frame.is_lost();
         if !frame.is_lost() {
             self.trailing = heard.suspected;
         }
-        self.held = Some(Held { frame, clamped, headless, tailless: false, ends_audibly: heard.ends_audibly });
+        self.held = Some(Held { frame, clamped, headless, tailless: 0, ends_audibly: heard.ends_audibly });
     }
 
     /// A capture has ended: the held frame was heard in it, and leaves as silence.
@@ -143,19 +149,21 @@ impl Clamp {
     }
 
     fn skip(&mut self) -> Heard {
+        let toned_edge = suspects_edge(self.bank.edge().as_ref());
         self.forget();
         self.detector.lost();
-        Heard::default()
+        Heard { toned_edge, ..Heard::default() }
     }
 
     fn listen(&mut self, frame: &RawFrame, judged: &mut Judged) -> Heard {
-        let (mut suspected, mut line, mut place) = (false, [0.0; FRAME], 0);
+        let (mut suspected, mut toned_edge, mut line, mut place) = (false, false, [0.0; FRAME], 0);
         let (bank, suspicion, detector) = (&mut self.bank, &mut self.suspicion, &mut self.detector);
         self.narrow.each(frame.samples(), |sample| {
             line[place % FRAME] = sample;
             place += 1;
             if let Some(hop) = bank.push(sample) {
                 suspected |= suspicion.hop(&hop);
+                toned_edge |= bank.is_edge() && suspects_edge(bank.edge().as_ref());
                 if let Some(key) = detector.hop(&hop) {
                     judged.key = Some(key);
                 }
@@ -163,8 +171,13 @@ impl Clamp {
         });
         let (begins_audibly, ends_audibly) = (is_audible(&line[..UNJUDGED]), is_audible(&line[FRAME - UNJUDGED..]));
         line.zeroize();
-        Heard { suspected, begins_audibly, ends_audibly }
+        Heard { suspected, begins_audibly, ends_audibly, toned_edge }
     }
+}
+
+/// How much beside a loss is silenced, in samples at 8 kHz.
+fn hidden(toned_edge: bool) -> usize {
+    if toned_edge { UNJUDGED } else { BLIND }
 }
 
 impl Held {
@@ -178,13 +191,12 @@ impl Held {
             missing.head = samples.len();
         } else if !muted && !self.clamped {
             let heard = self.frame.samples();
-            let unjudged = heard.len() * UNJUDGED / FRAME;
-            missing.head = if self.headless { unjudged } else { 0 };
-            missing.tail = if self.tailless { unjudged.min(heard.len() - missing.head) } else { 0 };
+            missing.head = heard.len() * self.headless / FRAME;
+            missing.tail = (heard.len() * self.tailless / FRAME).min(heard.len() - missing.head);
             let known = missing.head..heard.len() - missing.tail;
             samples[known.clone()].copy_from_slice(&heard[known]);
         }
-        let clamped = (self.clamped || self.headless || self.tailless) && !muted;
+        let clamped = (self.clamped || self.headless + self.tailless > 0) && !muted;
         CleanFrame { rate, index, lost, missing, clamped, voice: false, epoch, samples }
     }
 }

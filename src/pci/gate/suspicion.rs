@@ -1,7 +1,7 @@
 //! The fast, permissive judge: does this window look like a key? It decides what is silenced outside captures, never
 //! which key was pressed.
 
-use crate::bank::{Fit, Hop, WINDOW, ZERO_DBM0};
+use crate::bank::{EDGE_BLOCKS, Fit, HOP, Hop, WINDOW, ZERO_DBM0};
 
 /// Two tones together below −45 dBm0 are not looked at.
 const FLOOR: f32 = ZERO_DBM0 * 3.2e-5;
@@ -9,6 +9,8 @@ const FLOOR: f32 = ZERO_DBM0 * 3.2e-5;
 const SHARE: f32 = 0.87;
 /// The share that is enough once.
 const CLEAR_SHARE: f32 = 0.97;
+/// The share that is enough beside a loss.
+const EDGE_SHARE: f32 = 0.85;
 /// The most that one tone may be stronger than the other: 12 dB.
 const TWIST: f32 = 15.9;
 
@@ -25,7 +27,7 @@ impl Suspicion {
 
     /// Whether a key is suspected in the window that ends with this hop.
     pub(crate) fn hop(&mut self, hop: &Hop) -> bool {
-        let share = hop.fit.as_ref().map_or(0.0, share);
+        let share = hop.fit.as_ref().map_or(0.0, |fit| share(fit, WINDOW));
         let warned = std::mem::replace(&mut self.warned, share > SHARE);
         share > CLEAR_SHARE || (warned && self.warned)
     }
@@ -37,10 +39,15 @@ impl Suspicion {
 }
 
 /// The share of the window's energy that is two tones of a loudness and balance that a key may have.
-fn share(fit: &Fit) -> f32 {
-    let loud = fit.energy > FLOOR * WINDOW as f32;
+fn share(fit: &Fit, samples: usize) -> f32 {
+    let loud = fit.energy > FLOOR * samples as f32;
     let balanced = fit.low.power < TWIST * fit.high.power && fit.high.power < TWIST * fit.low.power;
     if loud && balanced { fit.explained / fit.energy } else { 0.0 }
+}
+
+/// Whether what touches a loss may be a key that began before it or goes on after it.
+pub(crate) fn suspects_edge(edge: Option<&Fit>) -> bool {
+    edge.is_some_and(|fit| share(fit, EDGE_BLOCKS * HOP) > EDGE_SHARE)
 }
 
 /// Whether samples are loud enough to hold the beginning of a tone.

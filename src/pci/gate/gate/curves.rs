@@ -18,11 +18,22 @@ struct Point {
     /// The most that the tones differ, in decibels, and are off, as a fraction.
     twist: f32,
     off: f32,
-    /// Whether the frame in which the tone begins is lost.
-    loss: bool,
+    /// Which frame is lost, if one is.
+    loss: Loss,
 }
 
-const USUAL: Point = Point { millis: 50.0, dbm0: -10.0, ratio: 40.0, twist: 0.0, off: 0.0, loss: false };
+#[derive(Clone, Copy)]
+enum Loss {
+    None,
+    /// The frame in which the tone begins.
+    First,
+    /// The one after that in which it begins, so many milliseconds after its beginning.
+    After(f32),
+    /// The one before that in which it ends, so many milliseconds before its end.
+    Before(f32),
+}
+
+const USUAL: Point = Point { millis: 50.0, dbm0: -10.0, ratio: 40.0, twist: 0.0, off: 0.0, loss: Loss::None };
 
 impl Point {
     /// Of `trials` presses outside captures, how many leave 1.5 ms or more of their tone in what comes out.
@@ -37,11 +48,23 @@ impl Point {
         let dbm0 = [self.dbm0 + twist / 2.0, self.dbm0 - twist / 2.0];
         let dial = Dial { dbm0, off: [off; 2], ..Dial::new(chance.below(16), self.millis) };
         let mut line = noise(960 + dial.samples() + 640, self.dbm0 + 3.0 - self.ratio, chance);
-        let start = 640 + chance.below(160);
+        let start = match self.loss {
+            Loss::None | Loss::First => 640 + chance.below(160),
+            Loss::After(millis) => 800 - (millis * 8.0) as usize,
+            // It ends so far into a frame.
+            Loss::Before(millis) => 800 - dial.samples() % 160 + (millis * 8.0) as usize,
+        };
         dial.add_to(&mut line, start, chance);
         let mut leg = Leg::new(KeyPolicy::Declared);
+        let frame_of = |sample: usize| (sample / 160 * 160) as u64;
+        let lost = match self.loss {
+            Loss::None => None,
+            Loss::First => Some(frame_of(start)),
+            Loss::After(_) => Some(800),
+            Loss::Before(_) => Some(frame_of(start + dial.samples()) - 160),
+        };
         for frame in line.chunks(160) {
-            if self.loss && leg.index == (start / 160 * 160) as u64 { leg.lose() } else { leg.play(frame) }
+            if lost == Some(leg.index) { leg.lose() } else { leg.play(frame) }
         }
         let tone = start as u64..(start + dial.samples()) as u64;
         let heard = leg.heard.iter().flat_map(|frame| (frame.index()..).zip(frame.samples()));
@@ -66,7 +89,24 @@ fn short_tones_are_missed_as_published() {
 #[test]
 fn a_lost_first_frame_hides_no_tone_from_the_clamp() {
     for millis in [10.0, 12.0, 15.0, 20.0, 50.0, 250.0] {
-        published(&format!("{millis} ms, first frame lost"), Point { millis, loss: true, ..USUAL }, 0.0);
+        published(&format!("{millis} ms, first frame lost"), Point { millis, loss: Loss::First, ..USUAL }, 0.0);
+    }
+}
+
+#[test]
+fn a_tone_that_a_loss_cuts_short_is_hidden_on_both_sides() {
+    for millis in [2.0, 4.0, 5.0, 6.0, 8.0, 12.0] {
+        for (side, loss) in [("after", Loss::After(millis)), ("before", Loss::Before(millis))] {
+            for (ratio, percent) in [(40.0, 0.0), (12.0, 0.0), (10.0, 0.5)] {
+                let what = format!("a loss {side} {millis} ms of the tone, {ratio} dB over noise");
+                published(&what, Point { loss, ratio, ..USUAL }, percent);
+            }
+            published(
+                &format!("a loss {side} {millis} ms of an uneven tone"),
+                Point { loss, twist: 8.0, off: 0.018, ..USUAL },
+                0.0,
+            );
+        }
     }
 }
 

@@ -533,7 +533,7 @@ fn a_transform_may_fill_what_a_loss_hides_and_never_what_a_tone_silenced() {
     let mut filler = Filler::default();
     let filled: Vec<CleanFrame> = leg.heard.iter().map(|frame| frame.transform(&mut filler)).collect();
     let missing: Vec<_> = filler.0.iter().map(|missing| (missing.head, missing.tail)).collect();
-    assert_eq!(missing[..4], [(0, 0), (0, 96), (160, 0), (96, 0)]);
+    assert_eq!(missing[..4], [(0, 0), (0, 32), (160, 0), (32, 0)]);
     assert!(missing[4..].iter().all(|&missing| missing == (0, 0)), "{missing:?}: a key was down, or nothing was lost");
     assert!(filled.iter().all(|frame| frame.missing == Missing::default()), "it would be filled twice");
 }
