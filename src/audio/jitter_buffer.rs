@@ -82,6 +82,8 @@ pub struct JitterBuffer {
     filling: bool,
     /// Frames made up in a row.
     dry: u32,
+    /// Frames made up because none was there in time, since one was: markers of losses that come for them are not played again.
+    owed: u32,
     report: JitterBufferReport,
 }
 
@@ -98,6 +100,7 @@ impl JitterBuffer {
             end: 0,
             filling: true,
             dry: 0,
+            owed: 0,
             report: JitterBufferReport::default(),
         }
     }
@@ -139,6 +142,7 @@ impl JitterBuffer {
             Some(samples) => self.play(&samples, out),
             None => {
                 self.report.concealed += 1;
+                self.owed += 1;
                 self.make(out);
             }
         }
@@ -150,7 +154,7 @@ impl JitterBuffer {
         while self.take().is_some() {}
         self.concealer.reset();
         self.quiet = Quiet::default();
-        (self.filling, self.dry) = (true, 0);
+        (self.filling, self.dry, self.owed) = (true, 0, 0);
     }
 
     /// What it has done so far.
@@ -171,13 +175,24 @@ impl JitterBuffer {
         self.arrivals.spread().clamp(samples(self.config.least), samples(self.config.most))
     }
 
-    /// Leaves out the next frame where the one after it has waited long enough, and nobody would miss it.
+    /// Leaves out what nobody would miss, where what comes after it has waited long enough: one frame of silence, and all
+    /// markers of losses, which were concealed when nothing came.
     fn shorten(&mut self, now: Instant) {
-        let [Some(first), Some(second)] = [0, 1].map(|place| self.frames.get(place)) else { return };
-        let spare = self.delay(now, second) >= self.target() + TOLERANCE;
-        if !spare || !(first.lost || self.quiet.covers(&first.samples)) {
-            return;
+        while self.frames.front().is_some_and(|first| first.lost) && (self.owed > 0 || self.is_spare(now)) {
+            self.owed = self.owed.saturating_sub(1);
+            self.leave_out();
         }
+        if self.is_spare(now) && self.frames.front().is_some_and(|first| self.quiet.covers(&first.samples)) {
+            self.leave_out();
+        }
+    }
+
+    /// Whether the frame after the next has waited long enough.
+    fn is_spare(&self, now: Instant) -> bool {
+        self.frames.get(1).is_some_and(|second| self.delay(now, second) >= self.target() + TOLERANCE)
+    }
+
+    fn leave_out(&mut self) {
         let mut left_out = self.frames.pop_front();
         if let (Some(before), Some(after)) = (&mut left_out, self.frames.front_mut()) {
             for n in 0..CROSSING {
@@ -209,7 +224,7 @@ impl JitterBuffer {
         self.quiet.hear(samples);
         self.concealer.fill(out, Gap::default());
         self.report.played += 1;
-        self.dry = 0;
+        (self.dry, self.owed) = (0, 0);
     }
 
     /// Goes on with what was heard before, and fades out.

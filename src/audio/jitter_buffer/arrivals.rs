@@ -7,7 +7,7 @@ use crate::playout::PLAYOUT_HZ;
 /// Frames that are remembered: about ten seconds.
 const REMEMBERED: usize = 512;
 /// The share of frames that should be there in time, in thousandths.
-const IN_TIME: usize = 985;
+const IN_TIME: usize = 995;
 /// Of a stream's first frames little is known: until so many have come, a second's worth,
 const CAUTIOUS: usize = 50;
 /// it is taken to be at least so uneven, in samples: 40 ms.
