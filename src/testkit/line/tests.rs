@@ -34,7 +34,7 @@ fn five_minutes_over_a_bad_line_sound_right_and_are_counted() {
     assert_eq!((counted.received, counted.lost), (done.came - done.lost, done.lost));
     let late = counted.rejected.count(Rejection::Late);
     assert_eq!(counted.rejected.total(), late, "nothing else is dropped");
-    assert!(late * 50 < counted.received, "{late} packets came too late for the gate");
+    assert!(late < 10, "{late} packets came too late for the gate: only until it knows the line");
     assert_eq!(counted.resynchronised, 0);
     let gaps = passage.concealed;
     assert!(
@@ -48,10 +48,10 @@ fn five_minutes_over_a_bad_line_sound_right_and_are_counted() {
     let windows = Comparer::new().windows(&script.samples, &passage.echo);
     let likeness = |share| quantile(windows.iter().map(|window| window.likeness.into()).collect(), share);
     let (median, tenth) = (likeness(0.5), likeness(0.1));
-    assert!(median > 0.99 && tenth > 0.75, "alike: half above {median}, nine tenths above {tenth}");
+    assert!(median > 0.99 && tenth > 0.85, "alike: half above {median}, nine tenths above {tenth}");
     let voiced: usize = windows.iter().map(|window| window.voiced).sum();
     let holes: usize = windows.iter().map(|window| window.holes).sum();
-    assert!(voiced > 10_000 && holes * 66 < voiced, "{holes} holes in {voiced} frames of speech");
+    assert!(voiced > 10_000 && holes * 100 < voiced, "{holes} holes in {voiced} frames of speech");
 
     // It does not come later and later, nor very late.
     let (first, last) = (delay(&windows[..windows.len() / 5]), delay(&windows[windows.len() * 4 / 5..]));
