@@ -5,7 +5,7 @@ use std::fmt::Write;
 use sdp_types::{Media, Time};
 
 use super::codec::OPUS_PARAMETERS;
-use super::{Codec, Direction, LocalMedia, Negotiated, Offer, Protection, TelephoneEvents, crypto};
+use super::{Codec, Direction, ExtendedReports, LocalMedia, Negotiated, Offer, Protection, TelephoneEvents, crypto};
 
 /// How this side offers telephone events.
 const EVENTS: TelephoneEvents = TelephoneEvents { payload_type: 101, clock_hertz: 8_000 };
@@ -21,8 +21,13 @@ pub(super) fn write_again(remote: &Offer, agreed: &Negotiated, local: &LocalMedi
     for (index, line) in remote.session.medias.iter().enumerate() {
         if index == remote.chosen {
             let codecs = [(agreed.codec, agreed.payload_type)];
-            let audio =
-                Audio { transport: &line.proto, codecs: &codecs, events: agreed.events, direction: agreed.direction };
+            let audio = Audio {
+                transport: &line.proto,
+                codecs: &codecs,
+                events: agreed.events,
+                reports: agreed.reports,
+                direction: agreed.direction,
+            };
             text.push_str(&audio.lines(local.port));
             match (&agreed.protection, &local.key, &local.fingerprint) {
                 (Protection::Keys(agreed), Some(key), _) => text.push_str(&crypto::attribute(agreed.tag, key)),
@@ -40,8 +45,13 @@ pub(super) fn write_again(remote: &Offer, agreed: &Negotiated, local: &LocalMedi
 /// be taken.
 pub(super) fn offer(local: &LocalMedia, codecs: &[Codec]) -> String {
     let codecs: Vec<_> = codecs.iter().filter_map(|codec| Some((*codec, codec.offered_as()?))).collect();
-    let audio =
-        Audio { transport: "RTP/AVP", codecs: &codecs, events: Some(EVENTS), direction: Direction::SendReceive };
+    let audio = Audio {
+        transport: "RTP/AVP",
+        codecs: &codecs,
+        events: Some(EVENTS),
+        reports: ExtendedReports::ALL,
+        direction: Direction::SendReceive,
+    };
     session_lines(local, 1, &[]) + &audio.lines(local.port)
 }
 
@@ -65,6 +75,7 @@ struct Audio<'a> {
     transport: &'a str,
     codecs: &'a [(Codec, u8)],
     events: Option<TelephoneEvents>,
+    reports: ExtendedReports,
     direction: Direction,
 }
 
@@ -87,6 +98,7 @@ impl Audio<'_> {
             let (number, encoding) = (events.payload_type, events.encoding());
             append(&mut text, format_args!("a=rtpmap:{number} {encoding}\r\na=fmtp:{number} 0-15\r\n"));
         }
+        text.push_str(&self.reports.attribute());
         append(&mut text, format_args!("a=ptime:20\r\na={}\r\n", self.direction.attribute()));
         text
     }

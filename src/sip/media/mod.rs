@@ -12,6 +12,7 @@ mod answer;
 mod codec;
 mod crypto;
 mod dtls;
+mod extended;
 mod offer;
 mod session;
 
@@ -21,6 +22,7 @@ mod tests;
 pub use codec::{Codec, OpusParameters, TelephoneEvents};
 pub use crypto::{Crypto, CryptoKey, CryptoSuite, KeyMaterial};
 pub use dtls::{Dtls, DtlsRole, Fingerprint, FingerprintHash};
+pub use extended::ExtendedReports;
 pub use offer::{Offer, OfferError};
 pub(crate) use session::Session;
 
@@ -85,6 +87,8 @@ pub struct Negotiated {
     /// The direction, seen from this side. An address of zeros in a re-INVITE is a hold as well (RFC 3264
     /// §8.4).
     pub direction: Direction,
+    /// Which extended reports the caller wants.
+    pub reports: ExtendedReports,
     /// How it is protected.
     pub protection: Protection,
 }

@@ -8,8 +8,8 @@ use sdp_types::{AddrType, Media, Session};
 use thiserror::Error;
 
 use super::{
-    Codec, CryptoKey, Direction, Dtls, KeyMaterial, LocalMedia, MediaPolicy, Negotiated, OpusParameters, Protection,
-    SrtpPolicy, TelephoneEvents, answer, crypto,
+    Codec, CryptoKey, Direction, Dtls, ExtendedReports, KeyMaterial, LocalMedia, MediaPolicy, Negotiated,
+    OpusParameters, Protection, SrtpPolicy, TelephoneEvents, answer, crypto,
 };
 
 /// Longest session description in bytes.
@@ -221,6 +221,7 @@ fn agree(session: &Session, line: &Media, policy: MediaPolicy<'_>) -> Result<Neg
         remote_rtp: address.map(|address| SocketAddr::new(address, line.port)),
         remote_rtcp: rtcp(line, address),
         direction: direction(session, line),
+        reports: ExtendedReports::of(session, line),
         protection,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Codec, Direction, LocalMedia, Negotiated, Offer, OfferError, answer};
+use super::{Codec, Direction, ExtendedReports, LocalMedia, Negotiated, Offer, OfferError, answer};
 
 /// What the two sides hold to.
 #[derive(Clone, Debug)]
@@ -46,7 +46,8 @@ impl Session {
     /// §5.3).
     pub(crate) fn offer_again(&mut self) -> Result<(), OfferError> {
         let (Some(agreed), Some(remote)) = (&self.agreed, self.remote.clone()) else { return Err(OfferError::NoAudio) };
-        let agreed = Negotiated { direction: Direction::SendReceive, ..agreed.clone() };
+        let (direction, reports) = (Direction::SendReceive, ExtendedReports::ALL);
+        let agreed = Negotiated { direction, reports, ..agreed.clone() };
         let (local, version) = (self.local.clone(), self.version);
         self.write(|version| answer::write_again(&remote, &agreed, &local, version), version);
         Ok(())
@@ -204,6 +205,22 @@ mod tests {
         let taken = session.take_answer(&description("m=audio 5000 RTP/AVP 0\r\n")).unwrap().unwrap();
         assert_eq!(taken.payload_type, 0);
         assert_eq!(session.take_offer(&description("m=audio 5000 RTP/AVP 0\r\n")), Ok(None));
+    }
+
+    #[test]
+    fn extended_reports_are_offered_anew_and_each_description_says_which() {
+        let mut session = answered(&format!("{FIRST}a=rtcp-xr:voip-metrics\r\n"));
+        let attribute = |session: &Session| {
+            session.text().lines().find_map(|line| line.strip_prefix("a=rtcp-xr:")).map(str::to_owned)
+        };
+        assert_eq!(attribute(&session).as_deref(), Some("voip-metrics"));
+        let without = session.take_offer(&description(FIRST)).unwrap().unwrap();
+        assert_eq!((without.reports, attribute(&session)), (ExtendedReports::default(), None));
+        session.offer_again().unwrap();
+        assert_eq!(attribute(&session).as_deref(), Some("rcvr-rtt=all voip-metrics"));
+        let answer = format!("{FIRST}a=rtcp-xr:rcvr-rtt=all:10000\r\n");
+        let taken = session.take_answer(&description(&answer)).unwrap().unwrap();
+        assert_eq!(taken.reports, ExtendedReports { round_trip: true, voip_metrics: false });
     }
 
     #[test]

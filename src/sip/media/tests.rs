@@ -49,6 +49,7 @@ fn the_offers_first_g711_is_taken_and_answered_with_its_numbers() {
         remote_rtp: Some("198.51.100.4:5000".parse().unwrap()),
         remote_rtcp: Some("198.51.100.4:5001".parse().unwrap()),
         direction: Direction::SendReceive,
+        reports: ExtendedReports::default(),
         protection: Protection::Clear,
     };
     assert_eq!(offer.negotiated(), &expected);
@@ -188,6 +189,47 @@ fn rtcp_has_an_attribute_of_its_own() {
     assert_eq!(rtcp("a=rtcp:6001\r\n"), Some("198.51.100.4:6001".parse().unwrap()));
     assert_eq!(rtcp("a=rtcp:6001 IN IP4 198.51.100.9\r\n"), Some("198.51.100.9:6001".parse().unwrap()));
     assert_eq!(rtcp("a=rtcp:none\r\n"), None);
+}
+
+#[test]
+fn extended_reports_are_agreed_as_far_as_they_are_known() {
+    let both = ExtendedReports::ALL;
+    let round_trip = ExtendedReports { voip_metrics: false, ..both };
+    let voip_metrics = ExtendedReports { round_trip: false, ..both };
+    for (attributes, wanted, answered) in [
+        ("", ExtendedReports::default(), None),
+        ("a=rtcp-xr\r\n", ExtendedReports::default(), None),
+        ("a=rtcp-xr:pkt-loss-rle stat-summary=loss,dup,jitt,TTL\r\n", ExtendedReports::default(), None),
+        ("a=rtcp-xr:rcvr-rtt=all:10000 stat-summary=loss voip-metrics\r\n", both, Some("rcvr-rtt=all voip-metrics")),
+        ("a=rtcp-xr:rcvr-rtt=sender\r\n", round_trip, Some("rcvr-rtt=all")),
+        ("a=rtcp-xr:rcvr-rtt=all:15 voip-metrics\r\n", voip_metrics, Some("voip-metrics")),
+        ("a=rtcp-xr:rcvr-rtt=all:x\r\na=rtcp-xr:voip-metrics\r\n", both, Some("rcvr-rtt=all voip-metrics")),
+    ] {
+        let offer = parse(&session(&format!("m=audio 5000 RTP/AVP 0\r\n{attributes}"))).unwrap();
+        assert_eq!(offer.negotiated().reports, wanted, "{attributes}");
+        let answer = offer.answer(&LOCAL);
+        assert_eq!(answer.lines().find_map(|line| line.strip_prefix("a=rtcp-xr:")), answered, "{attributes}");
+    }
+}
+
+#[test]
+fn extended_reports_of_the_line_go_before_those_of_the_session() {
+    let reports = |line: &str| {
+        let head = "v=0\r\no=- 1 1 IN IP4 198.51.100.4\r\ns=-\r\nc=IN IP4 198.51.100.4\r\nt=0 0\r\n";
+        let text = format!("{head}a=rtcp-xr:voip-metrics\r\nm=audio 5000 RTP/AVP 0\r\n{line}");
+        parse(text.as_bytes()).unwrap().negotiated().reports
+    };
+    assert_eq!(reports(""), ExtendedReports { voip_metrics: true, round_trip: false });
+    assert_eq!(reports("a=rtcp-xr:\r\n"), ExtendedReports::default(), "the line wants none");
+}
+
+#[test]
+fn this_side_offers_every_extended_report_it_knows() {
+    let offer = answer::offer(&LOCAL, &Codec::ALL);
+    assert!(offer.contains("\r\na=rtcp-xr:rcvr-rtt=all voip-metrics\r\n"), "{offer}");
+    let theirs = parse(offer.as_bytes()).unwrap();
+    let taken = Offer::parse_answer(theirs.answer(&LOCAL).as_bytes(), &Codec::ALL).unwrap();
+    assert_eq!((theirs.negotiated().reports, taken.negotiated().reports), (ExtendedReports::ALL, ExtendedReports::ALL));
 }
 
 #[test]
