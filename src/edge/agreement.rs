@@ -12,7 +12,7 @@ use frame::SampleRate;
 use gate::{GateConfig, KeyPolicy};
 use rand::Rng;
 use rtp::srtp::{MasterKey, SrtpKeys, Suite};
-use rtp::{EventPayload, Keying, Payloads, SessionConfig};
+use rtp::{EventPayload, ExtendedReports, Keying, Payloads, SessionConfig};
 use sip::media;
 
 /// A pause after which a bot's undeclared keys are released.
@@ -49,7 +49,14 @@ fn payloads(negotiated: &media::Negotiated) -> Payloads {
     let events = negotiated
         .events
         .map(|events| EventPayload { payload_type: events.payload_type, clock_hertz: events.clock_hertz });
-    Payloads { codec, opus: opus_settings(negotiated.opus), audio: negotiated.payload_type, events }
+    let media::ExtendedReports { round_trip, voip_metrics } = negotiated.reports;
+    Payloads {
+        codec,
+        opus: opus_settings(negotiated.opus),
+        audio: negotiated.payload_type,
+        events,
+        reports: ExtendedReports { round_trip, voip_metrics },
+    }
 }
 
 /// What the caller asks for, within what is sensible for speech at 16 kHz.

@@ -8,7 +8,9 @@ use frame::{INDEX_STEP, MAX_EVENT_BYTES, SampleRate};
 
 use self::script::{Script, beginning};
 use crate::srtp::{Inbound, MAX_RTCP_TRAILER, MAX_RTP_TRAILER, MasterKey, Outbound, SrtpKeys, Suite};
-use crate::{Keying, Packet, PacketBuffer, Payloads, Received, Rejection, Session, SessionConfig, rtcp};
+use crate::{
+    ExtendedReports, Keying, Packet, PacketBuffer, Payloads, Received, Rejection, Session, SessionConfig, rtcp,
+};
 
 #[cfg(test)]
 #[path = "../../fuzz/shared/replay.rs"]
@@ -35,8 +37,11 @@ pub fn rtp_packet(bytes: &[u8]) {
         assert!(packet.payload_type < 128);
     }
     for ours in [0, 1] {
-        if let Ok(digest) = rtcp::read(bytes, ours) {
+        if let Ok(digest) = rtcp::read(bytes, rtcp::Parties { ours, theirs: Some(77) }) {
             assert!(digest.about_us.is_none_or(|block| block.ssrc == ours), "a block about another stream is not ours");
+            assert!(digest.answer.is_none_or(|answer| answer.ssrc == ours), "an answer to another is not ours");
+            let mos = digest.metrics.and_then(|metrics| metrics.mos());
+            assert!(mos.is_none_or(|mos| (1.0..=5.0).contains(&mos)), "a score lies on its scale");
         }
     }
 }
@@ -57,6 +62,8 @@ struct Far {
     session: Session,
     outbound: Option<Outbound>,
     codec: Codec,
+    /// Whether extended reports are agreed.
+    is_extended: bool,
     now: Instant,
     heard_until: Instant,
     sequence: u16,
@@ -64,6 +71,9 @@ struct Far {
     ssrc: u32,
     next_index: Option<u64>,
     datagrams: u64,
+    /// The SSRC that is sent, and how often it was changed.
+    ours: u32,
+    changed: u64,
 }
 
 impl Far {
@@ -77,8 +87,9 @@ impl Far {
             MasterKey::new(suite, &material).expect("as long as the suite asks for")
         };
         let protected = options & 0x20 != 0;
+        let is_extended = options & 0x10 != 0;
         let config = SessionConfig {
-            payloads: Payloads::new(codec, 96, Some(101)),
+            payloads: payloads(codec, is_extended),
             remote: (options & 1 == 0).then(|| source(0)),
             remote_rtcp: (options & 2 != 0).then(|| source(1)),
             learn_source: options & 4 != 0,
@@ -94,6 +105,7 @@ impl Far {
             session: Session::new(config, now).expect("a codec that can be set up"),
             outbound: protected.then(|| Outbound::new(&key(77))),
             codec,
+            is_extended,
             now,
             heard_until: now,
             sequence: u16::MAX - 20,
@@ -101,6 +113,8 @@ impl Far {
             ssrc: 77,
             next_index: None,
             datagrams: 0,
+            ours: 1,
+            changed: 0,
         }
     }
 
@@ -188,17 +202,27 @@ impl Far {
         self.session.handle_rtcp(self.now, from, &mut bytes.to_vec());
     }
 
-    /// A sender report with a block about our stream.
+    /// A sender report with a block about our stream, and an extended report of the same bytes.
     fn report(&mut self, script: &mut Script<'_>) {
+        let (about_it, about_us) = (script.bytes(20), script.bytes(20));
         let mut report = vec![0x81, 200, 0, 12, 0, 0, 0, 77];
-        report.extend(script.bytes(20));
+        report.extend(about_it);
         report.resize(28, 0);
         report.extend([0, 0, 0, 1]);
-        report.extend(script.bytes(20));
+        report.extend(about_us);
         report.resize(52, 0);
+        report.extend([0x80, 207, 0, 17, 0, 0, 0, 77, 4, 0, 0, 2]);
+        report.extend(about_it.iter().take(8));
+        report.resize(72, 0);
+        report.extend([5, 0, 0, 3, 0, 0, 0, 1]);
+        report.extend(about_us.iter().skip(12));
+        report.resize(88, 0);
+        report.extend([7, 0, 0, 8, 0, 0, 0, 1]);
+        report.extend(about_us.iter().chain(about_it).take(28));
+        report.resize(124, 0);
         if let Some(outbound) = &mut self.outbound {
-            report.resize(52 + MAX_RTCP_TRAILER, 0);
-            let length = outbound.protect_rtcp(&mut report, 52).expect("few reports");
+            report.resize(124 + MAX_RTCP_TRAILER, 0);
+            let length = outbound.protect_rtcp(&mut report, 124).expect("few reports");
             report.truncate(length);
         }
         self.reports(source(1), &report);
@@ -206,14 +230,18 @@ impl Far {
 
     fn carry(&mut self, codec: Codec) {
         self.codec = codec;
-        self.session.carry(Payloads::new(codec, 96, Some(101))).expect("a codec that can be set up");
+        self.session.carry(payloads(codec, self.is_extended)).expect("a codec that can be set up");
     }
 
     fn send(&mut self, script: &mut Script<'_>) {
         let mut out = PacketBuffer::new();
         let level = script.word().cast_signed();
         match self.session.encode(&[level; FRAME_SAMPLES], &mut out) {
-            Some(sent) => assert_eq!(sent.ssrc, 1, "one stream is sent"),
+            Some(sent) => {
+                let changed = self.session.statistics().conflicts.changed;
+                assert!(sent.ssrc == self.ours || changed > self.changed, "only a conflict changes our SSRC");
+                (self.ours, self.changed) = (sent.ssrc, changed);
+            }
             None => self.session.skip(),
         }
         if let Some((_, report)) = self.session.poll_rtcp(self.now) {
@@ -252,6 +280,8 @@ impl Far {
         let told = counts.received + counts.reports + counts.rejected.total();
         assert!(told >= self.datagrams, "{told} of {} datagrams were counted", self.datagrams);
         assert!(counts.received + counts.reports <= self.datagrams);
+        assert_eq!(counts.given_up, counts.lost, "what was not received until the end is lost");
+        assert!(counts.loss_runs.runs <= counts.loss_runs.missing);
     }
 }
 
@@ -263,6 +293,11 @@ fn source(number: u8) -> SocketAddr {
         2 => SocketAddr::from(([0, 0, 0, 0], 0)),
         other => SocketAddr::from(([203, 0, 113, other], 4_000)),
     }
+}
+
+fn payloads(codec: Codec, is_extended: bool) -> Payloads {
+    let reports = ExtendedReports { round_trip: is_extended, voip_metrics: is_extended };
+    Payloads { reports, ..Payloads::new(codec, 96, Some(101)) }
 }
 
 /// Bytes of 20 ms, or of a small packet of a codec that has no one length.

@@ -4,18 +4,24 @@
 //! one per 20 ms of stream time, with markers where one was lost. The other way it makes packets out of samples. It owns no
 //! socket and no clock, logs nothing, and never looks inside a telephone-event.
 
+mod bursts;
 mod clock;
+mod conflict;
 mod drift;
+mod emodel;
+mod extended;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod handshake;
+mod jitter;
 mod lock;
 mod packet;
 mod patience;
 mod protection;
 mod quality;
 mod receiver;
+#[cfg_attr(not(test), expect(dead_code, reason = "the tally counts what was expected"))]
 mod reorder;
 mod reporter;
 mod rtcp;
@@ -23,8 +29,12 @@ mod sender;
 mod session;
 pub mod srtp;
 mod statistics;
+mod tally;
 mod timeline;
 
+pub use bursts::LossRuns;
+pub use conflict::Conflicts;
+pub use extended::{ExtendedReports, VoipMetrics};
 pub use handshake::{Handshake, HandshakeFailure, OpenHandshake, Progress};
 pub use packet::{Malformed, Packet, PacketBuffer};
 pub use protection::Keying;

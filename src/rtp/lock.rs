@@ -1,9 +1,13 @@
 //! Who may speak on a leg: the source address and the stream it is locked to.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 /// Packets in a row that make a newcomer credible.
 const PROBATION: u8 = 3;
+/// How long the stream that is heard must be silent before another of the same source is: longer than a hole in one that
+/// goes on, so that two at once (RFC 8108) do not take turns.
+const SILENCE: Duration = Duration::from_millis(200);
 
 /// Watches one candidate at a time for packets in sequence.
 struct Probation<K> {
@@ -18,7 +22,7 @@ impl<K: PartialEq + Copy> Probation<K> {
     /// Whether this packet is the last of three in a row from the same candidate.
     fn observe(&mut self, key: K, sequence: u16) -> bool {
         let run = match self.candidate {
-            Some((known, expected, run)) if known == key && expected == sequence => run + 1,
+            Some((known, expected, run)) if known == key && expected == sequence => run.saturating_add(1),
             _ => 1,
         };
         self.candidate = Some((key, sequence.wrapping_add(1), run));
@@ -41,6 +45,8 @@ pub(crate) enum Admission {
     Probation,
     /// It is from a stranger.
     Refused,
+    /// It is of another stream than the one that goes on.
+    Second,
 }
 
 /// Where media may come from and where it goes: the SDP's address, or else whoever first sends three valid packets in a row.
@@ -94,34 +100,51 @@ impl SourceLock {
     }
 }
 
-/// Which SSRC is heard: a new one takes over only after three packets in a row.
+/// Which SSRC is heard: a new one takes over only after three packets in a row, once the present one is over or silent.
 pub(crate) struct StreamLock {
     current: Option<u32>,
+    heard: Option<Instant>,
+    is_over: bool,
     probation: Probation<u32>,
 }
 
 impl StreamLock {
     pub(crate) fn new() -> Self {
-        Self { current: None, probation: Probation::new() }
+        Self { current: None, heard: None, is_over: false, probation: Probation::new() }
     }
 
     pub(crate) fn current(&self) -> Option<u32> {
         self.current
     }
 
-    pub(crate) fn admit(&mut self, ssrc: u32, sequence: u16) -> Admission {
-        match self.current {
-            Some(current) if current == ssrc => {
-                self.probation.reset();
-                Admission::Admitted
-            }
-            Some(_) if !self.probation.observe(ssrc, sequence) => Admission::Probation,
-            Some(_) | None => {
-                self.probation.reset();
-                self.current = Some(ssrc);
-                Admission::Locked
-            }
+    /// Whether the far end said goodbye and was not heard since.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The present stream is over: another need not wait for its silence.
+    pub(crate) fn end(&mut self) {
+        self.is_over = true;
+    }
+
+    pub(crate) fn admit(&mut self, now: Instant, ssrc: u32, sequence: u16) -> Admission {
+        let Some(current) = self.current else {
+            return self.take(now, ssrc, Admission::Locked);
+        };
+        if current == ssrc {
+            return self.take(now, ssrc, Admission::Admitted);
         }
+        let is_credible = self.probation.observe(ssrc, sequence);
+        if !self.is_over && self.heard.is_some_and(|heard| now.saturating_duration_since(heard) < SILENCE) {
+            return Admission::Second;
+        }
+        if is_credible { self.take(now, ssrc, Admission::Locked) } else { Admission::Probation }
+    }
+
+    fn take(&mut self, now: Instant, ssrc: u32, admission: Admission) -> Admission {
+        self.probation.reset();
+        (self.current, self.heard, self.is_over) = (Some(ssrc), Some(now), false);
+        admission
     }
 }
 
@@ -173,15 +196,53 @@ mod tests {
         assert_eq!(lock.admit(at(2), 5, 1), Admission::Locked);
     }
 
+    fn millis(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
     #[test]
-    fn a_new_stream_takes_over_only_after_three_in_a_row() {
-        let mut lock = StreamLock::new();
-        assert_eq!(lock.admit(1, 0), Admission::Locked);
-        assert_eq!(lock.admit(2, 100), Admission::Probation);
-        assert_eq!(lock.admit(2, 101), Admission::Probation);
-        assert_eq!(lock.admit(1, 1), Admission::Admitted, "the old one still speaks");
-        assert_eq!(lock.admit(2, 102), Admission::Probation);
-        assert_eq!(lock.admit(2, 103), Admission::Probation);
-        assert_eq!(lock.admit(2, 104), Admission::Locked);
+    fn a_new_stream_takes_over_after_three_in_a_row_once_the_old_one_is_silent() {
+        let (mut lock, now) = (StreamLock::new(), crate::an_instant());
+        assert_eq!(lock.admit(now, 1, 0), Admission::Locked);
+        for number in 0..10 {
+            assert_eq!(lock.admit(now + millis(19) * number.into(), 2, number), Admission::Second, "{number}");
+        }
+        assert_eq!(lock.admit(now + millis(199), 1, 1), Admission::Admitted, "the old one still speaks");
+        assert_eq!(lock.admit(now + millis(200), 2, 11), Admission::Second);
+        let later = now + millis(399);
+        assert_eq!(lock.admit(later, 2, 12), Admission::Probation);
+        assert_eq!(lock.admit(later, 2, 14), Admission::Probation, "a hole starts over");
+        assert_eq!(lock.admit(later, 2, 15), Admission::Probation);
+        assert_eq!(lock.admit(later, 2, 16), Admission::Locked);
+        assert_eq!(lock.admit(later, 1, 2), Admission::Second, "now the other must wait");
+    }
+
+    #[test]
+    fn a_stream_that_is_over_is_not_waited_for() {
+        let (mut lock, now) = (StreamLock::new(), crate::an_instant());
+        lock.admit(now, 1, 0);
+        lock.end();
+        assert!(lock.is_over());
+        assert_eq!(lock.admit(now, 2, 0), Admission::Probation);
+        assert_eq!(lock.admit(now, 1, 1), Admission::Admitted, "unless it goes on");
+        assert!(!lock.is_over());
+        lock.end();
+        for (sequence, admission) in [(1, Admission::Probation), (2, Admission::Probation), (3, Admission::Locked)] {
+            assert_eq!(lock.admit(now, 2, sequence), admission);
+        }
+        assert!(!lock.is_over());
+    }
+
+    #[test]
+    fn two_streams_at_once_do_not_take_turns() {
+        let (mut lock, now) = (StreamLock::new(), crate::an_instant());
+        for number in 0..2_000_u16 {
+            // Each comes in bunches of five, as a wireless line sends them.
+            let at = now + millis(100) * u32::from(number / 5);
+            assert_ne!(lock.admit(at, 1, number), Admission::Second);
+            let second = now + millis(100) * u32::from(number / 5) + millis(50);
+            assert_eq!(lock.admit(second, 2, number), Admission::Second);
+        }
+        assert_eq!(lock.current(), Some(1));
     }
 }

@@ -1,17 +1,16 @@
-//! How a call sounds, by the E-model of ITU-T G.107 (simplified: no echo, default levels), with the values of ITU-T G.113
-//! for G.711 without concealment: what is filled after the gate is not in it.
+//! How a call sounds, by the E-model of ITU-T G.107 with losses filled, as they are after the gate; and how the far end is
+//! told so (RFC 3611 §4.7).
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Rejection, Statistics};
+use audio::Codec;
 
-/// The rating of a line without loss or delay (G.107 §7.7, all defaults).
-const BEST: f32 = 93.2;
-/// How well speech stands loss: Bpl of G.711 without concealment (G.113 appendix I).
-const ROBUSTNESS: f32 = 4.3;
-/// The one-way delay from which people interrupt each other, in milliseconds.
-const NOTICED: f32 = 177.3;
+use crate::bursts::{Bursts, GAP_THRESHOLD};
+use crate::emodel::{self, Impairment};
+use crate::extended::UNAVAILABLE;
+use crate::{Rejection, Statistics, VoipMetrics};
+
 /// A frame's own length and the gate's delay line.
 const FROM_CALLER: Duration = Duration::from_millis(40);
 /// A frame's own length.
@@ -26,6 +25,8 @@ pub struct Quality {
     pub from_caller: Option<Heard>,
     /// What arrives at the far end, by its own reports; `None` where it sends none.
     pub to_caller: Option<Heard>,
+    /// The mean opinion score that the far end gives what it hears; `None` where it sends no VoIP metrics.
+    pub reported: Option<f32>,
 }
 
 /// What one end hears.
@@ -46,17 +47,20 @@ impl Quality {
     /// The quality of a leg's media so far.
     #[must_use]
     pub fn of(statistics: &Statistics) -> Self {
-        let round_trip = statistics.remote.and_then(|remote| remote.round_trip);
+        let (round_trip, codec) = (statistics.round_trip, statistics.codec);
         let rejected = |reason| statistics.rejected.count(reason);
         let repeated = rejected(Rejection::Duplicate) + rejected(Rejection::Sequence);
         let expected = (statistics.received + statistics.lost).saturating_sub(repeated);
-        let from_caller = share(statistics.lost + rejected(Rejection::Late), expected)
-            .map(|loss| Heard::new(loss, statistics.jitter, round_trip, FROM_CALLER));
+        let from_caller = share(statistics.lost + rejected(Rejection::Late), expected).map(|loss| {
+            let runs = statistics.loss_runs;
+            let burst_ratio = emodel::burst_ratio(runs.missing, runs.runs, loss);
+            Heard::new(loss, burst_ratio, statistics.jitter, round_trip, FROM_CALLER, codec)
+        });
         let to_caller = statistics.remote.and_then(|remote| {
             let loss = share(u64::try_from(remote.lost).unwrap_or_default(), statistics.sent)?;
-            Some(Heard::new(loss, remote.jitter, round_trip, TO_CALLER))
+            Some(Heard::new(loss, 1.0, remote.jitter, round_trip, TO_CALLER, codec))
         });
-        Self { from_caller, to_caller }
+        Self { from_caller, to_caller, reported: statistics.reported.and_then(|metrics| metrics.mos()) }
     }
 }
 
@@ -68,7 +72,10 @@ impl fmt::Display for Quality {
                 Some(heard) => write!(formatter, "{direction} {heard}")?,
             }
         }
-        Ok(())
+        match self.reported {
+            None => Ok(()),
+            Some(mos) => write!(formatter, "; by the far end's own account MOS {mos:.2}"),
+        }
     }
 }
 
@@ -84,49 +91,127 @@ impl fmt::Display for Heard {
 }
 
 impl Heard {
-    fn new(loss: f32, jitter: Duration, round_trip: Option<Duration>, own: Duration) -> Self {
+    fn new(
+        loss: f32,
+        burst_ratio: f32,
+        jitter: Duration,
+        round_trip: Option<Duration>,
+        own: Duration,
+        codec: Option<Codec>,
+    ) -> Self {
         let delay = own + round_trip.unwrap_or_default() / 2;
-        Self { loss, jitter, round_trip, mos: mos(rating(loss, delay)) }
+        let rating = emodel::rating(impairment(codec), loss, burst_ratio, delay);
+        Self { loss, jitter, round_trip, mos: emodel::mos(rating) }
     }
 }
 
+fn impairment(codec: Option<Codec>) -> Impairment {
+    codec.map_or(Impairment::FILLED_G711, Impairment::of)
+}
+
+/// A share, where there is enough to tell.
 fn share(part: u64, whole: u64) -> Option<f32> {
     (whole >= ENOUGH).then(|| (part as f32 / whole as f32).min(1.0))
 }
 
-/// The transmission rating R (G.107 §7.1), for random loss and a one-way delay.
-fn rating(loss: f32, delay: Duration) -> f32 {
-    let millis = delay.as_secs_f32() * 1_000.0;
-    let by_delay = 0.024 * millis + 0.11 * (millis - NOTICED).max(0.0);
-    let percent = loss * 100.0;
-    let by_loss = 95.0 * percent / (percent + ROBUSTNESS);
-    BEST - by_delay - by_loss
+/// How the stream that is heard came, for the far end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Hearing {
+    pub(crate) expected: u64,
+    pub(crate) lost: u64,
+    pub(crate) discarded: u64,
+    pub(crate) bursts: Bursts,
+    /// What one packet holds.
+    pub(crate) packet: Duration,
+    pub(crate) codec: Option<Codec>,
+    pub(crate) waits: Waits,
 }
 
-/// The mean opinion score of a rating (G.107 annex B).
-fn mos(rating: f32) -> f32 {
-    if rating <= 0.0 {
-        return 1.0;
+/// How long packets may wait to be heard.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waits {
+    /// One that comes on time.
+    pub(crate) nominal: Duration,
+    /// One that comes as late as may be.
+    pub(crate) maximum: Duration,
+    /// The same at the longest setting.
+    pub(crate) absolute_maximum: Duration,
+    pub(crate) is_adaptive: bool,
+}
+
+impl VoipMetrics {
+    /// What the far end is told.
+    pub(crate) fn of(hearing: &Hearing, round_trip: Option<Duration>) -> Self {
+        let periods = hearing.bursts.periods();
+        let in_256ths = |share: f32| (share * 256.0) as u8;
+        let rate = |part: u64| in_256ths(part as f32 / hearing.expected.max(1) as f32);
+        let length = |packets: f32| (hearing.packet.as_secs_f32() * 1_000.0 * packets).round() as u16;
+        let own = FROM_CALLER + hearing.waits.nominal;
+        let (rating, listening_score, conversational_score) = hearing.scores(own + round_trip.unwrap_or_default() / 2);
+        Self {
+            loss_rate: rate(hearing.lost),
+            discard_rate: rate(hearing.discarded),
+            burst_density: in_256ths(periods.burst_density),
+            gap_density: in_256ths(periods.gap_density),
+            burst_duration: length(periods.burst_packets),
+            gap_duration: length(periods.gap_packets),
+            round_trip_delay: round_trip.map_or(0, whole_millis),
+            end_system_delay: whole_millis(own + TO_CALLER),
+            signal_level: UNAVAILABLE,
+            noise_level: UNAVAILABLE,
+            residual_echo_return_loss: UNAVAILABLE,
+            gap_threshold: GAP_THRESHOLD,
+            rating,
+            external_rating: UNAVAILABLE,
+            listening_score,
+            conversational_score,
+            receiver_configuration: hearing.waits.configuration(),
+            buffer_nominal: whole_millis(hearing.waits.nominal),
+            buffer_maximum: whole_millis(hearing.waits.maximum),
+            buffer_absolute_maximum: whole_millis(hearing.waits.absolute_maximum),
+        }
     }
-    let rating = rating.min(100.0);
-    (1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7.0e-6).max(1.0)
+
+    /// The mean opinion score it gives, from 1 to 5: that of the conversation, or of listening, or what the rating makes.
+    #[must_use]
+    pub fn mos(&self) -> Option<f32> {
+        let score = |tenths: u8| (10..=50).contains(&tenths).then(|| f32::from(tenths) / 10.0);
+        let rated = || (self.rating <= 100).then(|| emodel::mos(self.rating.into()));
+        score(self.conversational_score).or_else(|| score(self.listening_score)).or_else(rated)
+    }
+}
+
+impl Hearing {
+    /// The rating of the conversation, and the scores of listening and conversation in tenths (§4.7.5).
+    fn scores(&self, delay: Duration) -> (u8, u8, u8) {
+        let missing = self.lost + self.discarded;
+        let Some(loss) = share(missing, self.expected) else { return (UNAVAILABLE, UNAVAILABLE, UNAVAILABLE) };
+        let runs = self.bursts.runs();
+        let burst_ratio = emodel::burst_ratio(runs.missing, runs.runs, loss);
+        let rating = |delay| emodel::rating(impairment(self.codec), loss, burst_ratio, delay).clamp(0.0, 100.0);
+        let tenths = |rating| (emodel::mos(rating) * 10.0).round() as u8;
+        (rating(delay).round() as u8, tenths(rating(Duration::ZERO)), tenths(rating(delay)))
+    }
+}
+
+impl Waits {
+    /// Losses filled by more than repetition, and whether waits adapt (§4.7.6).
+    fn configuration(self) -> u8 {
+        0b10 << 6 | if self.is_adaptive { 0b11 << 4 } else { 0b10 << 4 }
+    }
+}
+
+fn whole_millis(span: Duration) -> u16 {
+    span.as_millis().min(u16::MAX.into()) as u16
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RemoteView;
+    use crate::{LossRuns, RemoteView};
 
     fn heard(statistics: &Statistics) -> Heard {
         Quality::of(statistics).from_caller.unwrap()
-    }
-
-    #[test]
-    fn a_rating_has_the_score_of_the_recommendation() {
-        for (rating, score) in [(90.0, 4.34), (80.0, 4.03), (70.0, 3.60), (60.0, 3.10), (50.0, 2.58)] {
-            assert!((mos(rating) - score).abs() < 0.01, "{rating}: {}", mos(rating));
-        }
-        assert_eq!((mos(-5.0), mos(3.0)), (1.0, 1.0));
     }
 
     #[test]
@@ -134,9 +219,10 @@ mod tests {
         let clean = Statistics { received: 1_000, ..Statistics::default() };
         assert!((heard(&clean).mos - 4.39).abs() < 0.01, "{:?}", heard(&clean));
         let lossy = Statistics { received: 990, lost: 10, ..clean };
-        assert!((heard(&lossy).mos - 3.79).abs() < 0.01, "{:?}", heard(&lossy));
-        let remote = RemoteView { lost: -3, round_trip: Some(Duration::from_millis(600)), ..RemoteView::default() };
-        let far = Statistics { sent: 1_000, remote: Some(remote), ..clean };
+        assert!((heard(&lossy).mos - 4.30).abs() < 0.01, "{:?}", heard(&lossy));
+        let remote = RemoteView { lost: -3, ..RemoteView::default() };
+        let round_trip = Some(Duration::from_millis(600));
+        let far = Statistics { sent: 1_000, remote: Some(remote), round_trip, ..clean };
         let to_caller = Quality::of(&far).to_caller.unwrap();
         assert!(to_caller.loss == 0.0 && heard(&far).mos < to_caller.mos, "{to_caller:?}");
         assert!((to_caller.mos - 3.59).abs() < 0.01, "{to_caller:?}");
@@ -146,9 +232,11 @@ mod tests {
     fn each_direction_is_told_as_far_as_it_is_known() {
         let (jitter, round_trip) = (Duration::from_micros(3_400), Some(Duration::from_millis(41)));
         let quality =
-            Quality { from_caller: Some(Heard { loss: 0.0123, jitter, round_trip, mos: 3.798 }), to_caller: None };
+            Quality { from_caller: Some(Heard { loss: 0.0123, jitter, round_trip, mos: 3.798 }), ..Quality::default() };
         let words = "from caller MOS 3.80, loss 1.2 %, jitter 3 ms, round trip 41 ms; to caller unknown";
         assert_eq!(quality.to_string(), words);
+        let reported = Quality { reported: Some(4.1), ..quality };
+        assert_eq!(reported.to_string(), format!("{words}; by the far end's own account MOS 4.10"));
     }
 
     #[test]
@@ -163,6 +251,51 @@ mod tests {
         assert!((heard(&late).loss - 0.1).abs() < 1e-6);
         assert_eq!(Quality::of(&Statistics { received: 49, ..Statistics::default() }), Quality::default());
         let silent = Statistics { lost: 100, ..Statistics::default() };
-        assert_eq!((heard(&silent).loss, heard(&silent).mos), (1.0, 1.0));
+        assert!(heard(&silent).loss == 1.0 && heard(&silent).mos < 1.2, "{:?}", heard(&silent));
+    }
+
+    #[test]
+    fn losses_in_bursts_sound_worse_than_as_many_alone() {
+        let alone = Statistics { received: 980, lost: 20, ..Statistics::default() };
+        let bursty = Statistics { loss_runs: LossRuns { missing: 20, runs: 10 }, ..alone };
+        assert!(heard(&bursty).mos < heard(&alone).mos - 0.005, "{:?}", heard(&bursty));
+    }
+
+    #[test]
+    fn the_far_end_is_told_how_its_stream_came() {
+        let mut bursts = Bursts::default();
+        // A second of speech, and in the middle of it every other packet lost for 100 ms.
+        (0..50).for_each(|number| bursts.next(!matches!(number, 20 | 22 | 24)));
+        let hearing = Hearing {
+            expected: 50,
+            lost: 2,
+            discarded: 1,
+            bursts,
+            packet: Duration::from_millis(20),
+            codec: Some(Codec::Pcma),
+            waits: Waits { maximum: Duration::from_millis(60), ..Waits::default() },
+        };
+        let told = VoipMetrics::of(&hearing, Some(Duration::from_millis(100)));
+        assert_eq!((told.loss_rate, told.discard_rate), (10, 5));
+        assert_eq!((told.burst_density, told.gap_density), (153, 0), "three of five");
+        assert_eq!((told.burst_duration, told.gap_duration), (100, 450));
+        assert_eq!((told.round_trip_delay, told.end_system_delay), (100, 60));
+        // 95 · 6 / (6 + 25.1), and 0.024 a millisecond for 90 of them.
+        assert_eq!((told.rating, told.listening_score, told.conversational_score), (73, 38, 37));
+        assert_eq!((told.receiver_configuration, told.gap_threshold, told.buffer_maximum), (0xa0, 16, 60));
+        assert_eq!((told.signal_level, told.noise_level, told.external_rating), (127, 127, 127));
+        let short = VoipMetrics::of(&Hearing { expected: 49, ..hearing }, None);
+        assert_eq!((short.rating, short.mos(), short.round_trip_delay), (127, None, 0), "a few packets tell nothing");
+    }
+
+    #[test]
+    fn a_score_is_taken_from_what_the_far_end_knows() {
+        let metrics = VoipMetrics::of(&Hearing::default(), None);
+        let told = |rating, listening_score, conversational_score| {
+            VoipMetrics { rating, listening_score, conversational_score, ..metrics }.mos()
+        };
+        assert_eq!((told(93, 44, 43), told(93, 44, 127), told(127, 127, 127)), (Some(4.3), Some(4.4), None));
+        assert!((told(80, 127, 0).unwrap() - 4.02).abs() < 0.01);
+        assert_eq!((told(101, 9, 51), told(0, 127, 127)), (None, Some(1.0)));
     }
 }

@@ -8,15 +8,26 @@ use audio::comfort_noise::{Description, PAYLOAD_TYPE as COMFORT_NOISE};
 use frame::RawEvent;
 
 use crate::clock::Clock;
+use crate::jitter::{Jitter, Pace};
 use crate::lock::{Admission, SourceLock, StreamLock};
 use crate::packet::Packet;
+use crate::quality::{Hearing, Waits};
 use crate::reorder::{Kind, Place, Reorder};
 use crate::session::Payloads;
 use crate::statistics::{Rejection, Statistics};
+use crate::tally::Tally;
 use crate::timeline::{Received, Timeline, Unheard};
 
 /// Payload types that RTCP would have if it came here (RFC 5761 §4).
 const RTCP_TYPES: std::ops::RangeInclusive<u8> = 64..=95;
+
+/// What the far end is told of waits: what comes in order and in time passes at once, and is late after 60 ms.
+const WAITS: Waits = Waits {
+    nominal: Duration::ZERO,
+    maximum: Duration::from_millis(60),
+    absolute_maximum: Duration::from_millis(60),
+    is_adaptive: false,
+};
 
 /// What a packet changed about the leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,16 +48,12 @@ pub(crate) struct Receiver {
     stream: StreamLock,
     order: Reorder,
     timeline: Timeline,
+    tally: Tally,
+    pace: Pace,
     jitter: Jitter,
     statistics: Statistics,
-    earlier: Totals,
-}
-
-/// What streams before the current one add up to.
-#[derive(Default)]
-struct Totals {
-    expected: u64,
-    received: u64,
+    /// Packets of earlier streams that came too late.
+    late_before: u64,
 }
 
 impl Receiver {
@@ -58,8 +65,10 @@ impl Receiver {
             source,
             stream: StreamLock::new(),
             order: Reorder::new(),
+            tally: Tally::default(),
+            pace: Pace::default(),
             statistics: Statistics::default(),
-            earlier: Totals::default(),
+            late_before: 0,
         })
     }
 
@@ -70,6 +79,7 @@ impl Receiver {
     pub(crate) fn carry(&mut self, payloads: Payloads) -> Result<(), CodecError> {
         self.timeline.carry(payloads.codec)?;
         self.jitter.carry(Clock::of(payloads.codec));
+        self.pace = Pace::default();
         self.payloads = payloads;
         Ok(())
     }
@@ -78,12 +88,29 @@ impl Receiver {
         self.payloads
     }
 
+    /// The far end moved: what it sent from where it was is over.
     pub(crate) fn retarget(&mut self, source: SourceLock) {
         self.source = source;
+        self.stream.end();
+    }
+
+    /// The SSRC that is heard.
+    pub(crate) fn stream(&self) -> Option<u32> {
+        self.stream.current()
+    }
+
+    /// The far end said that its stream is over: no report is about it until it is heard again (RFC 3550 §6.3.4).
+    pub(crate) fn end_stream(&mut self) {
+        self.stream.end();
+    }
+
+    /// Nothing more comes: what is missing is lost.
+    pub(crate) fn close(&mut self) {
+        self.tally.finish();
     }
 
     pub(crate) fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> Taken {
-        match self.admit(from, bytes) {
+        match self.admit(now, from, bytes) {
             Ok((packet, taken)) => {
                 if let Taken::StreamChanged(_) = taken {
                     self.begin_stream();
@@ -120,10 +147,12 @@ impl Receiver {
 
     /// The counts of receiving; those of sending and reporting are left at nothing.
     pub(crate) fn statistics(&self) -> Statistics {
-        let expected = self.earlier.expected + self.order.expected();
         let frames = self.timeline.counts();
         Statistics {
-            lost: expected.saturating_sub(self.unique()),
+            lost: self.tally.lost(),
+            given_up: self.tally.given_up(),
+            loss_runs: self.tally.runs(),
+            codec: Some(self.payloads.codec),
             lost_frames: frames.lost,
             paused_frames: frames.paused,
             left_out_frames: frames.left_out,
@@ -134,25 +163,25 @@ impl Receiver {
         }
     }
 
-    /// The SSRC that is heard, and what its report block says (RFC 3550 §6.4.1).
+    /// The SSRC that is heard, and what its report blocks say (RFC 3550 §6.4.1, RFC 3611 §4.7).
     pub(crate) fn reception(&self) -> Option<Reception> {
-        Some(Reception {
-            ssrc: self.stream.current()?,
-            expected: self.order.expected(),
-            received: self.unique() - self.earlier.received,
-            highest: self.order.highest(),
-            jitter: self.jitter.units(),
-        })
-    }
-
-    fn unique(&self) -> u64 {
-        self.statistics.received
-            - self.statistics.rejected.count(Rejection::Duplicate)
-            - self.statistics.rejected.count(Rejection::Sequence)
+        let ssrc = self.stream.current().filter(|_| !self.stream.is_over())?;
+        let (expected, received) = self.tally.expected_and_received();
+        let hearing = Hearing {
+            expected,
+            lost: expected - received,
+            discarded: self.statistics.rejected.count(Rejection::Late) - self.late_before,
+            bursts: self.tally.bursts(),
+            packet: self.pace.packet(Clock::of(self.payloads.codec)),
+            codec: Some(self.payloads.codec),
+            waits: WAITS,
+        };
+        let (highest, jitter) = (self.tally.highest(), self.jitter.units());
+        Some(Reception { ssrc, expected, received, highest, jitter, hearing })
     }
 
     /// Whether a packet may be heard at all.
-    fn admit<'a>(&mut self, from: SocketAddr, bytes: &'a [u8]) -> Result<(Packet<'a>, Taken), Rejection> {
+    fn admit<'a>(&mut self, now: Instant, from: SocketAddr, bytes: &'a [u8]) -> Result<(Packet<'a>, Taken), Rejection> {
         let packet = Packet::parse(bytes)?;
         if RTCP_TYPES.contains(&packet.payload_type) {
             return Err(Rejection::PayloadType);
@@ -165,10 +194,10 @@ impl Receiver {
             Admission::Admitted => false,
             Admission::Locked => true,
             Admission::Probation => return Err(Rejection::Probation),
-            Admission::Refused => return Err(Rejection::Source),
+            Admission::Refused | Admission::Second => return Err(Rejection::Source),
         };
         let heard = self.stream.current();
-        match self.stream.admit(packet.ssrc, packet.sequence) {
+        match self.stream.admit(now, packet.ssrc, packet.sequence) {
             Admission::Locked if heard.is_some() => {
                 let ssrc = packet.ssrc;
                 Ok((packet, Taken::StreamChanged(ssrc)))
@@ -176,13 +205,14 @@ impl Receiver {
             Admission::Admitted | Admission::Locked => {
                 Ok((packet, if locked { Taken::Locked } else { Taken::Admitted }))
             }
+            Admission::Second => Err(Rejection::SecondStream),
             Admission::Probation | Admission::Refused => Err(Rejection::Probation),
         }
     }
 
     fn begin_stream(&mut self) {
-        self.earlier.expected += self.order.expected();
-        self.earlier.received = self.unique();
+        self.tally.begin_stream();
+        self.late_before = self.statistics.rejected.count(Rejection::Late);
         self.statistics.stream_changes += 1;
         self.order.reset();
         self.timeline.restart();
@@ -191,19 +221,30 @@ impl Receiver {
 
     fn take(&mut self, now: Instant, packet: &Packet<'_>) -> Result<(), Rejection> {
         let (kind, fault) = self.classify(packet);
-        match self.order.place(now, packet.sequence) {
-            Place::Next => self.deliver(now, kind, packet.timestamp, packet.payload)?,
-            Place::Early(number) => self.hold(now, number, kind, packet),
-            Place::Late => return Err(Rejection::Late),
-            Place::Duplicate => return Err(Rejection::Duplicate),
-            Place::Stray => return Err(Rejection::Sequence),
-            Place::Restart => self.restart(now, kind, packet)?,
-        }
+        let placed = self.place(now, kind, packet);
+        let is_heard = !matches!(placed, Err(Rejection::Late | Rejection::Duplicate | Rejection::Sequence));
+        self.tally.observe(packet.sequence, is_heard);
+        placed?;
         if kind == Kind::Audio {
             self.jitter.observe(now, packet.timestamp);
+            self.pace.observe(packet.sequence, packet.timestamp);
         }
         self.release(now);
         fault.map_or(Ok(()), Err)
+    }
+
+    fn place(&mut self, now: Instant, kind: Kind, packet: &Packet<'_>) -> Result<(), Rejection> {
+        match self.order.place(now, packet.sequence) {
+            Place::Next => self.deliver(now, kind, packet.timestamp, packet.payload),
+            Place::Early(number) => {
+                self.hold(now, number, kind, packet);
+                Ok(())
+            }
+            Place::Late => Err(Rejection::Late),
+            Place::Duplicate => Err(Rejection::Duplicate),
+            Place::Stray => Err(Rejection::Sequence),
+            Place::Restart => self.restart(now, kind, packet),
+        }
     }
 
     /// Whether a packet carries what was agreed on: audio, an event, or comfort noise.
@@ -260,9 +301,6 @@ impl Receiver {
     }
 
     fn restart(&mut self, now: Instant, kind: Kind, packet: &Packet<'_>) -> Result<(), Rejection> {
-        self.earlier.expected += self.order.expected();
-        // This packet belongs to the new sequence.
-        self.earlier.received = self.unique() - 1;
         self.order.reset();
         self.timeline.restart();
         self.order.place(now, packet.sequence);
@@ -316,66 +354,5 @@ pub(crate) struct Reception {
     pub(crate) received: u64,
     pub(crate) highest: u32,
     pub(crate) jitter: u32,
-}
-
-/// The interarrival jitter estimator of RFC 3550 A.8, in sixteenths of a clock unit.
-struct Jitter {
-    clock: Clock,
-    began: Instant,
-    transit: Option<u32>,
-    scaled: u32,
-}
-
-impl Jitter {
-    fn new(clock: Clock, began: Instant) -> Self {
-        Self { clock, began, transit: None, scaled: 0 }
-    }
-
-    fn carry(&mut self, clock: Clock) {
-        *self = Self::new(clock, self.began);
-    }
-
-    fn restart(&mut self) {
-        self.transit = None;
-    }
-
-    fn observe(&mut self, now: Instant, timestamp: u32) {
-        let arrival = self.clock.elapsed(now.saturating_duration_since(self.began)) as u32;
-        let transit = arrival.wrapping_sub(timestamp);
-        if let Some(before) = self.transit.replace(transit) {
-            let difference = transit.wrapping_sub(before).cast_signed().unsigned_abs();
-            // A jump of the timestamp is no jitter.
-            let difference = difference.min(self.clock.hertz());
-            self.scaled = self.scaled + difference - ((self.scaled + 8) >> 4);
-        }
-    }
-
-    fn units(&self) -> u32 {
-        self.scaled >> 4
-    }
-
-    fn span(&self) -> Duration {
-        self.clock.span(self.units())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steady_arrival_has_no_jitter_and_unsteady_arrival_has() {
-        let began = crate::an_instant();
-        let mut jitter = Jitter::new(Clock::of(audio::Codec::Pcmu), began);
-        for number in 0..50_u32 {
-            jitter.observe(began + Duration::from_millis(20) * number, 160 * number);
-        }
-        assert_eq!(jitter.units(), 0);
-        for number in 50..500_u32 {
-            let early = Duration::from_millis(if number % 2 == 0 { 10 } else { 0 });
-            jitter.observe(began + Duration::from_millis(20) * number - early, 160 * number);
-        }
-        // Every difference is 10 ms, 80 units, and the estimate converges to it.
-        assert!((75..=80).contains(&jitter.units()), "{}", jitter.units());
-    }
+    pub(crate) hearing: Hearing,
 }

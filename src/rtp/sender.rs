@@ -27,6 +27,8 @@ pub(crate) struct Sender {
     packets: u64,
     octets: u64,
     skipped: u64,
+    /// Packets and payload bytes under earlier SSRCs.
+    earlier: (u64, u64),
 }
 
 /// From the rate of what is played to payloads.
@@ -76,7 +78,7 @@ impl Coder {
 impl Sender {
     pub(crate) fn new(payloads: &Payloads, ssrc: u32, sequence: u16, timestamp: u32) -> Result<Self, CodecError> {
         let coder = Coder::new(payloads)?;
-        Ok(Self { coder, ssrc, sequence, timestamp, silent: true, packets: 0, octets: 0, skipped: 0 })
+        Ok(Self { coder, ssrc, sequence, timestamp, silent: true, packets: 0, octets: 0, skipped: 0, earlier: (0, 0) })
     }
 
     pub(crate) fn carry(&mut self, payloads: &Payloads) -> Result<(), CodecError> {
@@ -116,6 +118,12 @@ impl Sender {
         self.timestamp = self.timestamp.wrapping_add(self.coder.clock.frame());
     }
 
+    /// Goes on under another SSRC, whose sequence begins there (RFC 3550 §8.2). Its timestamps go on.
+    pub(crate) fn rename(&mut self, ssrc: u32, sequence: u16) {
+        (self.ssrc, self.sequence, self.silent) = (ssrc, sequence, true);
+        self.earlier = (self.packets, self.octets);
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         self.coder.clock
     }
@@ -133,9 +141,9 @@ impl Sender {
         self.packets
     }
 
-    /// Payload bytes sent.
-    pub(crate) fn octets(&self) -> u64 {
-        self.octets
+    /// Packets and payload bytes sent under this SSRC.
+    pub(crate) fn of_this_stream(&self) -> (u64, u64) {
+        (self.packets - self.earlier.0, self.octets - self.earlier.1)
     }
 
     pub(crate) fn skipped(&self) -> u64 {
@@ -171,7 +179,19 @@ mod tests {
         }
         let first = (u16::MAX, u32::MAX - 159, true, 160);
         assert_eq!(seen, [first, (0, 0, false, 160), (1, 320, true, 160)]);
-        assert_eq!((sender.packets(), sender.octets(), sender.skipped()), (3, 480, 1));
+        assert_eq!((sender.packets(), sender.of_this_stream(), sender.skipped()), (3, (3, 480), 1));
+    }
+
+    #[test]
+    fn another_name_begins_another_sequence_and_time_goes_on() {
+        let mut sender = sender(Codec::Pcmu, 7, 0);
+        let mut out = PacketBuffer::new();
+        sender.encode(&[0; FRAME_SAMPLES], &mut out);
+        sender.rename(10, 500);
+        let sent = sender.encode(&[0; FRAME_SAMPLES], &mut out).unwrap();
+        assert_eq!(sent, Sent { sequence: 500, timestamp: 160, ssrc: 10 });
+        assert!(Packet::parse(out.bytes()).ok().unwrap().marker);
+        assert_eq!((sender.packets(), sender.of_this_stream()), (2, (1, 160)));
     }
 
     #[test]

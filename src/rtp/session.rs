@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use audio::{Codec, CodecError, FRAME_SAMPLES, OpusSettings};
 
+use crate::conflict::ConflictWatch;
 use crate::handshake::HandshakeFailure;
 use crate::lock::SourceLock;
 use crate::packet::PacketBuffer;
@@ -14,7 +15,7 @@ use crate::sender::Sender;
 use crate::srtp::{MAX_RTCP_TRAILER, Suite};
 use crate::statistics::{Rejection, Statistics};
 use crate::timeline::Received;
-use crate::{Sent, rtcp};
+use crate::{ExtendedReports, Sent, rtcp};
 
 mod handshake;
 #[cfg(test)]
@@ -33,14 +34,16 @@ pub struct Payloads {
     pub audio: u8,
     /// How telephone-events travel, where they were agreed.
     pub events: Option<EventPayload>,
+    /// What RTCP carries beside its reports.
+    pub reports: ExtendedReports,
 }
 
 impl Payloads {
-    /// With the usual Opus settings, and events on the codec's own clock.
+    /// With the usual Opus settings, events on the codec's own clock, and no extended reports.
     #[must_use]
     pub fn new(codec: Codec, audio: u8, events: Option<u8>) -> Self {
         let events = events.map(|payload_type| EventPayload { payload_type, clock_hertz: codec.clock_hertz() });
-        Self { codec, opus: OpusSettings::default(), audio, events }
+        Self { codec, opus: OpusSettings::default(), audio, events, reports: ExtendedReports::default() }
     }
 }
 
@@ -113,6 +116,7 @@ pub struct Session {
     sender: Sender,
     reporter: Reporter,
     srtp: Option<Box<Protection>>,
+    conflicts: ConflictWatch,
     remote_rtcp: Option<SocketAddr>,
     media_timeout: Option<Duration>,
     media_deadline: Option<Instant>,
@@ -126,14 +130,13 @@ impl Session {
     /// Where the codec cannot be set up.
     pub fn new(config: SessionConfig, now: Instant) -> Result<Self, CodecError> {
         let source = SourceLock::new(config.remote, config.learn_source);
-        // Where the first packets are lost, a rollover soon after the start would be missed: begin in the lower half
-        // (RFC 4568 §6.4).
-        let first_sequence = config.first_sequence & if config.srtp.is_some() { 0x7fff } else { u16::MAX };
+        let first_sequence = first_sequence(config.first_sequence, config.srtp.is_some());
         Ok(Self {
             receiver: Receiver::new(config.payloads, source, now)?,
             sender: Sender::new(&config.payloads, config.ssrc, first_sequence, config.first_timestamp)?,
-            reporter: Reporter::new(config.cname, config.seed, now),
+            reporter: Reporter::new(config.cname, config.payloads.reports, config.seed, now),
             srtp: config.srtp.as_ref().map(|keying| Box::new(Protection::new(keying, now))),
+            conflicts: ConflictWatch::default(),
             remote_rtcp: config.remote_rtcp,
             media_timeout: config.media_timeout,
             media_deadline: config.media_timeout.map(|span| now + span),
@@ -160,6 +163,20 @@ impl Session {
             Taken::StreamChanged(ssrc) => self.outputs.push_back(SessionOutput::StreamChanged { ssrc }),
         }
         self.media_deadline = self.media_timeout.map(|span| now + span);
+        if self.receiver.stream() == Some(self.sender.ssrc()) {
+            self.resolve_conflict(now, from);
+        }
+    }
+
+    /// The far end speaks under our SSRC. It keeps it, and we take another (RFC 3550 §8.2). Where that comes back as well,
+    /// what we send is what we hear: an echo test, or a loop. It stays to be heard, for nobody is mixed up by it between two
+    /// parties, but we change no more.
+    fn resolve_conflict(&mut self, now: Instant, from: SocketAddr) {
+        if self.conflicts.observe(now, from.ip()) {
+            let taken = self.sender.ssrc();
+            let (ssrc, sequence) = self.reporter.leave(now, &self.sender, self.receiver.reception(), taken);
+            self.sender.rename(ssrc, first_sequence(sequence, self.srtp.is_some()));
+        }
     }
 
     /// The length of a packet as it was before it was protected. A stranger's is not worth a look.
@@ -193,9 +210,20 @@ impl Session {
             Ok(length) => length,
             Err(reason) => return self.receiver.reject(reason),
         };
-        match rtcp::read(&bytes[..length], self.sender.ssrc()) {
-            Ok(digest) => self.reporter.handle(now, &digest, self.sender.clock()),
+        let parties = rtcp::Parties { ours: self.sender.ssrc(), theirs: self.receiver.stream() };
+        match rtcp::read(&bytes[..length], parties) {
+            Ok(digest) => self.take_report(now, from, &digest),
             Err(rtcp::Broken) => self.receiver.reject(Rejection::Report),
+        }
+    }
+
+    fn take_report(&mut self, now: Instant, from: SocketAddr, digest: &rtcp::Digest) {
+        self.reporter.handle(now, digest, self.sender.clock());
+        if digest.goodbye {
+            self.receiver.end_stream();
+        }
+        if digest.sender == Some(self.sender.ssrc()) {
+            self.resolve_conflict(now, from);
         }
     }
 
@@ -280,7 +308,9 @@ impl Session {
     /// # Errors
     /// Where the codec cannot be set up; packets then carry what they did.
     pub fn carry(&mut self, payloads: Payloads) -> Result<(), CodecError> {
-        if payloads != self.receiver.payloads() {
+        self.reporter.agree(payloads.reports);
+        let carried = self.receiver.payloads();
+        if (Payloads { reports: carried.reports, ..payloads }) != carried {
             self.sender.carry(&payloads)?;
             self.receiver.carry(payloads)?;
         }
@@ -296,6 +326,7 @@ impl Session {
     /// The last report, with a goodbye (RFC 3550 §6.6), and where to send it.
     pub fn close(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
         let report = self.reporter.close(now, &self.sender, self.receiver.reception());
+        self.receiver.close();
         self.media_deadline = None;
         self.address_report(report)
     }
@@ -308,6 +339,9 @@ impl Session {
             skipped: self.sender.skipped(),
             reports: self.reporter.received(),
             remote: self.reporter.remote(),
+            round_trip: self.reporter.round_trip(),
+            reported: self.reporter.reported(),
+            conflicts: self.conflicts.counts(),
             ..self.receiver.statistics()
         }
     }
@@ -335,4 +369,10 @@ impl Session {
         let signalled = self.remote_rtcp.filter(|address| address.ip() == media.ip() && address.port() != 0);
         signalled.or_else(|| Some(SocketAddr::new(media.ip(), media.port().checked_add(1)?)))
     }
+}
+
+/// Where the first packets are lost, a rollover soon after the start would be missed: with SRTP it begins in the lower half
+/// (RFC 4568 §6.4).
+fn first_sequence(random: u16, is_protected: bool) -> u16 {
+    random & if is_protected { 0x7fff } else { u16::MAX }
 }

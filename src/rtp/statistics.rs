@@ -1,5 +1,10 @@
 use std::time::Duration;
 
+use audio::Codec;
+
+use crate::bursts::LossRuns;
+use crate::conflict::Conflicts;
+use crate::extended::VoipMetrics;
 use crate::packet::Malformed;
 
 /// Why a packet was dropped.
@@ -41,11 +46,13 @@ pub enum Rejection {
     Unkeyed,
     /// DTLS after the handshake was over.
     Handshake,
+    /// Of another stream than the one that is heard and goes on.
+    SecondStream,
 }
 
 impl Rejection {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Short,
         Self::Version,
         Self::Contributors,
@@ -64,6 +71,7 @@ impl Rejection {
         Self::Streams,
         Self::Unkeyed,
         Self::Handshake,
+        Self::SecondStream,
     ];
 
     /// The reason as a metric's label.
@@ -88,6 +96,7 @@ impl Rejection {
             Self::Streams => "streams",
             Self::Unkeyed => "unkeyed",
             Self::Handshake => "handshake",
+            Self::SecondStream => "second_stream",
         }
     }
 }
@@ -135,8 +144,6 @@ pub struct RemoteView {
     pub fraction_lost: u8,
     /// Interarrival jitter it sees.
     pub jitter: Duration,
-    /// Time to it and back, once a report of ours was answered.
-    pub round_trip: Option<Duration>,
 }
 
 /// The counts of one leg's media.
@@ -144,8 +151,14 @@ pub struct RemoteView {
 pub struct Statistics {
     /// Packets taken from the wire and admitted.
     pub received: u64,
-    /// Packets that never came, by sequence number.
+    /// Packets that did not come, by sequence number; some of the last may still.
     pub lost: u64,
+    /// Those of them that are no longer waited for. Never falls.
+    pub given_up: u64,
+    /// How losses and discards lie together.
+    pub loss_runs: LossRuns,
+    /// How samples travel.
+    pub codec: Option<Codec>,
     /// Frames marked as missing because packets did not come.
     pub lost_frames: u64,
     /// Frames marked, or filled with comfort noise, because the far end sent nothing.
@@ -172,6 +185,12 @@ pub struct Statistics {
     pub reports: u64,
     /// What the far end says.
     pub remote: Option<RemoteView>,
+    /// Time to it and back, once a report or a reference time of ours was answered.
+    pub round_trip: Option<Duration>,
+    /// How it hears what we send, where it says so (RFC 3611 §4.7).
+    pub reported: Option<VoipMetrics>,
+    /// Times that our SSRC was somebody else's too.
+    pub conflicts: Conflicts,
 }
 
 #[cfg(test)]

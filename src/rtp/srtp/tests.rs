@@ -359,6 +359,24 @@ fn nothing_is_sent_twice_under_one_index() {
 }
 
 #[test]
+fn another_ssrc_begins_its_own_rollover_counter_and_none_comes_back() {
+    for suite in SUITES {
+        let (mut outbound, mut inbound) = pair(suite);
+        for (ssrc, sequence) in [(1, 0xffff), (1, 0), (2, 0xffff), (2, 0), (3, 0x7000)] {
+            let plain = packet(ssrc, sequence, b"speech");
+            let sealed = sealed(&mut outbound, &plain);
+            assert_eq!(opened(&mut inbound, &sealed), Ok(plain), "{suite:?} {ssrc} {sequence}");
+        }
+        let mut old = packet(1, 1, &[7; 40]);
+        assert_eq!(outbound.protect_rtp(&mut old, 20), None, "its indices were used");
+        for ssrc in 4..100 {
+            let mut buffer = packet(ssrc, 1, &[7; 40]);
+            assert_eq!(outbound.protect_rtp(&mut buffer, 20).is_some(), ssrc <= 33, "{ssrc}");
+        }
+    }
+}
+
+#[test]
 fn a_report_in_clear_was_not_agreed() {
     for suite in SUITES {
         let (mut outbound, mut inbound) = pair(suite);
