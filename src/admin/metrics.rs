@@ -132,6 +132,14 @@ pub(crate) const METRICS: &[Metric] = &[
          `from_caller` by what arrived, `to_caller` by the far end's RTCP, where it sends any.",
     ),
     metric(
+        "tonegate_call_reported_mos",
+        Kind::Histogram(MOS),
+        None,
+        &[],
+        "Mean opinion score that far ends themselves gave what they heard of each call, by its end: of those that send VoIP \
+         metrics (RFC 3611).",
+    ),
+    metric(
         "tonegate_dtls_handshakes_total",
         Kind::Counter,
         None,
@@ -142,7 +150,21 @@ pub(crate) const METRICS: &[Metric] = &[
     ),
     metric("tonegate_media_legs", Kind::Gauge, None, &["shard"], "Legs on a media thread now."),
     metric("tonegate_rtp_packets_total", Kind::Counter, None, &["direction"], "RTP packets, `received` and `sent`."),
-    metric("tonegate_rtp_packets_lost_total", Kind::Counter, None, &[], "RTP packets from callers that never came."),
+    metric(
+        "tonegate_rtp_packets_lost_total",
+        Kind::Counter,
+        None,
+        &[],
+        "RTP packets from callers that never came, counted once 64 later ones came, or at the end.",
+    ),
+    metric(
+        "tonegate_rtp_ssrc_conflicts_total",
+        Kind::Counter,
+        None,
+        &["result"],
+        "Packets of far ends under the gateway's own SSRC: `changed`, it took another one (RFC 3550 §8.2); `looped`, that \
+         came back as well, as from an echo test.",
+    ),
     metric(
         "tonegate_rtp_gaps_concealed_total",
         Kind::Counter,
@@ -187,8 +209,8 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Counter,
         None,
         &["queue", "reason"],
-        "What was dropped at a queue or a socket, by why. Of SRTP (`queue=\"rtp\"`): `authentication`, a tag that does \
-         not fit; `replay`, a packet that came before; `streams`, one SSRC too many; `unkeyed`, media before the DTLS \
+        "What was dropped at a queue or a socket, by why. Of RTP (`queue=\"rtp\"`): `second_stream`, of an SSRC beside the one \
+         that is heard and goes on. Of SRTP: `authentication`, a tag that does not fit; `replay`, a packet that came before; `streams`, one SSRC too many; `unkeyed`, media before the DTLS \
          handshake gave keys, or RTCP to a port that has none; `handshake`, DTLS after its end.",
     ),
     metric("tonegate_child_up", Kind::Gauge, None, &["child"], "1 while a child process answers, else 0."),

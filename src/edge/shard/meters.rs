@@ -21,6 +21,9 @@ pub(super) fn heard(quality: &Quality) {
             histogram!("tonegate_call_mos", "direction" => direction).record(heard.mos);
         }
     }
+    if let Some(mos) = quality.reported {
+        histogram!("tonegate_call_reported_mos").record(mos);
+    }
 }
 
 pub(super) struct Meters {
@@ -29,6 +32,7 @@ pub(super) struct Meters {
     received: Counter,
     sent: Counter,
     lost: Counter,
+    conflicts: [Counter; 2],
     concealed: Counter,
     false_interruptions: Counter,
     buffered: [Counter; 5],
@@ -52,6 +56,8 @@ impl Meters {
             received: counter!("tonegate_rtp_packets_total", "direction" => "received"),
             sent: counter!("tonegate_rtp_packets_total", "direction" => "sent"),
             lost: counter!("tonegate_rtp_packets_lost_total"),
+            conflicts: ["changed", "looped"]
+                .map(|result| counter!("tonegate_rtp_ssrc_conflicts_total", "result" => result)),
             concealed: counter!("tonegate_rtp_gaps_concealed_total"),
             false_interruptions: counter!("tonegate_false_interruptions_total"),
             buffered: ["played", "concealed", "skipped", "stretched", "dropped"]
@@ -128,8 +134,12 @@ impl Meters {
     pub(super) fn count(&self, before: &Statistics, after: &Statistics) {
         self.received.increment(after.received - before.received);
         self.sent.increment(after.sent - before.sent);
-        // A packet given up as lost may still come.
-        self.lost.increment(after.lost.saturating_sub(before.lost));
+        // One that only comes late was never given up.
+        self.lost.increment(after.given_up - before.given_up);
+        let counts = |statistics: &Statistics| [statistics.conflicts.changed, statistics.conflicts.looped];
+        for ((counter, before), after) in self.conflicts.iter().zip(counts(before)).zip(counts(after)) {
+            counter.increment(after - before);
+        }
         for (counter, reason) in self.rejected.iter().zip(Rejection::ALL) {
             counter.increment(after.rejected.count(reason) - before.rejected.count(reason));
         }
