@@ -8,7 +8,7 @@ use audio::Codec;
 const BEST: f32 = 93.2;
 /// The one-way delay from which people interrupt each other, in milliseconds.
 const NOTICED: f32 = 177.3;
-/// The loss in percent from which on bursts of more than twice the usual length are beyond the model (G.107 table 3).
+/// The loss in percent from which on bursts of more than twice the usual length are beyond the model (the ranges of G.107).
 const LOSSY: f32 = 2.0;
 /// The longest bursts that are within it, beside those of random loss.
 const MOST_BURSTY: f32 = 2.0;
@@ -23,10 +23,10 @@ pub(crate) struct Impairment {
 }
 
 impl Impairment {
-    /// G.711 with losses filled (G.113 appendix I, table I.4).
+    /// G.711 with losses filled (G.113 appendix I).
     pub(crate) const FILLED_G711: Self = Self { equipment: 0.0, robustness: 25.1 };
     /// Of a coder that predicts each frame from the last, so that a loss is heard beyond itself: the Bpl of G.729A, the
-    /// nearest in that table. Opus itself is in none.
+    /// nearest in that appendix. Opus itself is not in it.
     const FILLED_PREDICTIVE: Self = Self { equipment: 0.0, robustness: 19.0 };
 
     /// Of a codec whose losses are filled. The scale is that of narrow-band telephony, where nothing is better than G.711:

@@ -176,11 +176,11 @@ async fn nonsense_from_the_caller_s_own_address_is_counted_and_the_call_goes_on(
     for packets in nonsense().chunks(BURST) {
         scene.line.send(packets.to_vec()).await;
     }
-    // One that cannot be heard, among others, and a second stream, which is heard until the caller speaks on.
+    // One that cannot be heard, among others, and a stream beside the caller's, which is not heard.
     scene.line.send(audio(0x5ca1_ab1e, 18, 9, BURST)).await;
     scene.line.send(audio(0x0dd_ba11, 0, 65_530, BURST)).await;
     both_are_heard(&mut scene).await;
-    for (reason, least) in [("short", 2.0), ("probation", 60.0), ("payload_type", 40.0), ("duplicate", 40.0)] {
+    for (reason, least) in [("short", 2.0), ("second_stream", 200.0), ("payload_type", 30.0), ("duplicate", 40.0)] {
         counted(&scene, reason, least).await;
     }
     close(&scene, before).await;
