@@ -166,6 +166,14 @@ pub(crate) const METRICS: &[Metric] = &[
          came back as well, as from an echo test.",
     ),
     metric(
+        "tonegate_rtp_absent_frames_total",
+        Kind::Counter,
+        None,
+        &["result"],
+        "Frames of 20 ms in which a caller's stream had nothing of its own: `lost`, packets did not come; `paused`, none was \
+         sent; `left_out` and `put_in`, quiet frames that made up for a caller's fast or slow clock.",
+    ),
+    metric(
         "tonegate_rtp_gaps_concealed_total",
         Kind::Counter,
         None,

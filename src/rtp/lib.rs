@@ -21,7 +21,6 @@ mod patience;
 mod protection;
 mod quality;
 mod receiver;
-#[cfg_attr(not(test), expect(dead_code, reason = "the tally counts what was expected"))]
 mod reorder;
 mod reporter;
 mod rtcp;

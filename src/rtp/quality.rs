@@ -127,6 +127,9 @@ pub(crate) struct Hearing {
     pub(crate) waits: Waits,
 }
 
+/// Losses are filled by more than repetition, and waits adapt (RFC 3611 §4.7.6).
+const RECEIVER_CONFIGURATION: u8 = 0b10 << 6 | 0b11 << 4;
+
 /// How long packets may wait to be heard.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Waits {
@@ -136,7 +139,6 @@ pub(crate) struct Waits {
     pub(crate) maximum: Duration,
     /// The same at the longest setting.
     pub(crate) absolute_maximum: Duration,
-    pub(crate) is_adaptive: bool,
 }
 
 impl VoipMetrics {
@@ -165,7 +167,7 @@ impl VoipMetrics {
             external_rating: UNAVAILABLE,
             listening_score,
             conversational_score,
-            receiver_configuration: hearing.waits.configuration(),
+            receiver_configuration: RECEIVER_CONFIGURATION,
             buffer_nominal: whole_millis(hearing.waits.nominal),
             buffer_maximum: whole_millis(hearing.waits.maximum),
             buffer_absolute_maximum: whole_millis(hearing.waits.absolute_maximum),
@@ -191,13 +193,6 @@ impl Hearing {
         let rating = |delay| emodel::rating(impairment(self.codec), loss, burst_ratio, delay).clamp(0.0, 100.0);
         let tenths = |rating| (emodel::mos(rating) * 10.0).round() as u8;
         (rating(delay).round() as u8, tenths(rating(Duration::ZERO)), tenths(rating(delay)))
-    }
-}
-
-impl Waits {
-    /// Losses filled by more than repetition, and whether waits adapt (§4.7.6).
-    fn configuration(self) -> u8 {
-        0b10 << 6 | if self.is_adaptive { 0b11 << 4 } else { 0b10 << 4 }
     }
 }
 
@@ -282,7 +277,7 @@ mod tests {
         assert_eq!((told.round_trip_delay, told.end_system_delay), (100, 60));
         // 95 · 6 / (6 + 25.1), and 0.024 a millisecond for 90 of them.
         assert_eq!((told.rating, told.listening_score, told.conversational_score), (73, 38, 37));
-        assert_eq!((told.receiver_configuration, told.gap_threshold, told.buffer_maximum), (0xa0, 16, 60));
+        assert_eq!((told.receiver_configuration, told.gap_threshold, told.buffer_maximum), (0xb0, 16, 60));
         assert_eq!((told.signal_level, told.noise_level, told.external_rating), (127, 127, 127));
         let short = VoipMetrics::of(&Hearing { expected: 49, ..hearing }, None);
         assert_eq!((short.rating, short.mos(), short.round_trip_delay), (127, None, 0), "a few packets tell nothing");

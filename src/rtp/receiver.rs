@@ -1,7 +1,7 @@
 //! From the wire to frames: admits, orders and re-frames the far end's packets.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use audio::CodecError;
 use audio::comfort_noise::{Description, PAYLOAD_TYPE as COMFORT_NOISE};
@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::jitter::{Jitter, Pace};
 use crate::lock::{Admission, SourceLock, StreamLock};
 use crate::packet::Packet;
-use crate::quality::{Hearing, Waits};
+use crate::quality::Hearing;
 use crate::reorder::{Kind, Place, Reorder};
 use crate::session::Payloads;
 use crate::statistics::{Rejection, Statistics};
@@ -20,14 +20,6 @@ use crate::timeline::{Received, Timeline, Unheard};
 
 /// Payload types that RTCP would have if it came here (RFC 5761 §4).
 const RTCP_TYPES: std::ops::RangeInclusive<u8> = 64..=95;
-
-/// What the far end is told of waits: what comes in order and in time passes at once, and is late after 60 ms.
-const WAITS: Waits = Waits {
-    nominal: Duration::ZERO,
-    maximum: Duration::from_millis(60),
-    absolute_maximum: Duration::from_millis(60),
-    is_adaptive: false,
-};
 
 /// What a packet changed about the leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,12 +129,15 @@ impl Receiver {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        [self.order.deadline(), self.timeline.deadline()].into_iter().flatten().min()
+        // What waits to be put in order is not missing.
+        self.order.deadline().or_else(|| self.timeline.deadline())
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.release(now);
-        self.timeline.handle_timeout(now);
+        if self.order.deadline().is_none() {
+            self.timeline.handle_timeout(now);
+        }
     }
 
     /// The counts of receiving; those of sending and reporting are left at nothing.
@@ -174,7 +169,7 @@ impl Receiver {
             bursts: self.tally.bursts(),
             packet: self.pace.packet(Clock::of(self.payloads.codec)),
             codec: Some(self.payloads.codec),
-            waits: WAITS,
+            waits: self.timeline.waits(),
         };
         let (highest, jitter) = (self.tally.highest(), self.jitter.units());
         Some(Reception { ssrc, expected, received, highest, jitter, hearing })

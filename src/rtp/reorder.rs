@@ -58,7 +58,6 @@ pub(crate) struct Held {
 
 pub(crate) struct Reorder {
     next: Option<u64>,
-    first: u64,
     highest: u64,
     seen: u64,
     suspect: Option<u16>,
@@ -83,7 +82,6 @@ impl Reorder {
         let slots = (0..WINDOW).map(|_| Held::empty()).collect();
         Self {
             next: None,
-            first: 0,
             highest: 0,
             seen: 0,
             suspect: None,
@@ -106,16 +104,6 @@ impl Reorder {
         self.suspect = None;
         self.given_up = None;
         (self.skipped, self.after_loss) = (false, false);
-    }
-
-    /// The highest extended sequence number received (RFC 3550 §6.4.1).
-    pub(crate) fn highest(&self) -> u32 {
-        self.highest.wrapping_sub(CYCLE) as u32
-    }
-
-    /// How many packets the sequence numbers say were sent.
-    pub(crate) fn expected(&self) -> u64 {
-        if self.next.is_some() { self.highest - self.first + 1 } else { 0 }
     }
 
     /// Decides where a packet belongs. [`Place::Next`] moves the sequence on; [`Place::Early`] asks for [`Reorder::hold`].
@@ -233,9 +221,8 @@ impl Reorder {
     }
 
     fn begin(&mut self, sequence: u16) {
-        self.first = CYCLE + u64::from(sequence);
-        self.highest = self.first;
-        self.next = Some(self.first + 1);
+        self.highest = CYCLE + u64::from(sequence);
+        self.next = Some(self.highest + 1);
         self.seen = 1;
         self.suspect = None;
         (self.skipped, self.after_loss) = (false, false);
@@ -294,7 +281,6 @@ mod tests {
         for sequence in [65_534, 65_535, 0, 1] {
             assert_eq!(reorder.place(now, sequence), Place::Next);
         }
-        assert_eq!((reorder.highest(), reorder.expected()), (65_537, 4));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use zeroize::Zeroize;
 use crate::clock::Clock;
 use crate::drift::{Correction, Drift};
 use crate::patience::Patience;
+use crate::quality::Waits;
 
 /// Longest payload taken, in milliseconds.
 const MAX_PAYLOAD_MILLIS: usize = 120;
@@ -278,6 +279,11 @@ impl Timeline {
         let oldest = std::mem::replace(place, Ready::Frame(RawFrame::lost(SampleRate::Hz8000, 0)));
         self.ready.pop_front();
         Some(oldest)
+    }
+
+    /// How long packets may wait, or be late: what comes in order and in time passes at once.
+    pub(crate) fn waits(&self) -> Waits {
+        Waits { nominal: Duration::ZERO, maximum: self.patience.wait(), absolute_maximum: MOST_PATIENCE }
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -33,6 +33,7 @@ pub(super) struct Meters {
     sent: Counter,
     lost: Counter,
     conflicts: [Counter; 2],
+    absent: [Counter; 4],
     concealed: Counter,
     false_interruptions: Counter,
     buffered: [Counter; 5],
@@ -58,6 +59,8 @@ impl Meters {
             lost: counter!("tonegate_rtp_packets_lost_total"),
             conflicts: ["changed", "looped"]
                 .map(|result| counter!("tonegate_rtp_ssrc_conflicts_total", "result" => result)),
+            absent: ["lost", "paused", "left_out", "put_in"]
+                .map(|result| counter!("tonegate_rtp_absent_frames_total", "result" => result)),
             concealed: counter!("tonegate_rtp_gaps_concealed_total"),
             false_interruptions: counter!("tonegate_false_interruptions_total"),
             buffered: ["played", "concealed", "skipped", "stretched", "dropped"]
@@ -138,6 +141,12 @@ impl Meters {
         self.lost.increment(after.given_up - before.given_up);
         let counts = |statistics: &Statistics| [statistics.conflicts.changed, statistics.conflicts.looped];
         for ((counter, before), after) in self.conflicts.iter().zip(counts(before)).zip(counts(after)) {
+            counter.increment(after - before);
+        }
+        let counts = |statistics: &Statistics| {
+            [statistics.lost_frames, statistics.paused_frames, statistics.left_out_frames, statistics.put_in_frames]
+        };
+        for ((counter, before), after) in self.absent.iter().zip(counts(before)).zip(counts(after)) {
             counter.increment(after - before);
         }
         for (counter, reason) in self.rejected.iter().zip(Rejection::ALL) {
