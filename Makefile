@@ -46,7 +46,7 @@ soak: bench-programs ## calls that come and go for MINUTES=30, and whether memor
 
 bench-programs: setup setup-bench
 	$(CARGO) build --release --locked -p tonegate -p tonegate-vault --bins --example bench --example codecs --example leg
-	@$(MAKE) --no-print-directory $(FLOORS)/echo $(FLOORS)/bridge $(FLOORS)/codecs $(FLOORS)/codecs-bundled
+	@$(MAKE) --no-print-directory $(FLOORS)/echo $(FLOORS)/calls $(FLOORS)/bridge $(FLOORS)/codecs $(FLOORS)/codecs-bundled
 
 $(FLOORS)/%: benches/floor/%.c benches/floor/floor.h
 	@mkdir -p $(@D)
