@@ -14,6 +14,8 @@ FLOORS := target/bench-floor
 FLOOR_FLAGS := -std=c17 -O2 -Wall -Wextra -Wconversion -Wshadow -Werror
 CODEC_LIBRARIES := -lsoxr -lspeexdsp -lspandsp -lm
 BENCH ?=
+# Where everything is measured, so is how callers sound.
+WITH_QUALITY = $(if $(QUICK)$(filter-out --%,$(BENCH)),,yes)
 MINUTES ?= 30
 
 help: ## show this list
@@ -38,15 +40,16 @@ check: ## the quick loop: format, lints, unit tests of the pure zones
 	$(CARGO) test --locked -q -p tonegate-frame -p tonegate-sip -p tonegate-audio -p tonegate-rtp -p tonegate-gate \
 	    -p tonegate-rules -p tonegate-dialogue -p tonegate-book -p tonegate-call
 
-bench: bench-programs ## measure under load beside floors and peers, into benches/RESULTS.md (about 70 minutes); QUICK=1 for a short look
+bench: bench-programs $(if $(WITH_QUALITY),build $(PESQ)/ready) ## measure under load beside floors and peers, into benches/RESULTS.md (about 90 minutes); QUICK=1 for a short look
 	@target/release/examples/bench $(if $(QUICK),--quick,--results benches/RESULTS.md) $(BENCH)
+	@$(if $(WITH_QUALITY),target/debug/examples/quality --results benches/RESULTS.md)
 
 soak: bench-programs ## calls that come and go for MINUTES=30, and whether memory stays flat
 	@target/release/examples/bench soak --minutes $(MINUTES)
 
 bench-programs: setup setup-bench
 	$(CARGO) build --release --locked -p tonegate -p tonegate-vault --bins --example bench --example codecs --example leg
-	@$(MAKE) --no-print-directory $(FLOORS)/echo $(FLOORS)/bridge $(FLOORS)/codecs $(FLOORS)/codecs-bundled
+	@$(MAKE) --no-print-directory $(FLOORS)/echo $(FLOORS)/calls $(FLOORS)/bridge $(FLOORS)/codecs $(FLOORS)/codecs-bundled
 
 $(FLOORS)/%: benches/floor/%.c benches/floor/floor.h
 	@mkdir -p $(@D)

@@ -1,5 +1,6 @@
-//! The media of one call without sockets, to be counted in instructions: `leg plain|srtp PACKETS` takes so many packets of
-//! quiet noise through a `Leg`, hands its frames to nobody, gives it agent audio as often, and makes a packet for each.
+//! The media of one call without sockets, to be counted in instructions: `leg plain|srtp PACKETS [SPEECH]` takes so many packets
+//! of quiet noise through a `Leg`, hands its frames to nobody, gives it agent audio as often, and makes a packet for each. With a
+//! file of 16-bit samples at 8 kHz, 100 packets of every 250 are speech out of it.
 
 use std::{
     hint::black_box,
@@ -8,7 +9,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use audio::{Codec, Generation, PlayoutConfig, g711::decode_ulaw};
+use audio::{
+    Codec, Generation, PlayoutConfig,
+    g711::{decode_ulaw, encode_ulaw},
+};
 use call::{
     HushPolicy, Leg, LegConfig, SinkKind,
     media::{AGENT_SINK, LegCommand},
@@ -22,13 +26,18 @@ use rtp::{
 const FRAME: Duration = Duration::from_millis(20);
 const SAMPLES: usize = 160;
 const HEADER: usize = 12;
+/// Packets, and those of them in which the caller speaks where there is speech.
+const TURN: usize = 250;
+const SPOKEN: usize = 100;
 const SUITE: Suite = Suite::AesCm128HmacSha1_80;
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [way, packets] = arguments.as_slice() else { bail!("plain|srtp PACKETS") };
+    let [way, packets, files @ ..] = arguments.as_slice() else { bail!("plain|srtp PACKETS [SPEECH]") };
     let packets = packets.parse().context("PACKETS")?;
-    run(way == "srtp", packets)
+    let speech = files.first().map(std::fs::read).transpose().context("SPEECH")?.unwrap_or_default();
+    let coded = |pair: &[u8; 2]| encode_ulaw(i16::from_le_bytes(*pair));
+    run(way == "srtp", packets, &speech.as_chunks().0.iter().map(coded).collect::<Vec<_>>())
 }
 
 /// A key of the far end, or ours: neither is a secret here.
@@ -36,7 +45,7 @@ fn key(byte: u8) -> Result<MasterKey> {
     MasterKey::new(SUITE, &vec![byte; SUITE.key_bytes()]).context("a key")
 }
 
-fn run(is_secure: bool, packets: u32) -> Result<()> {
+fn run(is_secure: bool, packets: u32, speech: &[u8]) -> Result<()> {
     let peer = SocketAddr::from(([192, 0, 2, 7], 4_000));
     let mut now = Instant::now();
     let mut leg = Leg::new(config(peer, is_secure)?, now)?;
@@ -45,6 +54,9 @@ fn run(is_secure: bool, packets: u32) -> Result<()> {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     for number in 0..packets {
         let mut bytes = packet(number, &mut state);
+        if let Some(words) = words(number, speech) {
+            bytes[HEADER..HEADER + SAMPLES].copy_from_slice(words);
+        }
         let length = match &mut cipher {
             Some(cipher) => cipher.protect_rtp(&mut bytes, HEADER + SAMPLES).context("a packet")?,
             None => HEADER + SAMPLES,
@@ -90,6 +102,13 @@ fn config(peer: SocketAddr, is_secure: bool) -> Result<LegConfig> {
         playout: PlayoutConfig::default(),
         hush: HushPolicy::Never,
     })
+}
+
+/// What the caller says in a packet, where they speak.
+fn words(number: u32, speech: &[u8]) -> Option<&[u8]> {
+    let (turn, place) = (number as usize / TURN, number as usize % TURN);
+    let words = (turn * SPOKEN + place) % (speech.len() / SAMPLES).max(1);
+    speech.chunks_exact(SAMPLES).nth(words).filter(|_| place < SPOKEN)
 }
 
 /// Quiet noise, with room for a tag.

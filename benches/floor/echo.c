@@ -6,16 +6,6 @@
  * recvfrom, sendto. Prints the port of each stream; ends with its standard input. */
 #include "floor.h"
 
-static void echo(int udp)
-{
-    uint8_t bytes[DATAGRAM];
-    struct sockaddr_in from;
-    socklen_t size = sizeof from;
-    ssize_t length = recvfrom(udp, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &size);
-    if (length > 0)
-        sendto(udp, bytes, (size_t)length, 0, (struct sockaddr *)&from, size);
-}
-
 int main(int count, char **arguments)
 {
     size_t wanted = streams(count, arguments);

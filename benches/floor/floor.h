@@ -70,6 +70,17 @@ static inline int begin(void)
     return epoll;
 }
 
+/* Sends a datagram back as it came. */
+static inline void echo(int udp)
+{
+    uint8_t bytes[DATAGRAM];
+    struct sockaddr_in from;
+    socklen_t size = sizeof from;
+    ssize_t length = recvfrom(udp, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &size);
+    if (length > 0)
+        sendto(udp, bytes, (size_t)length, 0, (struct sockaddr *)&from, size);
+}
+
 /* The first argument: how many streams. */
 static inline size_t streams(int count, char **arguments)
 {

@@ -83,6 +83,7 @@ async fn echo(tcp: TcpStream, ear: &Ear) -> Result<()> {
     tcp.set_nodelay(true)?;
     let mut socket = tokio_tungstenite::accept_async(tcp).await?;
     let mut stream = String::new();
+    let mut is_interrupted = false;
     while let Some(message) = tokio::time::timeout(SILENCE, socket.next()).await? {
         let text = match message? {
             Message::Text(text) => text,
@@ -94,7 +95,12 @@ async fn echo(tcp: TcpStream, ear: &Ear) -> Result<()> {
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => continue,
         };
         if text.contains("\"event\":\"media\"") {
-            if let Some(answer) = answer(&text, &stream, ear) {
+            if let Some((stamp, answer)) = answer(&text, &stream, ear) {
+                let is_spoken = stamp.spoken().is_some() && ear.board.speech().is_some();
+                if std::mem::replace(&mut is_interrupted, is_spoken) && !is_spoken {
+                    // The caller has spoken over it: what it says now is something new.
+                    socket.send(Message::Text(clear(&stream).into())).await?;
+                }
                 socket.send(Message::Text(answer.into())).await?;
             }
         } else if text.contains("\"event\":\"start\"") {
@@ -105,20 +111,24 @@ async fn echo(tcp: TcpStream, ear: &Ear) -> Result<()> {
 }
 
 /// What the bot heard, said back as it is; `None` where it is not one of the caller's stamped packets.
-fn answer(text: &str, stream: &str, ear: &Ear) -> Option<String> {
+fn answer(text: &str, stream: &str, ear: &Ear) -> Option<(Stamp, String)> {
     let payload = between(text, "\"payload\":\"")?;
-    let heard = hear(&STANDARD.decode(payload.get(..STAMP_TEXT)?).ok()?, ear);
-    heard.then(|| format!(r#"{{"event":"media","streamSid":"{stream}","media":{{"payload":"{payload}"}}}}"#))
+    let stamp = hear(&STANDARD.decode(payload.get(..STAMP_TEXT)?).ok()?, ear)?;
+    Some((stamp, format!(r#"{{"event":"media","streamSid":"{stream}","media":{{"payload":"{payload}"}}}}"#)))
 }
 
-/// Notes that a caller's packet came, and that it is said back; whether it was a stamped one.
-fn hear(payload: &[u8], ear: &Ear) -> bool {
-    let Some(stamp) = Stamp::read(payload) else { return false };
+fn clear(stream: &str) -> String {
+    format!(r#"{{"event":"clear","streamSid":"{stream}"}}"#)
+}
+
+/// Notes that a caller's packet came, and that it is said back; which one, where it was a stamped one.
+fn hear(payload: &[u8], ear: &Ear) -> Option<Stamp> {
+    let stamp = Stamp::read(payload)?;
     if let Some(sent) = ear.board.sent(stamp) {
         ear.heard.record(wire::now().saturating_sub(sent));
     }
     ear.board.say(stamp);
-    true
+    Some(stamp)
 }
 
 pub(crate) fn between<'a>(text: &'a str, open: &str) -> Option<&'a str> {

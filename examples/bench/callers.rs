@@ -54,17 +54,22 @@ impl Callers {
         socket.set_read_timeout(Some(GLANCE))?;
         wire::stamp_arrivals(socket)?;
         let (targets, inbound) = lines.into_iter().map(split).unzip::<_, _, Vec<_>, Vec<_>>();
+        let secured = inbound.iter().enumerate().filter(|(_, (_, cipher))| cipher.is_some());
+        let secured = secured.map(|(call, (from, _))| (*from, call)).collect();
         let mouth = Mouth {
             socket: socket.try_clone()?,
             targets,
             first,
+            noise: noise(),
+            speech: board.speech(),
             board: Arc::clone(board),
             hearing: Arc::clone(&hearing),
             stop: Arc::clone(&stop),
         };
         let ear = Ear {
             socket: socket.try_clone()?,
-            calls: inbound.into_iter().enumerate().map(|(call, (from, cipher))| (from, (call, cipher))).collect(),
+            sources: inbound,
+            secured,
             first,
             board: Arc::clone(board),
             hearing: Arc::clone(&hearing),
@@ -112,6 +117,8 @@ struct Mouth {
     socket: UdpSocket,
     targets: Vec<Half<Outbound>>,
     first: usize,
+    noise: Vec<u8>,
+    speech: Option<Arc<[u8]>>,
     board: Arc<Board>,
     hearing: Arc<Hearing>,
     stop: Arc<AtomicBool>,
@@ -121,7 +128,6 @@ impl Mouth {
     /// Calls are spread over the 20 ms, as independent ones would be.
     fn run(mut self) {
         let (began, calls) = (Instant::now(), self.targets.len().max(1) as u32);
-        let noise = noise();
         for packet in 0_u32.. {
             for call in 0..self.targets.len() {
                 let due = began + FRAME * packet + FRAME * call as u32 / calls;
@@ -129,17 +135,16 @@ impl Mouth {
                 if self.stop.load(Ordering::Relaxed) {
                     return;
                 }
-                self.send(call, packet, &noise, due);
+                self.send(call, packet, due);
             }
         }
     }
 
-    fn send(&mut self, call: usize, packet: u32, noise: &[u8], due: Instant) {
+    fn send(&mut self, call: usize, packet: u32, due: Instant) {
         let stamp = Stamp { call: self.first + call, packet };
         let mut bytes = [0_u8; HEADER + PAYLOAD + MAX_RTP_TRAILER];
         write_header(&mut bytes, stamp);
-        let from = (packet as usize * 37 + stamp.call * 101) % (noise.len() - PAYLOAD);
-        bytes[HEADER..HEADER + PAYLOAD].copy_from_slice(&noise[from..from + PAYLOAD]);
+        bytes[HEADER..HEADER + PAYLOAD].copy_from_slice(self.said(stamp));
         stamp.write(&mut bytes[HEADER..]);
         let (target, cipher) = &mut self.targets[call];
         let late = u64::try_from(due.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -154,6 +159,16 @@ impl Mouth {
     }
 }
 
+impl Mouth {
+    /// What the packet says beside its stamp.
+    fn said(&self, stamp: Stamp) -> &[u8] {
+        let spoken = self.speech.as_deref().zip(stamp.spoken());
+        let words = spoken.and_then(|(speech, place)| speech.chunks_exact(PAYLOAD).nth(place));
+        let from = (stamp.packet as usize * 37 + stamp.call * 101) % (self.noise.len() - PAYLOAD);
+        words.unwrap_or(&self.noise[from..from + PAYLOAD])
+    }
+}
+
 /// The header of a caller's packet.
 pub(crate) fn write_header(bytes: &mut [u8], stamp: Stamp) {
     bytes[..2].copy_from_slice(&[0x80, 0]);
@@ -164,8 +179,10 @@ pub(crate) fn write_header(bytes: &mut [u8], stamp: Stamp) {
 
 struct Ear {
     socket: UdpSocket,
-    /// By where their audio comes from.
-    calls: HashMap<SocketAddr, (usize, Option<Inbound>)>,
+    /// Where each call's audio comes from. Some floors have one port for all, so that only the stamp tells calls apart.
+    sources: Vec<Half<Inbound>>,
+    /// The calls with SRTP, whose stamps have to be deciphered, by where their audio comes from.
+    secured: HashMap<SocketAddr, usize>,
     first: usize,
     board: Arc<Board>,
     hearing: Arc<Hearing>,
@@ -184,15 +201,17 @@ impl Ear {
     }
 
     fn hear(&mut self, bytes: &mut [u8], from: SocketAddr, at: u64) -> Option<()> {
-        let (call, cipher) = self.calls.get_mut(&from)?;
-        let length = match cipher {
+        let secured = self.secured.get(&from).copied();
+        let length = match secured.and_then(|call| self.sources[call].1.as_mut()) {
             Some(cipher) => cipher.unprotect_rtp(bytes).ok()?,
             None => bytes.len(),
         };
-        let stamp = Stamp::read(bytes.get(HEADER..length)?).filter(|stamp| stamp.call == self.first + *call)?;
-        self.bridged[*call].store(true, Ordering::Relaxed);
+        let stamp = Stamp::read(bytes.get(HEADER..length)?)?;
+        let call = stamp.call.checked_sub(self.first).filter(|call| secured.is_none_or(|known| known == *call))?;
+        self.sources.get(call).filter(|(source, _)| *source == from)?;
+        self.bridged[call].store(true, Ordering::Relaxed);
         self.hearing.arrived(Arrival {
-            call: *call,
+            call,
             slot: word(&bytes[4..8]) / PAYLOAD as u32,
             number: word(&bytes[..4]) as u16,
             at,

@@ -3,10 +3,12 @@
 mod instructions;
 mod system_calls;
 
+pub(crate) use system_calls::calls_per_packet;
+
 use anyhow::Result;
 
 use crate::{
-    Plan,
+    Plan, Voices,
     bot::EchoBot,
     peer::{Floor, Peer},
     plant::{Agent, Plant},
@@ -56,8 +58,8 @@ impl Kind {
 ///
 /// # Errors
 /// Where a peer does not start or cannot be counted.
-pub(crate) fn counts(plan: &Plan, bot: &EchoBot) -> Result<String> {
+pub(crate) fn counts(plan: &Plan, bot: &EchoBot, voices: &Voices) -> Result<String> {
     let system_calls = system_calls::count(plan, bot)?;
-    let instructions = instructions::count(plan, bot)?;
+    let instructions = instructions::count(plan, bot, voices)?;
     Ok(format!("{system_calls}\n{instructions}"))
 }

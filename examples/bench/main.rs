@@ -27,6 +27,7 @@ mod signalling;
 mod soak;
 mod stamp;
 mod table;
+mod techniques;
 mod voices;
 mod window;
 mod wire;
@@ -42,8 +43,13 @@ use anyhow::{Result, bail, ensure};
 use clap::{Parser, ValueEnum};
 
 use bot::EchoBot;
+use results::Place;
 use stamp::Board;
 use voices::Voices;
+
+/// Where a run lies in its document.
+const PLACE: Place =
+    Place { begin: "<!-- the newest run, written by make bench -->\n", end: "<!-- the end of the newest run -->\n" };
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -56,6 +62,8 @@ enum Part {
     Capacity,
     /// System calls and instructions a packet.
     Counts,
+    /// What techniques of system calls buy.
+    Syscalls,
     /// How soon the agent is silent.
     Barge,
     /// Codecs and converters in instructions.
@@ -75,6 +83,7 @@ impl Part {
             Self::Bridge => "RTP ↔ WebSocket bridge",
             Self::Capacity => "The largest number of calls",
             Self::Counts => "Counts",
+            Self::Syscalls => "Techniques of system calls",
             Self::Barge => "Barge-in",
             Self::Cost => "Codecs and converters",
             Self::SetUp => "Setting up calls",
@@ -102,7 +111,7 @@ struct Arguments {
     #[arg(long, default_value_t = 8)]
     seconds: u64,
     /// Rounds of each peer, of which the median is told.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Calls a second where calls are set up and ended at once.
     #[arg(long, default_value_t = 20.0)]
@@ -213,7 +222,7 @@ fn main() -> Result<()> {
     let description = machine::description(&load, plan.realtime, &command);
     writeln!(io::stdout(), "{description}")?;
     if let Some(results) = &arguments.results {
-        results::replace(results, &format!("{description}\n{sections}"))?;
+        PLACE.replace(results, &format!("{description}\n{sections}"))?;
     }
     if !failed.is_empty() {
         bail!("not measured: {}", failed.join(", "));
@@ -224,9 +233,10 @@ fn main() -> Result<()> {
 fn measured(part: Part, plan: &Plan, bot: &EchoBot, voices: &Voices, minutes: u64) -> Result<String> {
     match part {
         Part::Echo => side::echo(plan, bot),
-        Part::Bridge => side::bridge(plan, bot),
+        Part::Bridge => side::bridge(plan, bot, voices),
         Part::Capacity => capacity::capacity(plan, bot),
-        Part::Counts => counts::counts(plan, bot),
+        Part::Counts => counts::counts(plan, bot, voices),
+        Part::Syscalls => techniques::syscalls(plan, bot),
         Part::Barge => barge::barge(plan, voices),
         Part::Cost => cost::cost(plan, voices),
         Part::SetUp => setup::set_up(plan, bot),

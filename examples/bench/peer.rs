@@ -71,6 +71,11 @@ impl Floor {
         Self::new("floor (a): C, one UDP socket a stream", "echo", Vec::new(), realtime)
     }
 
+    /// The same in one of the ways of `calls.c`.
+    pub(crate) fn calls(way: &str, name: &'static str, realtime: bool) -> Self {
+        Self::new(name, "calls", vec![way.to_owned()], realtime)
+    }
+
     fn new(name: &'static str, program: &'static str, arguments: Vec<String>, realtime: bool) -> Self {
         Self { name, program, arguments, realtime, prefix: Vec::new(), child: None }
     }

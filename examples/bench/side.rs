@@ -1,9 +1,11 @@
 //! Side by side: floors, the gateway and others in turns, so that what the machine does meanwhile happens to each.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 
 use crate::{
-    Plan,
+    Plan, Voices,
     bot::EchoBot,
     peer::{Floor, Peer},
     plant::{Agent, Plant},
@@ -25,9 +27,9 @@ const PACING_BARS: [f64; 2] = [f64::INFINITY, 0.5];
 const LOOK_AHEAD: f64 = 20.0;
 
 /// One peer and its rounds.
-struct Series {
-    name: String,
-    rounds: Vec<Round>,
+pub(crate) struct Series {
+    pub(crate) name: String,
+    pub(crate) rounds: Vec<Round>,
 }
 
 /// The RTP echo against the floor, and against rtpengine where it is installed.
@@ -64,36 +66,43 @@ pub(crate) fn echo(plan: &Plan, bot: &EchoBot) -> Result<String> {
 ///
 /// # Errors
 /// Where a peer does not start or take the calls.
-pub(crate) fn bridge(plan: &Plan, bot: &EchoBot) -> Result<String> {
+pub(crate) fn bridge(plan: &Plan, bot: &EchoBot, voices: &Voices) -> Result<String> {
+    let speech = voices.spoken()?;
     let mut floor = Floor::bridge(bot.port, false, plan.realtime);
     let mut binary = Floor::bridge(bot.port, true, plan.realtime);
     let mut gateway = Plant::start(plan, Agent::Bot(bot.url()))?;
     let mut series: Vec<Series> = Vec::new();
-    for turn in 0..4 * plan.rounds {
-        gateway.secure(turn % 4 == 2);
-        let peer: &mut dyn Peer = match turn % 4 {
+    for turn in 0..5 * plan.rounds {
+        gateway.secure(turn % 5 == 2);
+        bot.board.speak((turn % 5 == 4).then(|| Arc::clone(&speech)));
+        let peer: &mut dyn Peer = match turn % 5 {
             0 => &mut floor,
             3 => &mut binary,
             _ => &mut gateway,
         };
-        if turn < 4 {
-            series.push(Series { name: peer.name(), rounds: Vec::new() });
+        if turn < 5 {
+            let speaking = if turn == 4 { ", callers who speak for 40 % of the time" } else { "" };
+            series.push(Series { name: peer.name() + speaking, rounds: Vec::new() });
         }
-        series[turn % 4].rounds.push(noted(peer, plan.calls, plan, bot)?);
+        series[turn % 5].rounds.push(noted(peer, plan.calls, plan, bot)?);
     }
+    bot.board.speak(None);
     gateway.gateway.stop()?;
     let what = format!("{} calls: a caller's RTP to a bot's WebSocket, and the bot's back", plan.calls);
     let mut text = heading(plan, &what);
-    text += &ratios(&series, &[(1, Some(BRIDGE_BAR)), (2, Some(BRIDGE_BAR)), (3, None)]);
+    text += &ratios(&series, &[(1, Some(BRIDGE_BAR)), (2, Some(BRIDGE_BAR)), (3, None), (4, None)]);
     text +=
         "\nThe floor passes on at once and has SRTP in neither comparison; benches/README.md says what it does.\n\n";
-    text += &parts(&series[1..3]);
-    text += &latencies(&series);
+    text += &parts([&series[1], &series[2], &series[4]]);
+    text += &latencies(&series[..4]);
     Ok(text)
 }
 
 /// Each peer in turn, as many times as there are rounds.
-fn rounds(plan: &Plan, mut peers: Vec<&mut dyn Peer>, calls: usize, bot: &EchoBot) -> Result<Vec<Series>> {
+///
+/// # Errors
+/// Where a peer does not start or take the calls.
+pub(crate) fn rounds(plan: &Plan, mut peers: Vec<&mut dyn Peer>, calls: usize, bot: &EchoBot) -> Result<Vec<Series>> {
     let mut series: Vec<_> = peers.iter().map(|peer| Series { name: peer.name(), rounds: Vec::new() }).collect();
     for _ in 0..plan.rounds {
         for (peer, series) in peers.iter_mut().zip(&mut series) {
@@ -157,7 +166,7 @@ fn mark(round: &Round) -> String {
 }
 
 /// Which threads used it.
-fn parts(series: &[Series]) -> String {
+fn parts(series: [&Series; 3]) -> String {
     let mut table = Table::new(["Of it, ms", "Media threads", "Other threads", "Slots over their budget"]);
     for one in series {
         let of = |value: fn(&Round) -> f64| median(one.rounds.iter().map(value));

@@ -1,9 +1,13 @@
 //! Marks every packet, so that it can be found again wherever it comes out.
 //!
 //! A stamp is twelve µ-law codes that survive decoding and encoding: four fixed, three for the call, five for the packet.
-//! The rest of the packet is quiet noise (about −42 dBFS): no speech, no tone, and every detector has to look at it.
+//! The rest of the packet is quiet noise (about −42 dBFS): no speech, no tone, and every detector has to look at it. Where
+//! callers speak, it is speech for 40 % of the time.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use crate::wire;
 
@@ -18,6 +22,10 @@ const MAGIC: [u8; 4] = [0xE0, 0xEF, 0xE0, 0xEF];
 const RING: usize = 1_024;
 /// Calls a stamp can tell apart.
 pub(crate) const MOST_CALLS: usize = 1 << 12;
+
+/// Packets of ten seconds, and those of them in which a caller speaks where callers do.
+const TURN: usize = 500;
+const SPOKEN: usize = 200;
 
 /// Which packet of which call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +47,11 @@ impl Stamp {
         Some(Self { call: (number >> 20) as usize, packet: number & 0xF_FFFF })
     }
 
+    /// Where in its words the caller is, in packets; none while they listen. Calls do not speak in step.
+    pub(crate) fn spoken(self) -> Option<usize> {
+        Some((self.packet as usize + self.call * 37) % TURN).filter(|place| *place < SPOKEN)
+    }
+
     /// Writes the stamp over the beginning of a payload.
     pub(crate) fn write(self, payload: &mut [u8]) {
         let number = (self.call as u32) << 20 | self.packet & 0xF_FFFF;
@@ -49,9 +62,10 @@ impl Stamp {
     }
 }
 
-/// When each packet passed each point, in nanoseconds of the wall clock.
+/// When each packet passed each point, in nanoseconds of the wall clock, and what callers say.
 pub(crate) struct Board {
     calls: Vec<Track>,
+    speech: RwLock<Option<Arc<[u8]>>>,
 }
 
 struct Track {
@@ -62,7 +76,17 @@ struct Track {
 impl Board {
     pub(crate) fn new(calls: usize) -> Self {
         let ring = || (0..RING).map(|_| AtomicU64::new(0)).collect();
-        Self { calls: (0..calls).map(|_| Track { sent: ring(), said: ring() }).collect() }
+        Self { calls: (0..calls).map(|_| Track { sent: ring(), said: ring() }).collect(), speech: RwLock::default() }
+    }
+
+    /// What callers who begin now speak, in µ-law; nothing where they only listen.
+    pub(crate) fn speak(&self, speech: Option<Arc<[u8]>>) {
+        *self.speech.write().unwrap_or_else(PoisonError::into_inner) = speech;
+    }
+
+    /// What callers speak.
+    pub(crate) fn speech(&self) -> Option<Arc<[u8]>> {
+        self.speech.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The caller is about to send it. Returns now.

@@ -3,10 +3,11 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result, ensure};
-use audio::resample_clip;
+use audio::{g711::encode_ulaw, resample_clip};
 use testkit::debtor::onset;
 
 /// The level of speech, as an effective value.
@@ -47,6 +48,14 @@ impl Voices {
             Ok(samples[silent..].to_vec())
         });
         all.collect()
+    }
+
+    /// The same one after the other in µ-law, for callers whose bot only has to notice that they speak.
+    ///
+    /// # Errors
+    /// Where espeak-ng fails.
+    pub(crate) fn spoken(&self) -> Result<Arc<[u8]>> {
+        Ok(self.utterances()?.concat().into_iter().map(encode_ulaw).collect())
     }
 
     /// A file of little-endian samples of six seconds of speech at a rate.

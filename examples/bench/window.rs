@@ -42,6 +42,8 @@ pub(crate) struct Round {
     pub(crate) overruns: f64,
     pub(crate) sent: usize,
     pub(crate) lost: usize,
+    /// Whether callers spoke, over the bot: then what it said is thrown away.
+    pub(crate) spoken: bool,
     /// Time that the host took away, in percent.
     pub(crate) stolen: f64,
     /// Calls that went during the window.
@@ -61,7 +63,7 @@ impl Round {
         if self.stolen >= MOST_STOLEN_PERCENT {
             faults.push(format!("the host took {:.1} % of the time", self.stolen));
         }
-        if self.lost > 0 {
+        if self.lost > 0 && !self.spoken {
             faults.push(format!("{} of {} packets were lost", self.lost, self.sent));
         }
         if self.ended > 0 {
@@ -158,6 +160,7 @@ impl<'a> Live<'a> {
             overruns: overruns(&later) - overruns(&metrics),
             sent: heard.sent(),
             lost: heard.lost(),
+            spoken: self.bot.board.speech().is_some(),
             stolen,
             ended: kept - self.peer.kept(self.calls).min(kept),
             resident: [self.idle, used.resident],

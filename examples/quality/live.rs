@@ -1,13 +1,7 @@
 //! The table in real time: the gateway and baresip say back what they hear, all lines at once, while the naive buffers are
 //! computed from the same arrivals.
 
-use std::{
-    io::{self, Write},
-    net::SocketAddr,
-    path::Path,
-    sync::Arc,
-    time::Instant,
-};
+use std::{io::Write, net::SocketAddr, path::Path, sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use testkit::{
@@ -32,12 +26,12 @@ const WHO: [&str; 4] = ["gateway", "baresip", "fixed 60", "fixed 200"];
 /// Whom the gateway is called as.
 const USER: &str = "collections";
 
-/// Tries all lines and the long call, and prints what came of them.
-pub(crate) async fn run(arguments: &Arguments, script: &Script, cells: &[Cell]) -> Result<()> {
+/// Tries all lines and the long call, and writes what came of them.
+pub(crate) async fn run(arguments: &Arguments, script: &Script, cells: &[Cell]) -> Result<Vec<u8>> {
     let directory = &arguments.directory;
     let began = Instant::now();
-    let mut machine = Vec::new();
-    table::write_machine(&mut machine)?;
+    let mut out = Vec::new();
+    table::write_machine(&mut out)?;
     let gateway = start(&directory.join("gateway"), cells.len())?;
     let peer = Baresip::start(&directory.join("baresip"), cells.len() + 1)?;
     let servers = [(gateway.addresses().sip_udp, USER), (peer.server, baresip::USER)];
@@ -47,13 +41,11 @@ pub(crate) async fn run(arguments: &Arguments, script: &Script, cells: &[Cell]) 
     drop(peer);
     let judge = Judge { script, python: &arguments.python, directory };
     let scores = score(arguments, cells, &judge, &payloads, heard)?;
-    let mut out = io::stdout().lock();
-    out.write_all(&machine)?;
     writeln!(out, "### Over loopback\n")?;
     table::write(&mut out, cells, &WHO, &scores)?;
     long.write(&mut out, arguments)?;
     writeln!(out, "All of it took {:.0} s.", began.elapsed().as_secs_f64())?;
-    Ok(())
+    Ok(out)
 }
 
 /// A gateway whose agent is an echo, without recordings.

@@ -10,19 +10,31 @@ mod cell;
 mod live;
 mod long;
 mod naive;
+#[path = "../bench/results.rs"]
+mod results;
 mod score;
 mod table;
 mod virtually;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
 use cell::Cell;
+use results::Place;
 use score::Judge;
 use testkit::speech::{self, Script};
 
+/// Where the tables lie in their document.
+const PLACE: Place = Place {
+    begin: "<!-- the newest quality tables, written by make bench -->\n",
+    end: "<!-- the end of the quality tables -->\n",
+};
 /// Silence that is sent first, so that buffers learn the line; and the gateway says its notices meanwhile.
 const LEAD_SECONDS: usize = 12;
 
@@ -44,6 +56,9 @@ struct Arguments {
     /// A Python that has the packages `pesq` and `numpy`.
     #[arg(long, default_value = "target/quality-tools/bin/python")]
     python: PathBuf,
+    /// A document whose newest tables are replaced by these.
+    #[arg(long)]
+    results: Option<PathBuf>,
     /// Where files go.
     #[arg(long, default_value = "target/quality")]
     directory: PathBuf,
@@ -63,8 +78,14 @@ fn main() -> Result<()> {
     if arguments.quick {
         cells = cells.into_iter().step_by(10).collect();
     }
-    if arguments.is_virtual {
-        return virtually::run(&arguments, &judge, &cells);
+    let tables = if arguments.is_virtual {
+        virtually::run(&arguments, &judge, &cells)?
+    } else {
+        tokio::runtime::Runtime::new()?.block_on(live::run(&arguments, &script, &cells))?
+    };
+    io::stdout().write_all(&tables)?;
+    if let Some(results) = &arguments.results {
+        PLACE.replace(results, &String::from_utf8(tables)?)?;
     }
-    tokio::runtime::Runtime::new()?.block_on(live::run(&arguments, &script, &cells))
+    Ok(())
 }

@@ -1,10 +1,6 @@
 //! The table in virtual time.
 
-use std::{
-    io::{self, Write},
-    thread,
-    time::Instant,
-};
+use std::{io::Write, thread, time::Instant};
 
 use anyhow::{Context, Result};
 use testkit::line::{self, Passage, arrivals, payloads};
@@ -20,8 +16,8 @@ use crate::{
 /// Who hears, in the order of the columns.
 const WHO: [&str; 4] = ["gateway", "recorded", "fixed 60", "fixed 200"];
 
-/// Tries all lines and prints the table.
-pub(crate) fn run(arguments: &Arguments, judge: &Judge<'_>, cells: &[Cell]) -> Result<()> {
+/// Tries all lines and writes the table.
+pub(crate) fn run(arguments: &Arguments, judge: &Judge<'_>, cells: &[Cell]) -> Result<Vec<u8>> {
     let began = Instant::now();
     let passages = pass(arguments, judge, cells)?;
     let passed = began.elapsed();
@@ -36,11 +32,11 @@ pub(crate) fn run(arguments: &Arguments, judge: &Judge<'_>, cells: &[Cell]) -> R
         hearings.extend(WHO.into_iter().zip(heard).map(hearing));
     }
     let scores = judge.score(&hearings)?;
-    let mut out = io::stdout().lock();
+    let mut out = Vec::new();
     writeln!(out, "### In virtual time\n")?;
     table::write(&mut out, cells, &WHO, &scores)?;
     writeln!(out, "The calls took {:.1} s, all of it {:.1} s.", passed.as_secs_f64(), began.elapsed().as_secs_f64())?;
-    Ok(())
+    Ok(out)
 }
 
 /// Has the gateway's leg hear every line, on as many threads as there are processors.

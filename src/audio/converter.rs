@@ -9,8 +9,10 @@ use crate::ResamplerError;
 const REACH: usize = 17;
 /// The Kaiser window's shape for 81 dB (F. Kaiser's formula, 0.1102 (A − 8.7)).
 const SHAPE: f64 = 7.97;
-/// Products that are summed up side by side.
-const LANES: usize = 4;
+/// A tap smaller than this is nothing but the rounding of a zero.
+const NOTHING: f64 = 1e-12;
+/// Samples of one phase that are made side by side. It divides those of every frame.
+const LANES: usize = 32;
 
 /// Converts frames of 20 ms from one leg's rate to another's: one frame in, one frame out, for as long as the leg lives.
 ///
@@ -27,18 +29,33 @@ const LANES: usize = 4;
 /// 0.85 of the lower Nyquist frequency (3.4 kHz at 8 kHz), and aliases and images from 1.15 of it on are 79 dB down.
 ///
 /// The rates are in whole ratios, so that every output sample has one of a few filters, tabulated once, and every frame
-/// comes out whole. It runs for every frame of a wideband leg; for clips of any rate there is [`crate::Resampler`].
+/// comes out whole. Input is dealt out in turns to as many strands as the rate falls by: then what one filter makes from
+/// sample to sample is made of neighbours, many at once, and taps that are zero are left out. It runs for every frame of a
+/// wideband leg; for clips of any rate there is [`crate::Resampler`].
 pub struct Converter {
     from: SampleRate,
     to: SampleRate,
     /// By how much the rate rises, and then falls.
     up: usize,
     down: usize,
-    /// One filter for each place that an output sample can have between two input samples; the oldest sample's tap first.
-    phases: Vec<f32>,
-    taps: usize,
-    /// What the next frame's filters still look at, and then that frame.
-    input: Vec<f32>,
+    /// One for each place that an output sample can have between two input samples, in the order of the output.
+    phases: Vec<Phase>,
+    /// The input dealt out in turns: what the next frame's filters still look at, and then that frame.
+    strands: Vec<Vec<f32>>,
+    /// How much of each strand is from before.
+    before: usize,
+}
+
+/// The filter of every output sample of one place.
+type Phase = Vec<Branch>;
+
+/// What a filter takes from one strand.
+struct Branch {
+    strand: usize,
+    /// Where the first tap's sample lies for a frame's first output sample.
+    first: usize,
+    /// The oldest sample's tap first.
+    taps: Vec<f32>,
 }
 
 impl Converter {
@@ -50,14 +67,10 @@ impl Converter {
         let common = common_divisor(from.hertz(), to.hertz());
         let (up, down) = ((to.hertz() / common) as usize, (from.hertz() / common) as usize);
         let prototype = prototype(up.max(down));
-        let taps = prototype.len().div_ceil(up).next_multiple_of(LANES);
-        let mut phases = vec![0.0; up * taps];
-        for (place, tap) in prototype.iter().enumerate() {
-            let (phase, age) = (place % up, place / up);
-            phases[phase * taps + taps - 1 - age] = (tap * up as f64) as f32;
-        }
-        let input = vec![0.0; taps - 1 + from.frame_samples()];
-        Ok(Self { from, to, up, down, phases, taps, input })
+        let before = prototype.len().div_ceil(up * down);
+        let phases = (0..up).map(|place| phase(&prototype, place, (up, down), before)).collect();
+        let strands = vec![vec![0.0; before + from.frame_samples() / down]; down];
+        Ok(Self { from, to, up, down, phases, strands, before })
     }
 
     /// How much later a sound leaves than it entered, in samples of the output rate; rounded up from a half.
@@ -88,28 +101,74 @@ impl Converter {
             out.copy_from_slice(frame);
             return Ok(());
         }
-        let before = self.taps - 1;
-        for (place, &sample) in self.input[before..].iter_mut().zip(frame) {
-            *place = f32::from(sample);
-        }
-        let (mut newest, mut phase) = (0, 0);
-        for sample in out {
-            let filter = &self.phases[phase * self.taps..][..self.taps];
-            *sample = quantise(product(filter, &self.input[newest..][..self.taps]));
-            phase += self.down;
-            while phase >= self.up {
-                phase -= self.up;
-                newest += 1;
+        self.deal(frame);
+        for (place, phase) in self.phases.iter().enumerate() {
+            for (number, block) in out.chunks_exact_mut(LANES * self.up).enumerate() {
+                let samples = filtered(phase, &self.strands, number * LANES);
+                for (turn, sample) in block.chunks_exact_mut(self.up).zip(samples) {
+                    turn[place] = sample;
+                }
             }
         }
-        self.input.copy_within(frame.len().., 0);
         Ok(())
+    }
+
+    /// Moves the last frame's end to the front of each strand, and puts this frame behind it.
+    fn deal(&mut self, frame: &[i16]) {
+        for (place, strand) in self.strands.iter_mut().enumerate() {
+            strand.copy_within(frame.len() / self.down.., 0);
+            for (room, turn) in strand[self.before..].iter_mut().zip(frame.chunks_exact(self.down)) {
+                *room = f32::from(turn[place]);
+            }
+        }
     }
 
     /// Forgets what has come.
     pub fn reset(&mut self) {
-        self.input.fill(0.0);
+        self.strands.iter_mut().for_each(|strand| strand.fill(0.0));
     }
+}
+
+/// The filter of the output samples that have a place after a whole number of turns, by the strands that it looks at.
+fn phase(prototype: &[f64], place: usize, (up, down): (usize, usize), before: usize) -> Phase {
+    let (turn, newest) = (down as isize, (place * down) as isize);
+    let mut branches: Vec<Branch> = Vec::new();
+    // The oldest sample first.
+    for (age, &tap) in prototype.iter().enumerate().rev() {
+        let since = newest - age as isize;
+        if since.rem_euclid(up as isize) != 0 || tap.abs() < NOTHING {
+            continue;
+        }
+        let sample = since.div_euclid(up as isize);
+        let strand = sample.rem_euclid(turn) as usize;
+        let tap = (tap * up as f64) as f32;
+        match branches.iter_mut().find(|branch| branch.strand == strand) {
+            Some(branch) => branch.taps.push(tap),
+            None => {
+                let first = before.saturating_add_signed(sample.div_euclid(turn));
+                branches.push(Branch { strand, first, taps: vec![tap] });
+            }
+        }
+    }
+    branches
+}
+
+/// Neighbours of one phase, from one of them on.
+fn filtered(phase: &Phase, strands: &[Vec<f32>], from: usize) -> [i16; LANES] {
+    let mut sums = [0.0; LANES];
+    for branch in phase {
+        let samples = &strands[branch.strand][branch.first + from..];
+        for (&tap, window) in branch.taps.iter().zip(samples.windows(LANES)) {
+            for (sum, sample) in sums.iter_mut().zip(window) {
+                *sum += tap * sample;
+            }
+        }
+    }
+    let mut samples = [0; LANES];
+    for (sample, sum) in samples.iter_mut().zip(sums) {
+        *sample = quantise(sum);
+    }
+    samples
 }
 
 /// A low pass at half the lower rate, for a signal that is `ratio` times as fast: a sinc in a Kaiser window, of unity gain.
@@ -135,20 +194,11 @@ fn bessel(x: f64) -> f64 {
     sum
 }
 
-fn product(filter: &[f32], samples: &[f32]) -> f32 {
-    let mut sums = [[0.0; LANES]; 2];
-    for (n, (taps, samples)) in filter.as_chunks::<LANES>().0.iter().zip(samples.as_chunks::<LANES>().0).enumerate() {
-        for lane in 0..LANES {
-            sums[n % 2][lane] += taps[lane] * samples[lane];
-        }
-    }
-    let [even, odd] = sums;
-    (even[0] + odd[0]) + (even[1] + odd[1]) + (even[2] + odd[2]) + (even[3] + odd[3])
-}
-
+/// To the nearest whole number. Added to this, whose unit is its last binary place, a number is rounded to it, and lies in its
+/// lowest bits: unlike a cast, that can be done for several at once.
 fn quantise(sample: f32) -> i16 {
-    // A float that overflows is clamped by `as`.
-    (sample + 0.5_f32.copysign(sample)) as i16
+    const UNIT_IN_LAST_PLACE: f32 = 12_582_912.0;
+    (sample.clamp(f32::from(i16::MIN), f32::from(i16::MAX)) + UNIT_IN_LAST_PLACE).to_bits() as i16
 }
 
 fn common_divisor(first: u32, second: u32) -> u32 {
@@ -249,6 +299,22 @@ mod tests {
         let delay = |(from, to)| Converter::new(from, to).unwrap().delay_samples();
         let delays: Vec<usize> = pairs().map(delay).collect();
         assert_eq!(delays, [0, 34, 51, 102, 17, 0, 26, 51, 17, 17, 0, 34, 17, 17, 17, 0]);
+    }
+
+    #[test]
+    fn blocks_are_whole() {
+        assert!(RATES.iter().all(|rate| rate.frame_samples() % LANES == 0));
+        assert!(pairs().all(|(from, to)| {
+            let converter = Converter::new(from, to).unwrap();
+            to.frame_samples() % (LANES * converter.up) == 0
+        }));
+    }
+
+    #[test]
+    fn a_sample_is_the_nearest_whole_number_within_16_bits() {
+        let tried = [0.0, 0.4, -0.4, 0.6, -0.6, 12_345.4, -12_345.6, 32_766.6, 40_000.0, -32_768.4, -1e9];
+        let expected = [0, 0, 0, 1, -1, 12_345, -12_346, 32_767, 32_767, -32_768, -32_768];
+        assert_eq!(tried.map(quantise), expected);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(crate) struct Plant {
 /// A leg and what it tells.
 pub struct Prepared {
     leg: LegHandle,
-    outputs: mpsc::Receiver<LegOutput>,
+    outputs: mpsc::Receiver<Box<LegOutput>>,
     local: media::LocalMedia,
 }
 
@@ -69,11 +69,11 @@ pub(crate) struct Driver {
     agent: AgentKind,
     mailbox: Mailbox,
     mail: mpsc::Receiver<Mail>,
-    questions: mpsc::Receiver<Question>,
+    questions: mpsc::Receiver<Box<Question>>,
     answers: std::collections::BTreeMap<u64, oneshot::Sender<call::api::ApiReply>>,
     asked: u64,
     leg: Option<LegHandle>,
-    leg_outputs: Option<mpsc::Receiver<LegOutput>>,
+    leg_outputs: Option<mpsc::Receiver<Box<LegOutput>>>,
     local: Option<media::LocalMedia>,
     recognition: Option<Box<dyn Recognition>>,
     bot: Option<Box<dyn Bot>>,
@@ -125,8 +125,9 @@ impl Driver {
             let due = self.call.poll_timeout().unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
             tokio::select! {
                 Some(mail) = self.mail.recv() => self.take(mail),
-                Some(output) = receive(self.leg_outputs.as_mut()) => self.leg_says(output),
-                Some((request, answer)) = self.questions.recv() => {
+                Some(output) = receive(self.leg_outputs.as_mut()) => self.leg_says(*output),
+                Some(question) = self.questions.recv() => {
+                    let (request, answer) = *question;
                     self.asked += 1;
                     self.answers.insert(self.asked, answer);
                     self.call.handle_api(Instant::now(), Ticket(self.asked), request);
@@ -334,7 +335,7 @@ impl Driver {
         self.command(LegCommand::Close);
         let deadline = tokio::time::Instant::now() + CLOSE_DEADLINE;
         while let Ok(Some(output)) = tokio::time::timeout_at(deadline, receive(self.leg_outputs.as_mut())).await {
-            if let LegOutput::Closed(quality) = output {
+            if let LegOutput::Closed(quality) = *output {
                 tracing::info!(call = %self.call.id(), %quality, "media closed");
                 break;
             }
@@ -362,7 +363,7 @@ fn number_of(sink: SinkKind) -> gate::SinkId {
 }
 
 /// The next output of a leg; never, where there is none.
-async fn receive(outputs: Option<&mut mpsc::Receiver<LegOutput>>) -> Option<LegOutput> {
+async fn receive(outputs: Option<&mut mpsc::Receiver<Box<LegOutput>>>) -> Option<Box<LegOutput>> {
     match outputs {
         Some(outputs) => outputs.recv().await,
         None => std::future::pending().await,

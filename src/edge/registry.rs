@@ -55,7 +55,7 @@ pub enum AskError {
 struct Live {
     summary: Summary,
     mailbox: Mailbox,
-    questions: mpsc::Sender<Question>,
+    questions: mpsc::Sender<Box<Question>>,
 }
 
 #[derive(Default)]
@@ -73,7 +73,7 @@ impl Registry {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn enter(&self, summary: Summary, mailbox: Mailbox, questions: mpsc::Sender<Question>) {
+    pub(crate) fn enter(&self, summary: Summary, mailbox: Mailbox, questions: mpsc::Sender<Box<Question>>) {
         self.book().live.insert(summary.id, Live { summary, mailbox, questions });
     }
 
@@ -121,7 +121,7 @@ impl Registry {
             let Some(live) = book.live.get(&id) else {
                 return archived(&book, id, &request).ok_or(AskError::Ended);
             };
-            live.questions.try_send((request, answer)).map_err(|error| match error {
+            live.questions.try_send(Box::new((request, answer))).map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => AskError::Full,
                 mpsc::error::TrySendError::Closed(_) => AskError::Ended,
             })?;

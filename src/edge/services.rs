@@ -66,7 +66,7 @@ impl Mailbox {
 /// Clean audio for one writer, and its way to prove that it is silent.
 pub struct Sink {
     /// The audio.
-    pub items: mpsc::Receiver<TapItem>,
+    pub items: mpsc::Receiver<Box<TapItem>>,
     /// The writer's number in its leg.
     pub number: SinkId,
     /// The leg it belongs to.

@@ -82,8 +82,9 @@ pub enum OpenError {
 pub struct OpenedLeg {
     /// The hold on it: dropping it closes the leg.
     pub handle: LegHandle,
-    /// What it tells; it ends with [`LegOutput::Closed`] or with the queue.
-    pub outputs: mpsc::Receiver<LegOutput>,
+    /// What it tells; it ends with [`LegOutput::Closed`] or with the queue. Boxed, as what taps get: a queue keeps room for 32
+    /// of its kind from its first one on.
+    pub outputs: mpsc::Receiver<Box<LegOutput>>,
 }
 
 /// All media threads, and the ports they share.

@@ -33,8 +33,8 @@ const LATE_RUN: u8 = 5;
 /// Most frames marked lost at once when a stream is found again: five seconds.
 const MAX_CATCH_UP: u64 = 250;
 
-/// What one packet makes ready at most: six frames of 120 ms, what filled a frame before, and an event.
-const READY: usize = 8;
+/// What one packet makes ready, usually: a frame, and a marker before it.
+const READY: usize = 2;
 
 /// What is ready to be handed on.
 #[expect(clippy::large_enum_variant, reason = "one frame every 20 ms is moved, none is allocated")]
@@ -204,7 +204,7 @@ impl Timeline {
     }
 
     pub(crate) fn event(&mut self, event: RawEvent) {
-        self.ready.push_back(Ready::Event(event));
+        self.push_ready(Ready::Event(event));
     }
 
     /// The stream begins anew: its next timestamp means nothing.
@@ -271,6 +271,18 @@ impl Timeline {
             Ready::Event(event) => Some(Received::Event(event)),
             Ready::Lost { .. } => None,
         }
+    }
+
+    /// Makes one more ready. Where room is wanting, what is there moves by hand: a queue that grows by itself would leave a copy.
+    fn push_ready(&mut self, next: Ready) {
+        if self.ready.len() == self.ready.capacity() {
+            let mut larger = VecDeque::with_capacity(2 * self.ready.len().max(READY));
+            while let Some(oldest) = self.take_ready() {
+                larger.push_back(oldest);
+            }
+            self.ready = larger;
+        }
+        self.ready.push_back(next);
     }
 
     /// The oldest of what is ready. Its place is overwritten: moving it out alone would leave its audio or event there.
@@ -408,14 +420,14 @@ impl Timeline {
             let index = self.advance(1);
             let samples = &self.partial;
             let frame = RawFrame::decoded(self.clock.rate(), index, |out| out.copy_from_slice(samples));
-            self.ready.push_back(Ready::Frame(frame));
+            self.push_ready(Ready::Frame(frame));
         }
         self.partial.zeroize();
         match correction {
             Some(Correction::LeaveOut) => self.counts.left_out += 1,
             Some(Correction::PutIn) => {
                 let index = self.advance(1);
-                self.ready.push_back(Ready::Lost { index, frames: 1 });
+                self.push_ready(Ready::Lost { index, frames: 1 });
                 self.counts.put_in += 1;
             }
             None => {}
@@ -437,7 +449,7 @@ impl Timeline {
     fn emit_absent(&mut self, frames: u64) {
         let index = self.advance(frames);
         self.counts.absent += frames;
-        self.ready.push_back(Ready::Lost { index, frames });
+        self.push_ready(Ready::Lost { index, frames });
     }
 
     fn advance(&mut self, frames: u64) -> u64 {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Kind;
 use crate::{
-    Plan,
+    Plan, Voices,
     bot::EchoBot,
     cost,
     peer::Peer,
@@ -30,19 +30,26 @@ const COUNTED: Duration = Duration::from_secs(8);
 const PACKETS: [usize; 2] = [500, 1_500];
 
 /// A table of what can be counted.
-pub(super) fn count(plan: &Plan, bot: &EchoBot) -> Result<String> {
+pub(super) fn count(plan: &Plan, bot: &EchoBot, voices: &Voices) -> Result<String> {
     let mut table = Table::new(["Instructions a packet in, with its packet out", "In user space"]);
     for kind in Kind::ALL.into_iter().filter(|kind| kind.is_floor()) {
         let (name, each) = of_floor(plan, kind, bot)?;
         table.row([name, number(each)]);
     }
     let leg = sibling("examples/leg")?;
-    for way in ["plain", "srtp"] {
-        let run = |packets: usize| cost::instructions(&leg, &[way, &packets.to_string()]);
+    let speech = voices.passage(8_000)?.display().to_string();
+    for (way, file) in [("plain", None), ("srtp", None), ("plain", Some(speech.as_str()))] {
+        let run = |packets: usize| {
+            let packets = packets.to_string();
+            let arguments: Vec<_> = [way, &packets].into_iter().chain(file).collect();
+            cost::instructions(&leg, &arguments)
+        };
         let [less, more] = [run(PACKETS[0])?, run(PACKETS[1])?];
         let each = more.saturating_sub(less) as f64 / (PACKETS[1] - PACKETS[0]) as f64;
-        let name =
-            format!("Tonegate, media of a call alone, {way}: decode, gate, voice, agent audio, encode; no sockets");
+        let says = if file.is_some() { ", a caller who speaks for 40 % of the time" } else { "" };
+        let name = format!(
+            "Tonegate, media of a call alone, {way}{says}: decode, gate, voice, agent audio, encode; no sockets"
+        );
         table.row([name, number(each)]);
     }
     Ok(format!("Instructions by callgrind; the floors as they run with {FEW_CALLS} calls.\n\n{table}"))

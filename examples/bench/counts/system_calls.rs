@@ -12,6 +12,7 @@ use super::{Kind, PACKETS};
 use crate::{
     Plan,
     bot::EchoBot,
+    peer::Peer,
     table::{Table, number},
     window::Live,
 };
@@ -52,6 +53,18 @@ pub(super) fn count(plan: &Plan, bot: &EchoBot) -> Result<String> {
     }
     let head = "System calls a packet in, with its packet out";
     Ok(format!("{head}; {} streams and {} calls, by `{way}`.\n\n{}", plan.streams, plan.calls, table(&columns)))
+}
+
+/// All system calls of a peer, per packet in with its packet out.
+///
+/// # Errors
+/// Where it cannot be counted.
+pub(crate) fn calls_per_packet(peer: &mut dyn Peer, calls: usize, bot: &EchoBot) -> Result<f64> {
+    let mut live = Live::open(peer, calls, bot)?;
+    let ((media, others), _) = traced(&mut live)?;
+    live.close()?;
+    let all: u64 = media.values().chain(others.values()).sum();
+    Ok(all as f64 / (SECONDS as f64 * PACKETS * calls as f64))
 }
 
 fn table(columns: &[Column]) -> Table {

@@ -25,8 +25,8 @@ use super::Unreachable;
 
 /// Most bytes of one message from the bot: a minute of audio with room to spare.
 const MAX_MESSAGE: usize = 1 << 20;
-/// Bytes read at once: a dozen messages of 20 ms. Each call holds a buffer of this size.
-const READ_BUFFER: usize = 4_096;
+/// Bytes read at once: half a dozen messages of 20 ms. Each call holds a buffer of this size.
+const READ_BUFFER: usize = 2_048;
 
 /// The header by which a bot knows who connects.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");

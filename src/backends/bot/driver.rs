@@ -40,7 +40,7 @@ pub(super) struct Opening {
 pub(super) struct Driver {
     stream: Stream,
     mute: MuteWatch<gate::MuteEpoch>,
-    frames: Option<mpsc::Receiver<TapItem>>,
+    frames: Option<mpsc::Receiver<Box<TapItem>>>,
     commands: mpsc::Receiver<BotCommand>,
     sink: SinkId,
     acknowledge: Acknowledge,
@@ -109,7 +109,7 @@ impl Driver {
                     Some(command) => self.obey(command, &mut wire.outbox),
                     None => return Ended::Politely,
                 },
-                Some(item) = next(self.frames.as_mut()) => match item {
+                Some(item) = next(self.frames.as_mut()) => match *item {
                     TapItem::Caller(frame) => self.send_frame(&frame, &mut wire.outbox),
                     // A bot knows what it said.
                     TapItem::Sent { .. } => Ok(()),
@@ -218,7 +218,7 @@ impl Driver {
 }
 
 /// The next frame of the caller; never, where there is no tap.
-async fn next(frames: Option<&mut mpsc::Receiver<TapItem>>) -> Option<TapItem> {
+async fn next(frames: Option<&mut mpsc::Receiver<Box<TapItem>>>) -> Option<Box<TapItem>> {
     match frames {
         Some(frames) => frames.recv().await,
         None => std::future::pending().await,

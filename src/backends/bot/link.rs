@@ -17,7 +17,7 @@ const COMMANDS: usize = 64;
 /// What a call tells its bot.
 pub enum BotCommand {
     /// The bounded tap of the caller's clean audio, known to the gate as the stream's sink: the bot hears it from now on.
-    Hear(mpsc::Receiver<TapItem>),
+    Hear(mpsc::Receiver<Box<TapItem>>),
     /// The caller pressed a key that the gate let pass.
     Key(MenuKey),
     /// The audio before a mark was played or cleared.

@@ -58,7 +58,7 @@ impl Recogniser {
     pub fn start(
         shared: Arc<Recognisers>,
         hertz: u32,
-        frames: mpsc::Receiver<TapItem>,
+        frames: mpsc::Receiver<Box<TapItem>>,
         sink: SinkId,
         acknowledge: Acknowledge,
     ) -> (Self, mpsc::Receiver<Recognised>) {
@@ -135,7 +135,7 @@ struct Muted {
 }
 
 impl Ear {
-    async fn run(mut self, mut frames: mpsc::Receiver<TapItem>, mut commands: mpsc::Receiver<Command>) {
+    async fn run(mut self, mut frames: mpsc::Receiver<Box<TapItem>>, mut commands: mpsc::Receiver<Command>) {
         loop {
             tokio::select! {
                 biased;
@@ -144,8 +144,8 @@ impl Ear {
                     Some(Command::Stop) => self.stop(),
                     None => return,
                 },
-                item = frames.recv() => match item {
-                    Some(TapItem::Caller(frame)) => self.frame(&frame),
+                item = frames.recv() => match item.as_deref() {
+                    Some(TapItem::Caller(frame)) => self.frame(frame),
                     Some(TapItem::Sent { .. }) => {}
                     None => return,
                 },

@@ -44,7 +44,7 @@ pub(super) struct Opening {
     pub(super) id: LegId,
     pub(super) config: LegConfig,
     pub(super) sockets: Sockets,
-    pub(super) outputs: mpsc::Sender<LegOutput>,
+    pub(super) outputs: mpsc::Sender<Box<LegOutput>>,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -82,7 +82,7 @@ impl Reads {
 pub(super) struct Line {
     leg: Leg,
     sockets: Option<Sockets>,
-    outputs: mpsc::Sender<LegOutput>,
+    outputs: mpsc::Sender<Box<LegOutput>>,
     pub(super) shared: Arc<Shared>,
     taps: Vec<Tap>,
     pub(super) vault: Option<VaultSocket>,
@@ -261,7 +261,7 @@ impl Line {
     pub(super) fn finish(self) {
         self.shared.closed.store(true, Ordering::Release);
         // Where the queue is full its end says the same.
-        let _ = self.outputs.try_send(LegOutput::Closed(Quality::of(&self.leg.statistics())));
+        let _ = self.outputs.try_send(Box::new(LegOutput::Closed(Quality::of(&self.leg.statistics()))));
     }
 
     /// Where RTCP goes out.
@@ -340,7 +340,7 @@ impl Line {
         if closes_vault {
             self.vault = None;
         }
-        match self.outputs.try_send(output) {
+        match self.outputs.try_send(Box::new(output)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 meters::dropped("leg_outputs", "full");

@@ -12,8 +12,8 @@ pub struct Tap {
     pub sink: SinkId,
     /// What it takes: an agent the caller's frames, a recorder also what was sent.
     pub kind: SinkKind,
-    /// Its queue.
-    pub queue: mpsc::Sender<TapItem>,
+    /// Its queue. Frames lie outside of it: a queue keeps room for 32 of its kind, and hardly ever holds more than one.
+    pub queue: mpsc::Sender<Box<TapItem>>,
 }
 
 /// What became of a frame at a tap.
@@ -41,7 +41,7 @@ impl Tap {
             }
             (SinkKind::Agent | SinkKind::Recorder, TapItem::Caller(frame)) => TapItem::Caller(frame.share()),
         };
-        match self.queue.try_send(copy) {
+        match self.queue.try_send(Box::new(copy)) {
             Ok(()) => Offered::Taken,
             Err(TrySendError::Full(_)) => Offered::Full,
             Err(TrySendError::Closed(_)) => Offered::Closed,

@@ -29,7 +29,7 @@ fn payloads() -> Payloads {
 struct Far {
     pool: ShardPool,
     handle: LegHandle,
-    outputs: mpsc::Receiver<LegOutput>,
+    outputs: mpsc::Receiver<Box<LegOutput>>,
     rtp: UdpSocket,
     rtcp: UdpSocket,
     sequence: u16,
@@ -104,7 +104,7 @@ impl Far {
         tokio::spawn(async move {
             let (mut heard, mut sent) = (0, 0);
             while let Some(item) = items.recv().await {
-                match item {
+                match *item {
                     TapItem::Caller(frame) => {
                         heard += 1;
                         if let Some(epoch) = frame.mute_epoch() {
@@ -196,7 +196,7 @@ async fn dropping_the_handle_closes_the_leg_and_its_port_rests() {
     assert!(bytes[..length].windows(2).any(|pair| pair == [0x81, 203]), "a goodbye");
     let closed = timeout(BOUND, async {
         while let Some(output) = far.outputs.recv().await {
-            if matches!(output, LegOutput::Closed(_)) {
+            if matches!(*output, LegOutput::Closed(_)) {
                 return true;
             }
         }
@@ -273,7 +273,7 @@ async fn a_stopped_pool_closes_its_legs() {
     let mut far = Far::new(42_200..=42_239).await;
     drop(far.pool);
     while let Some(output) = timeout(BOUND, far.outputs.recv()).await.unwrap() {
-        if matches!(output, LegOutput::Closed(_)) {
+        if matches!(*output, LegOutput::Closed(_)) {
             break;
         }
     }

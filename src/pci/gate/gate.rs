@@ -70,6 +70,8 @@ pub struct Counters {
 
 /// Clean frames that wait at most for a driver that is late.
 const MOST_FRAMES: usize = 8;
+/// Clean frames that usually wait.
+const USUAL_FRAMES: usize = 1;
 
 /// The gate of one leg.
 ///
@@ -109,7 +111,7 @@ impl Gate {
             sinks: Sinks::new(),
             narrow: Narrow::new(config.rate),
             voice: Voice::new(),
-            frames: VecDeque::with_capacity(MOST_FRAMES),
+            frames: VecDeque::with_capacity(USUAL_FRAMES),
             outputs: Outputs::new(),
             newest_index: None,
             quiet_since: now,
