@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
 use backends::{
     book::{AccountBook, GuardOptions, GuardedBook, SqliteBook},
-    bot::BotServer,
+    bot::{BotServer, BotThreads},
     child,
     processor::{Processor, ProcessorOptions},
     recorder::{Format, Recorder, RecorderOptions},
@@ -93,7 +93,12 @@ pub(crate) async fn open(
         terms: CaptureTerms { brands: brands(config), postal: config.capture.postal },
         readiness,
         time_zone: ArcSwap::from_pointee(time_zone(config)?),
-        agents: Agents { servers: ArcSwap::from_pointee(servers(config)?), bearers, interface },
+        agents: Agents {
+            servers: ArcSwap::from_pointee(servers(config)?),
+            threads: BotThreads::start().context("the bots' threads cannot start")?,
+            bearers,
+            interface,
+        },
     };
     Ok(Parts { backends: Arc::new(backends), recovery, store, processor, tasks })
 }

@@ -15,11 +15,13 @@ mod message;
 mod mute;
 mod outbox;
 mod stream;
+mod threads;
 mod wire;
 
 pub use connect::{BotServer, BotServerError};
 pub use link::{Abnormal, Acknowledge, BotCommand, BotEvent, BotLink, Closure, Ends, Report, Unreachable, open};
 pub use stream::{Identity, Said, Stream, Warning};
+pub use threads::BotThreads;
 
 #[cfg(test)]
 mod tests;

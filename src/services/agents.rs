@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use audio::Generation;
-use backends::bot::{BotCommand, BotEvent as Said, BotLink, BotServer, Closure, Ends, Identity};
+use backends::bot::{BotCommand, BotEvent as Said, BotLink, BotServer, BotThreads, Closure, Ends, Identity};
 use call::{
     BotEvent, CallId,
     media::{AGENT_SINK, LegCommand},
@@ -17,6 +17,7 @@ use crate::api::{Bearers, invitation};
 /// The bot server behind each trunk that has one.
 pub(crate) struct Agents {
     pub(crate) servers: arc_swap::ArcSwap<BTreeMap<String, Server>>,
+    pub(crate) threads: BotThreads,
     pub(crate) bearers: Arc<Bearers>,
     /// The address below which a bot finds `/v1`.
     pub(crate) interface: String,
@@ -44,7 +45,9 @@ impl Agents {
             acknowledge: Box::new(move |ack| acknowledging.acknowledge(ack)),
             report: Box::new(move |event| relay(event, &leg, &mailbox)),
         };
-        Box::new(Streamed { link: Some(backends::bot::open(server.server, identity, parameters, ends)) })
+        Box::new(Streamed {
+            link: Some(backends::bot::open(self.threads.next(), server.server, identity, parameters, ends)),
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use audio::Generation;
 use call::media::TapItem;
 use gate::{MenuKey, MuteAck, SinkId};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -138,13 +139,19 @@ pub struct Ends {
     pub report: Report,
 }
 
-/// Opens a stream for a call; `parameters` become `customParameters`.
+/// Opens a stream for a call, on a thread of [`super::BotThreads`]; `parameters` become `customParameters`.
 #[must_use]
-pub fn open(server: BotServer, identity: Identity, parameters: BTreeMap<String, String>, ends: Ends) -> BotLink {
+pub fn open(
+    thread: &Handle,
+    server: BotServer,
+    identity: Identity,
+    parameters: BTreeMap<String, String>,
+    ends: Ends,
+) -> BotLink {
     let Ends { sink, acknowledge, report } = ends;
     let (sender, commands) = mpsc::channel(COMMANDS);
     let stop = CancellationToken::new();
     let opening = Opening { identity, commands, sink, acknowledge, report, stop: stop.clone() };
-    drop(tokio::spawn(Box::new(Driver::new(opening)).run(server, parameters)));
+    drop(thread.spawn(Box::new(Driver::new(opening)).run(server, parameters)));
     BotLink { commands: sender, _running: stop.drop_guard() }
 }

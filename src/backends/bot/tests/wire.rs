@@ -33,7 +33,13 @@ impl Peer {
         let server = BotServer::new(url, None, false, deadline).unwrap();
         let parameters = BTreeMap::from([("tonegate_call".to_owned(), "7".to_owned())]);
         let (report, events) = reported();
-        let link = open(server, identity(), parameters, Ends { sink: SINK, acknowledge, report });
+        let link = open(
+            &tokio::runtime::Handle::current(),
+            server,
+            identity(),
+            parameters,
+            Ends { sink: SINK, acknowledge, report },
+        );
         let (tap, frames) = mpsc::channel(50);
         link.command(BotCommand::Hear(frames));
         Self { link, tap, events }
@@ -251,7 +257,7 @@ async fn a_handshake_is_signed_where_there_is_a_token_and_only_there() {
     let signed = plain.clone().signed_with(&secrecy::SecretString::from(TOKEN.to_owned()));
     for (server, is_signed) in [(signed, true), (plain, false)] {
         let ends = Ends { sink: SINK, acknowledge: Box::new(|_| {}), report: Box::new(|_| {}) };
-        let _link = open(server, identity(), BTreeMap::new(), ends);
+        let _link = open(&tokio::runtime::Handle::current(), server, identity(), BTreeMap::new(), ends);
         let session = bot.accept().await.unwrap();
         assert_eq!((session.has_signature(), session.is_signed(&url, TOKEN)), (is_signed, is_signed));
         assert!(!session.is_signed(&url, "another-token-of-another-account"));
