@@ -48,11 +48,7 @@ static int patience(void)
 static void by_sockets(size_t wanted)
 {
     int epoll = begin();
-    for (size_t stream = 0; stream < wanted; stream++) {
-        int udp = open_port();
-        watch(epoll, udp, (uint64_t)udp);
-    }
-    fflush(stdout);
+    open_ports(epoll, wanted);
     for (;;) {
         struct epoll_event events[MOST_EVENTS];
         pause_for_batch();

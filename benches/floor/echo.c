@@ -10,11 +10,7 @@ int main(int count, char **arguments)
 {
     size_t wanted = streams(count, arguments);
     int epoll = begin();
-    for (size_t stream = 0; stream < wanted; stream++) {
-        int udp = open_port();
-        watch(epoll, udp, (uint64_t)udp);
-    }
-    fflush(stdout);
+    open_ports(epoll, wanted);
     for (;;) {
         struct epoll_event events[MOST_EVENTS];
         int ready = epoll_wait(epoll, events, MOST_EVENTS, -1);

@@ -70,6 +70,16 @@ static inline int begin(void)
     return epoll;
 }
 
+/* A port for each stream, each watched under its descriptor. */
+static inline void open_ports(int epoll, size_t wanted)
+{
+    for (size_t stream = 0; stream < wanted; stream++) {
+        int udp = open_port();
+        watch(epoll, udp, (uint64_t)udp);
+    }
+    fflush(stdout);
+}
+
 /* Sends a datagram back as it came. */
 static inline void echo(int udp)
 {

@@ -100,9 +100,9 @@ impl Bank {
         if self.known < EDGE_BLOCKS { None } else { self.fit(&TABLES.edge) }
     }
 
-    /// Whether just so many blocks were received since the last loss as lie at its edge.
-    pub(crate) fn is_edge(&self) -> bool {
-        self.known == EDGE_BLOCKS && self.filled == 0
+    /// Whether just so many blocks, at most [`BLOCKS`], were received since the last loss.
+    pub(crate) fn has_just(&self, blocks: usize) -> bool {
+        self.known == blocks && self.filled == 0
     }
 
     /// Forgets all audio: after a loss, and when a capture flushes.

@@ -2,7 +2,7 @@
 //!
 //! A frame leaves silent where a window in it, in the frame before or in the frame after looks like a key, and around
 //! telephone-events. Beside a lost frame a tone may begin or end too late to be judged, so where that is audible it is silenced
-//! too: [`BLIND`], in which any tone could hide, and [`UNJUDGED`] where what touches the loss looks like a key.
+//! too: [`BLIND`] or [`BLIND_BEHIND_FILTER`], in which any tone could hide, and [`UNJUDGED`] where what touches the loss looks like a key.
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ const AROUND_EVENTS: Duration = Duration::from_millis(160);
 const UNJUDGED: usize = 96;
 /// What beside a loss is too short to be looked at, in samples at 8 kHz: 4 ms. A tone that is longer fills it.
 const BLIND: usize = EDGE_BLOCKS * HOP;
+/// The same above 8 kHz, where a filter lies before what looks: 6 ms.
+const BLIND_BEHIND_FILTER: usize = BLIND + HOP;
 /// Samples of a frame at 8 kHz.
 const FRAME: usize = 160;
 
@@ -106,7 +108,7 @@ impl Clamp {
         if let Some(mut held) = self.held.take() {
             held.clamped |= heard.suspected || around_event;
             if frame.is_lost() && held.ends_audibly {
-                held.tailless = hidden(heard.toned_edge);
+                held.tailless = self.hidden(heard.toned_edge);
             }
             judged.released = Some(held.release(epoch));
         }
@@ -117,7 +119,7 @@ impl Clamp {
 
     fn hold(&mut self, frame: RawFrame, heard: Heard, around_event: bool) {
         let clamped = heard.suspected || self.trailing || around_event;
-        let headless = if self.after_loss && heard.begins_audibly { hidden(heard.toned_edge) } else { 0 };
+        let headless = if self.after_loss && heard.begins_audibly { self.hidden(heard.toned_edge) } else { 0 };
         self.after_loss = frame.is_lost();
         if !frame.is_lost() {
             self.trailing = heard.suspected;
@@ -148,6 +150,15 @@ impl Clamp {
         self.suspicion.clear();
     }
 
+    fn blind(&self) -> usize {
+        if self.narrow.delays() { BLIND_BEHIND_FILTER } else { BLIND }
+    }
+
+    /// How much beside a loss is silenced, in samples at 8 kHz.
+    fn hidden(&self, toned_edge: bool) -> usize {
+        if toned_edge { UNJUDGED } else { self.blind() }
+    }
+
     fn skip(&mut self) -> Heard {
         let toned_edge = suspects_edge(self.bank.edge().as_ref());
         self.forget();
@@ -157,13 +168,14 @@ impl Clamp {
 
     fn listen(&mut self, frame: &RawFrame, judged: &mut Judged) -> Heard {
         let (mut suspected, mut toned_edge, mut line, mut place) = (false, false, [0.0; FRAME], 0);
+        let edge = self.blind() / HOP;
         let (bank, suspicion, detector) = (&mut self.bank, &mut self.suspicion, &mut self.detector);
         self.narrow.each(frame.samples(), |sample| {
             line[place % FRAME] = sample;
             place += 1;
             if let Some(hop) = bank.push(sample) {
                 suspected |= suspicion.hop(&hop);
-                toned_edge |= bank.is_edge() && suspects_edge(bank.edge().as_ref());
+                toned_edge |= bank.has_just(edge) && suspects_edge(bank.edge().as_ref());
                 if let Some(key) = detector.hop(&hop) {
                     judged.key = Some(key);
                 }
@@ -173,11 +185,6 @@ impl Clamp {
         line.zeroize();
         Heard { suspected, begins_audibly, ends_audibly, toned_edge }
     }
-}
-
-/// How much beside a loss is silenced, in samples at 8 kHz.
-fn hidden(toned_edge: bool) -> usize {
-    if toned_edge { UNJUDGED } else { BLIND }
 }
 
 impl Held {

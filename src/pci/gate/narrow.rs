@@ -26,6 +26,12 @@ impl Narrow {
         Self { factor, taps, history: [0.0; MOST_TAPS], newest: 0, until_output: factor }
     }
 
+    /// Whether what is given comes later than what was taken, by three quarters of a millisecond, and begins anew after
+    /// [`Narrow::clear`].
+    pub(crate) fn delays(&self) -> bool {
+        self.factor > 1
+    }
+
     /// Gives `take` every 8 kHz sample of `samples`.
     pub(crate) fn each(&mut self, samples: &[i16], mut take: impl FnMut(f32)) {
         for &sample in samples {

@@ -10,7 +10,7 @@ const SHARE: f32 = 0.87;
 /// The share that is enough once.
 const CLEAR_SHARE: f32 = 0.97;
 /// The share that is enough beside a loss.
-const EDGE_SHARE: f32 = 0.85;
+const EDGE_SHARE: f32 = 0.75;
 /// The most that one tone may be stronger than the other: 12 dB.
 const TWIST: f32 = 15.9;
 

@@ -27,8 +27,12 @@ pub(super) struct Leg {
 
 impl Leg {
     pub(super) fn new(keys: KeyPolicy) -> Self {
+        Self::at(RATE, keys)
+    }
+
+    pub(super) fn at(rate: SampleRate, keys: KeyPolicy) -> Self {
         let now = crate::synthesis::beginning();
-        let gate = Gate::new(GateConfig { rate: RATE, keys }, now);
+        let gate = Gate::new(GateConfig { rate, keys }, now);
         let (keys, vault) = (String::new(), String::new());
         Self { gate, now, index: 0, heard: vec![], keys, vault, told: vec![], awake: vec![] }
     }
@@ -51,7 +55,7 @@ impl Leg {
         self.deliver(RawFrame::lost(RATE, self.index));
     }
 
-    fn deliver(&mut self, frame: RawFrame) {
+    pub(super) fn deliver(&mut self, frame: RawFrame) {
         self.gate.handle_frame(self.now, frame);
         assert!(self.gate.poll_timeout().is_none_or(|due| due > self.now), "what was due is done");
         self.index += 160;
