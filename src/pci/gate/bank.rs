@@ -1,9 +1,9 @@
 //! The two-tone fit under both detectors: how much of the last 8 ms two key tones explain, and which.
 //!
-//! Every 2 ms a block of 16 samples is correlated with 40 frequencies: the eight of ITU-T Q.23, each also 1.5 % and
-//! 3 % lower and higher. The last four blocks make a window. The best low and the best high frequency are fitted to
-//! it together, by least squares, so that neither leaks into the other's figure. Beside a loss the two blocks that touch it
-//! are fitted alone. Samples are at 8 kHz.
+//! Every 2 ms a block of 16 samples is correlated with the eight frequencies of ITU-T Q.23. The last four blocks make a
+//! window. Where one of the eight is strong in it, it is correlated with 40: each of the eight also 1.5 % and 3 % lower and
+//! higher. The best low and the best high frequency are fitted to it together, by least squares, so that neither leaks
+//! into the other's figure. Beside a loss the two blocks that touch it are fitted alone. Samples are at 8 kHz.
 
 use std::{array, f32::consts::TAU, sync::LazyLock};
 
@@ -27,10 +27,13 @@ pub(crate) const TONES: [f32; 8] = [697.0, 770.0, 852.0, 941.0, 1209.0, 1336.0, 
 const OFFSETS: [f32; 5] = [-0.03, -0.015, 0.0, 0.015, 0.03];
 const GROUP: usize = 4 * OFFSETS.len();
 const BINS: usize = 2 * GROUP;
-/// Bins that are summed up at a time.
-const LANES: usize = 8;
+/// Bins that are summed up at a time: as many as there are tones.
+const LANES: usize = TONES.len();
 /// A window whose strongest bin holds less than this share of the energy is no key: the other tone would be too strong.
 const WEAKEST_DOMINANT: f32 = 0.3;
+/// The same of the eight bins in the middle of their neighbours, of which one at the edge leaves 0.58, or less where the
+/// other tone leaks into it. Few windows of noise or speech hold so much.
+const WEAKEST_NOMINAL: f32 = 0.15;
 
 /// One fitted tone.
 #[derive(Clone, Copy)]
@@ -58,16 +61,26 @@ pub(crate) struct Fit {
 
 type Sums = [f32; BINS];
 
-struct Block {
-    cosine: Sums,
-    sine: Sums,
-    energy: f32,
+/// Correlations with as many bins as registers hold sums of, or the tones themselves.
+#[derive(Clone, Copy)]
+struct Lanes {
+    cosine: [f32; LANES],
+    sine: [f32; LANES],
 }
 
-/// The last four blocks. Sixteen samples and four blocks' sums are all that it holds; wiped with [`Bank::clear`].
-pub(crate) struct Bank {
+struct Block {
     samples: [f32; HOP],
-    filled: usize,
+    energy: f32,
+    /// Correlations with the tones of ITU-T Q.23.
+    nominal: Lanes,
+    /// Correlations with all bins, where [`Block::is_whole`].
+    all: [Lanes; BINS / LANES],
+    is_whole: bool,
+}
+
+/// The last four blocks: their samples and correlations are all that it holds, wiped with [`Bank::clear`].
+pub(crate) struct Bank {
+    tables: &'static Tables,
     blocks: [Block; BLOCKS],
     newest: usize,
     known: usize,
@@ -75,52 +88,43 @@ pub(crate) struct Bank {
 
 impl Bank {
     pub(crate) fn new() -> Self {
-        let blocks = array::from_fn(|_| Block { cosine: [0.0; BINS], sine: [0.0; BINS], energy: 0.0 });
-        Self { samples: [0.0; HOP], filled: 0, blocks, newest: 0, known: 0 }
+        Self { tables: &TABLES, blocks: array::from_fn(|_| Block::new()), newest: 0, known: 0 }
     }
 
-    /// Takes one sample. After every sixteenth there is a hop: its fit, or `None` in it where the window is not full
-    /// or can hold no key.
-    pub(crate) fn push(&mut self, sample: f32) -> Option<Hop> {
-        self.samples[self.filled] = sample;
-        self.filled += 1;
-        if self.filled < HOP {
-            return None;
-        }
-        self.filled = 0;
+    /// Takes a block. Its fit is that of the window that ends with it: none where that is not full or can hold no key.
+    pub(crate) fn push(&mut self, samples: &[f32; HOP]) -> Hop {
         self.newest = (self.newest + 1) % BLOCKS;
         self.known = (self.known + 1).min(BLOCKS);
-        self.blocks[self.newest].correlate(&self.samples);
+        self.blocks[self.newest].take(samples, self.tables);
         let full = self.known == BLOCKS;
-        Some(Hop { full, fit: if full { self.fit(&TABLES.window) } else { None } })
+        Hop { full, fit: if full { self.fit(&self.tables.window) } else { None } }
     }
 
     /// The fit of the last two blocks alone; `None` where fewer were received since the last loss, or they can hold no key.
-    pub(crate) fn edge(&self) -> Option<Fit> {
-        if self.known < EDGE_BLOCKS { None } else { self.fit(&TABLES.edge) }
+    pub(crate) fn edge(&mut self) -> Option<Fit> {
+        if self.known < EDGE_BLOCKS { None } else { self.fit(&self.tables.edge) }
     }
 
     /// Whether just so many blocks, at most [`BLOCKS`], were received since the last loss.
     pub(crate) fn has_just(&self, blocks: usize) -> bool {
-        self.known == blocks && self.filled == 0
+        self.known == blocks
     }
 
     /// Forgets all audio: after a loss, and when a capture flushes.
     pub(crate) fn clear(&mut self) {
-        self.samples.zeroize();
-        for block in &mut self.blocks {
-            block.cosine.zeroize();
-            block.sine.zeroize();
-            block.energy = 0.0;
-        }
-        (self.filled, self.known) = (0, 0);
+        self.blocks.iter_mut().for_each(Block::clear);
+        self.known = 0;
     }
 
-    fn fit(&self, span: &Span) -> Option<Fit> {
+    fn fit(&mut self, span: &Span) -> Option<Fit> {
         let energy: f32 = self.newest(span).map(|(block, _)| block.energy).sum();
+        if self.strongest_nominal(span) * 2.0 < energy * WEAKEST_NOMINAL * span.samples() {
+            return None;
+        }
+        self.complete(span);
         let (cosine, sine) = self.correlations(span);
         let strength: Sums = array::from_fn(|bin| cosine[bin] * cosine[bin] + sine[bin] * sine[bin]);
-        let dominant = strongest(&strength, 0..BINS);
+        let dominant = best(0..BINS, |bin| strength[bin]);
         if strength[dominant] * 2.0 < energy * WEAKEST_DOMINANT * span.samples() {
             return None;
         }
@@ -132,8 +136,26 @@ impl Bank {
             let low = best(0..GROUP, |low| fit(low, dominant).explained);
             (low, best(neighbours(dominant), |high| fit(low, high).explained))
         };
-        let pair = fit(low, high);
-        Some(Fit { low: pair.tone(low, 0), high: pair.tone(high, 1), energy, explained: pair.explained })
+        let (pair, steps) = (fit(low, high), &self.tables.steps);
+        let (low, high) = (pair.tone(low, 0, steps), pair.tone(high, 1, steps));
+        Some(Fit { low, high, energy, explained: pair.explained })
+    }
+
+    /// The strength of the strongest of the eight tones themselves.
+    fn strongest_nominal(&self, span: &Span) -> f32 {
+        let mut sum = Lanes::NONE;
+        for (block, turn) in self.newest(span) {
+            sum.add_turned(&block.nominal, &turn.nominal);
+        }
+        let strength: [f32; LANES] = array::from_fn(|tone| sum.cosine[tone].powi(2) + sum.sine[tone].powi(2));
+        strength.into_iter().fold(0.0, f32::max)
+    }
+
+    /// Correlates the span's blocks with all bins, where that was not done yet.
+    fn complete(&mut self, span: &Span) {
+        for age in 0..span.turns.len() {
+            self.blocks[(self.newest + BLOCKS - age) % BLOCKS].complete(self.tables);
+        }
     }
 
     /// The newest blocks, newest first, each with how far the tones turn from its centre to the span's.
@@ -144,15 +166,16 @@ impl Bank {
 
     /// The correlations of a whole span, with the phase taken at its centre.
     fn correlations(&self, span: &Span) -> (Sums, Sums) {
-        let (mut cosine, mut sine) = ([0.0; BINS], [0.0; BINS]);
+        let mut sums = [Lanes::NONE; BINS / LANES];
         for (block, turn) in self.newest(span) {
-            for bin in 0..BINS {
-                let (c, s) = (turn.cosine[bin], turn.sine[bin]);
-                cosine[bin] += block.cosine[bin] * c - block.sine[bin] * s;
-                sine[bin] += block.sine[bin] * c + block.cosine[bin] * s;
+            for (sum, (lanes, turn)) in sums.iter_mut().zip(block.all.iter().zip(&turn.all)) {
+                sum.add_turned(lanes, turn);
             }
         }
-        (cosine, sine)
+        (
+            array::from_fn(|bin| sums[bin / LANES].cosine[bin % LANES]),
+            array::from_fn(|bin| sums[bin / LANES].sine[bin % LANES]),
+        )
     }
 }
 
@@ -170,31 +193,81 @@ pub(crate) struct Hop {
     pub(crate) fit: Option<Fit>,
 }
 
-impl Block {
-    /// Seen from the block's centre cosines are the same on both sides and sines opposite: half of the products are enough.
-    fn correlate(&mut self, samples: &[f32; HOP]) {
-        let same: [f32; HOP / 2] = array::from_fn(|n| samples[HOP / 2 + n] + samples[HOP / 2 - 1 - n]);
-        let opposite: [f32; HOP / 2] = array::from_fn(|n| samples[HOP / 2 + n] - samples[HOP / 2 - 1 - n]);
-        let waves = &TABLES.waves;
-        for first in (0..BINS).step_by(LANES) {
-            // As many sums as registers hold: written back once.
-            let (mut cosine, mut sine) = ([0.0; LANES], [0.0; LANES]);
-            for ((same, opposite), wave) in same.iter().zip(&opposite).zip(waves) {
-                let (cosines, sines) = (&wave.cosine[first..first + LANES], &wave.sine[first..first + LANES]);
-                for lane in 0..LANES {
-                    cosine[lane] += same * cosines[lane];
-                    sine[lane] += opposite * sines[lane];
-                }
-            }
-            self.cosine[first..first + LANES].copy_from_slice(&cosine);
-            self.sine[first..first + LANES].copy_from_slice(&sine);
+impl Lanes {
+    const NONE: Self = Self { cosine: [0.0; LANES], sine: [0.0; LANES] };
+
+    /// Adds correlations whose phases are turned.
+    fn add_turned(&mut self, lanes: &Self, turn: &Self) {
+        for lane in 0..LANES {
+            let (c, s) = (turn.cosine[lane], turn.sine[lane]);
+            self.cosine[lane] += lanes.cosine[lane] * c - lanes.sine[lane] * s;
+            self.sine[lane] += lanes.sine[lane] * c + lanes.cosine[lane] * s;
         }
-        self.energy = samples.iter().map(|sample| sample * sample).sum();
+    }
+
+    fn clear(&mut self) {
+        self.cosine.zeroize();
+        self.sine.zeroize();
     }
 }
 
-fn strongest(strength: &Sums, bins: std::ops::Range<usize>) -> usize {
-    best(bins, |bin| strength[bin])
+impl Block {
+    fn new() -> Self {
+        let (nominal, all) = (Lanes::NONE, [Lanes::NONE; BINS / LANES]);
+        Self { samples: [0.0; HOP], energy: 0.0, nominal, all, is_whole: false }
+    }
+
+    /// Begins anew with other samples. Nothing of those before it is left.
+    fn take(&mut self, samples: &[f32; HOP], tables: &Tables) {
+        if std::mem::take(&mut self.is_whole) {
+            self.all.iter_mut().for_each(Lanes::clear);
+        }
+        self.samples = *samples;
+        self.energy = energy(samples);
+        self.nominal = correlate(samples, &tables.nominal);
+    }
+
+    /// Correlates with all bins, where that was not done yet.
+    fn complete(&mut self, tables: &Tables) {
+        if !std::mem::replace(&mut self.is_whole, true) {
+            for (lanes, waves) in self.all.iter_mut().zip(&tables.waves) {
+                *lanes = correlate(&self.samples, waves);
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        self.samples.zeroize();
+        self.nominal.clear();
+        self.all.iter_mut().for_each(Lanes::clear);
+        (self.energy, self.is_whole) = (0.0, false);
+    }
+}
+
+/// Seen from the block's centre cosines are the same on both sides and sines opposite: half of the products are enough.
+fn correlate(samples: &[f32; HOP], waves: &[Lanes; HOP / 2]) -> Lanes {
+    let mut sums = Lanes::NONE;
+    for (n, wave) in waves.iter().enumerate() {
+        let (after, before) = (samples[HOP / 2 + n], samples[HOP / 2 - 1 - n]);
+        let (same, opposite) = (after + before, after - before);
+        for lane in 0..LANES {
+            sums.cosine[lane] += same * wave.cosine[lane];
+            sums.sine[lane] += opposite * wave.sine[lane];
+        }
+    }
+    sums
+}
+
+/// The sum of the squared samples, of as many sums as registers hold.
+pub(crate) fn energy(samples: &[f32]) -> f32 {
+    let (chunks, rest) = samples.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for chunk in chunks {
+        for (sum, sample) in sums.iter_mut().zip(chunk) {
+            *sum += sample * sample;
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().map(|sample| sample * sample).sum::<f32>()
 }
 
 fn best(bins: std::ops::Range<usize>, worth: impl Fn(usize) -> f32) -> usize {
@@ -215,14 +288,16 @@ fn neighbours(bin: usize) -> std::ops::Range<usize> {
 }
 
 struct Waves {
-    cosine: Sums,
-    sine: Sums,
+    nominal: Lanes,
+    all: [Lanes; BINS / LANES],
 }
 
 struct Tables {
     steps: Sums,
-    /// The tones at each sample of a block's second half, counted from the block's centre.
-    waves: [Waves; HOP / 2],
+    /// The tones of ITU-T Q.23 at each sample of a block's second half, counted from the block's centre.
+    nominal: [Lanes; HOP / 2],
+    /// The same of all bins.
+    waves: [[Lanes; HOP / 2]; BINS / LANES],
     window: Span,
     edge: Span,
 }
@@ -255,9 +330,11 @@ impl Tables {
     fn new() -> Self {
         let steps: Sums =
             array::from_fn(|bin| TONES[bin / OFFSETS.len()] * (1.0 + OFFSETS[bin % OFFSETS.len()]) * TAU / RATE);
+        let waves: [Waves; HOP / 2] = array::from_fn(|sample| Waves::at(&steps, sample as f32 + 0.5));
         Self {
             steps,
-            waves: array::from_fn(|sample| Waves::at(&steps, sample as f32 + 0.5)),
+            nominal: array::from_fn(|sample| waves[sample].nominal),
+            waves: array::from_fn(|lanes| array::from_fn(|sample| waves[sample].all[lanes])),
             window: Span::of(BLOCKS, &steps),
             edge: Span::of(EDGE_BLOCKS, &steps),
         }
@@ -267,9 +344,13 @@ impl Tables {
 impl Waves {
     /// The tones at this many samples from where their phase is zero.
     fn at(steps: &Sums, place: f32) -> Self {
+        let lanes = |step: &dyn Fn(usize) -> f32| Lanes {
+            cosine: array::from_fn(|lane| (step(lane) * place).cos()),
+            sine: array::from_fn(|lane| (step(lane) * place).sin()),
+        };
         Self {
-            cosine: array::from_fn(|bin| (steps[bin] * place).cos()),
-            sine: array::from_fn(|bin| (steps[bin] * place).sin()),
+            nominal: lanes(&|tone| steps[tone * OFFSETS.len() + OFFSETS.len() / 2]),
+            all: array::from_fn(|group| lanes(&|lane| steps[group * LANES + lane])),
         }
     }
 }
@@ -320,11 +401,11 @@ fn solve(one: f32, two: f32, cross: f32, left: f32, right: f32) -> [f32; 2] {
 }
 
 impl Pair {
-    fn tone(&self, bin: usize, which: usize) -> Tone {
+    fn tone(&self, bin: usize, which: usize, steps: &Sums) -> Tone {
         let (cosine, sine) = (self.cosine[which], self.sine[which]);
         Tone {
             place: (bin / OFFSETS.len() % 4) as u8,
-            step: TABLES.steps[bin],
+            step: steps[bin],
             phase: (-sine).atan2(cosine),
             power: (cosine * cosine + sine * sine) / 2.0,
         }

@@ -15,7 +15,7 @@ use crate::{
     clean::Missing,
     detector::Detector,
     key::Key,
-    narrow::Narrow,
+    narrow::{FRAME, Narrow},
     suspicion::{Suspicion, is_audible, suspects_edge},
 };
 
@@ -28,8 +28,6 @@ const UNJUDGED: usize = 96;
 const BLIND: usize = EDGE_BLOCKS * HOP;
 /// The same above 8 kHz, where a filter lies before what looks: 6 ms.
 const BLIND_BEHIND_FILTER: usize = BLIND + HOP;
-/// Samples of a frame at 8 kHz.
-const FRAME: usize = 160;
 
 struct Held {
     frame: RawFrame,
@@ -167,20 +165,17 @@ impl Clamp {
     }
 
     fn listen(&mut self, frame: &RawFrame, judged: &mut Judged) -> Heard {
-        let (mut suspected, mut toned_edge, mut line, mut place) = (false, false, [0.0; FRAME], 0);
+        let (mut suspected, mut toned_edge) = (false, false);
         let edge = self.blind() / HOP;
-        let (bank, suspicion, detector) = (&mut self.bank, &mut self.suspicion, &mut self.detector);
-        self.narrow.each(frame.samples(), |sample| {
-            line[place % FRAME] = sample;
-            place += 1;
-            if let Some(hop) = bank.push(sample) {
-                suspected |= suspicion.hop(&hop);
-                toned_edge |= bank.has_just(edge) && suspects_edge(bank.edge().as_ref());
-                if let Some(key) = detector.hop(&hop) {
-                    judged.key = Some(key);
-                }
+        let mut line = self.narrow.frame(frame.samples());
+        for samples in line.as_chunks().0 {
+            let hop = self.bank.push(samples);
+            suspected |= self.suspicion.hop(&hop);
+            toned_edge |= self.bank.has_just(edge) && suspects_edge(self.bank.edge().as_ref());
+            if let Some(key) = self.detector.hop(&hop) {
+                judged.key = Some(key);
             }
-        });
+        }
         let (begins_audibly, ends_audibly) = (is_audible(&line[..UNJUDGED]), is_audible(&line[FRAME - UNJUDGED..]));
         line.zeroize();
         Heard { suspected, begins_audibly, ends_audibly, toned_edge }

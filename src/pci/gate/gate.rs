@@ -337,11 +337,7 @@ impl Gate {
         self.counters.clamped += u64::from(frame.is_clamped());
         if frame.mute_epoch().is_none() {
             let (voice, outputs) = (&mut self.voice, &mut self.outputs);
-            self.narrow.each(frame.samples(), |sample| {
-                if let Some(edge) = voice.push(sample) {
-                    outputs.push(GateOutput::Speech(edge));
-                }
-            });
+            voice.hear(&self.narrow.frame(frame.samples()), |edge| outputs.push(GateOutput::Speech(edge)));
             frame.voice = self.voice.is_speaking();
         }
         if self.frames.len() == MOST_FRAMES {

@@ -8,62 +8,77 @@ use zeroize::Zeroize;
 /// Taps for every input sample of one output sample: a stop band from 4.6 kHz on is enough for what is judged here.
 const TAPS_PER_FACTOR: usize = 12;
 const MOST_TAPS: usize = TAPS_PER_FACTOR * 6;
+/// Samples of a frame at 8 kHz.
+pub(crate) const FRAME: usize = 160;
 
 /// Low-pass filters and decimates to 8 kHz; at 8 kHz it only converts.
 pub(crate) struct Narrow {
+    filter: Option<Box<Filter>>,
+}
+
+struct Filter {
     factor: usize,
     taps: [f32; MOST_TAPS],
     history: [f32; MOST_TAPS],
     newest: usize,
-    until_output: usize,
 }
 
 impl Narrow {
     pub(crate) fn new(rate: SampleRate) -> Self {
         let factor = rate.hertz() as usize / 8_000;
-        let length = factor * TAPS_PER_FACTOR;
-        let taps = array::from_fn(|tap| if tap < length { windowed_sinc(tap, length, factor) } else { 0.0 });
-        Self { factor, taps, history: [0.0; MOST_TAPS], newest: 0, until_output: factor }
+        Self { filter: (factor > 1).then(|| Box::new(Filter::new(factor))) }
     }
 
     /// Whether what is given comes later than what was taken, by three quarters of a millisecond, and begins anew after
     /// [`Narrow::clear`].
     pub(crate) fn delays(&self) -> bool {
-        self.factor > 1
+        self.filter.is_some()
     }
 
-    /// Gives `take` every 8 kHz sample of `samples`.
-    pub(crate) fn each(&mut self, samples: &[i16], mut take: impl FnMut(f32)) {
-        for &sample in samples {
-            if self.factor == 1 {
-                take(f32::from(sample));
-                continue;
-            }
-            self.newest = (self.newest + 1) % MOST_TAPS;
-            self.history[self.newest] = f32::from(sample);
-            self.until_output -= 1;
-            if self.until_output == 0 {
-                self.until_output = self.factor;
-                take(self.filtered());
-            }
+    /// A frame of 20 ms at 8 kHz.
+    pub(crate) fn frame(&mut self, samples: &[i16]) -> [f32; FRAME] {
+        let mut frame = [0.0; FRAME];
+        match &mut self.filter {
+            Some(filter) => filter.decimate(samples, &mut frame),
+            None => frame.iter_mut().zip(samples).for_each(|(place, &sample)| *place = f32::from(sample)),
         }
+        frame
     }
 
     /// Forgets all audio.
     pub(crate) fn clear(&mut self) {
-        self.history.zeroize();
-        self.until_output = self.factor;
-    }
-
-    fn filtered(&self) -> f32 {
-        let length = self.factor * TAPS_PER_FACTOR;
-        (0..length).map(|tap| self.taps[tap] * self.history[(self.newest + MOST_TAPS - tap) % MOST_TAPS]).sum()
+        if let Some(filter) = &mut self.filter {
+            filter.history.zeroize();
+        }
     }
 }
 
 impl Drop for Narrow {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+impl Filter {
+    fn new(factor: usize) -> Self {
+        let length = factor * TAPS_PER_FACTOR;
+        let taps = array::from_fn(|tap| if tap < length { windowed_sinc(tap, length, factor) } else { 0.0 });
+        Self { factor, taps, history: [0.0; MOST_TAPS], newest: 0 }
+    }
+
+    fn decimate(&mut self, samples: &[i16], frame: &mut [f32; FRAME]) {
+        for (place, samples) in frame.iter_mut().zip(samples.chunks_exact(self.factor)) {
+            for &sample in samples {
+                self.newest = (self.newest + 1) % MOST_TAPS;
+                self.history[self.newest] = f32::from(sample);
+            }
+            *place = self.filtered();
+        }
+    }
+
+    fn filtered(&self) -> f32 {
+        let length = self.factor * TAPS_PER_FACTOR;
+        (0..length).map(|tap| self.taps[tap] * self.history[(self.newest + MOST_TAPS - tap) % MOST_TAPS]).sum()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The fast, permissive judge: does this window look like a key? It decides what is silenced outside captures, never
 //! which key was pressed.
 
-use crate::bank::{EDGE_BLOCKS, Fit, HOP, Hop, WINDOW, ZERO_DBM0};
+use crate::bank::{EDGE_BLOCKS, Fit, HOP, Hop, WINDOW, ZERO_DBM0, energy};
 
 /// Two tones together below −45 dBm0 are not looked at.
 const FLOOR: f32 = ZERO_DBM0 * 3.2e-5;
@@ -52,5 +52,5 @@ pub(crate) fn suspects_edge(edge: Option<&Fit>) -> bool {
 
 /// Whether samples are loud enough to hold the beginning of a tone.
 pub(crate) fn is_audible(samples: &[f32]) -> bool {
-    samples.iter().map(|sample| sample * sample).sum::<f32>() > FLOOR * samples.len() as f32
+    energy(samples) > FLOOR * samples.len() as f32
 }

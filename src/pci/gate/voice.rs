@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize;
 
-use crate::SpeechEdge;
+use crate::{SpeechEdge, bank::energy};
 
 /// Samples at 8 kHz that are judged at a time: 16 ms.
 const CHUNK: usize = 128;
@@ -24,9 +24,9 @@ const ABOVE: f32 = 2.5;
 const GROWTH: f32 = 1.005;
 
 /// Judges 8 kHz audio; doubles its rate because the judge wants 16 kHz. In silence, and in steady noise, the judge is not
-/// asked: it costs more than all else that is done for a frame.
+/// asked, and there is none: it costs more, in time and room, than all else that is done for a frame.
 pub(crate) struct Voice {
-    judge: Box<earshot::Detector>,
+    judge: Option<Box<earshot::Detector>>,
     samples: [f32; BEFORE + CHUNK],
     filled: usize,
     /// The loudness of what is always there, as a mean square.
@@ -41,7 +41,7 @@ pub(crate) struct Voice {
 impl Voice {
     pub(crate) fn new() -> Self {
         Self {
-            judge: Box::default(),
+            judge: None,
             samples: [0.0; BEFORE + CHUNK],
             filled: 0,
             background: f32::MAX,
@@ -55,22 +55,26 @@ impl Voice {
         self.speaking
     }
 
-    /// Takes one 8 kHz sample; an edge where it completes a chunk that changes the state.
-    pub(crate) fn push(&mut self, sample: f32) -> Option<SpeechEdge> {
-        self.samples[BEFORE + self.filled] = sample;
-        self.filled += 1;
-        if self.filled < CHUNK {
-            return None;
+    /// Takes samples at 8 kHz, and tells of the edge where they complete a chunk that changes the state.
+    pub(crate) fn hear(&mut self, mut samples: &[f32], mut tell: impl FnMut(SpeechEdge)) {
+        while !samples.is_empty() {
+            let (now, later) = samples.split_at(samples.len().min(CHUNK - self.filled));
+            self.samples[BEFORE + self.filled..][..now.len()].copy_from_slice(now);
+            (self.filled, samples) = (self.filled + now.len(), later);
+            if self.filled == CHUNK {
+                self.filled = 0;
+                let voiced = self.may_be_voice() && self.judge();
+                self.samples.copy_within(CHUNK.., 0);
+                self.decide(voiced).into_iter().for_each(&mut tell);
+            }
         }
-        self.filled = 0;
-        let voiced = self.may_be_voice() && self.judge.predict_i16(&self.doubled()) >= VOICED;
-        self.samples.copy_within(CHUNK.., 0);
-        self.decide(voiced)
     }
 
     /// Forgets all audio, as a capture begins; an edge where somebody spoke.
     pub(crate) fn clear(&mut self) -> Option<SpeechEdge> {
-        self.judge.reset();
+        if let Some(judge) = &mut self.judge {
+            judge.reset();
+        }
         self.samples.zeroize();
         (self.filled, self.soft, self.against, self.background) = (0, 0, 0, f32::MAX);
         std::mem::take(&mut self.speaking).then_some(SpeechEdge::Stopped)
@@ -78,14 +82,19 @@ impl Voice {
 
     /// Whether the chunk is worth the judge's time. The judge begins anew with the first one that is, as with a call.
     fn may_be_voice(&mut self) -> bool {
-        let loudness = self.samples[BEFORE..].iter().map(|sample| sample * sample).sum::<f32>() / CHUNK as f32;
+        let loudness = energy(&self.samples[BEFORE..]) / CHUNK as f32;
         self.background = loudness.min(self.background * GROWTH + 1.0);
         let is_soft = loudness < SOFT.max(self.background * ABOVE);
         self.soft = if is_soft { self.soft.saturating_add(1) } else { 0 };
         if self.soft == ATTENTION {
-            self.judge.reset();
+            self.judge = None;
         }
         self.soft < ATTENTION || self.speaking
+    }
+
+    fn judge(&mut self) -> bool {
+        let chunk = self.doubled();
+        self.judge.get_or_insert_default().predict_i16(&chunk) >= VOICED
     }
 
     /// The chunk at twice its rate.
@@ -119,16 +128,21 @@ mod tests {
     use super::*;
     use crate::synthesis::{Chance, babble, noise};
 
+    /// The edge that a sample brings.
+    fn push(voice: &mut Voice, sample: f32) -> Option<SpeechEdge> {
+        let mut told = None;
+        voice.hear(&[sample], |edge| told = Some(edge));
+        told
+    }
+
     /// Samples until speech is noticed.
     fn onset(voice: &mut Voice, speech: &[f32]) -> Option<usize> {
-        speech.iter().position(|&sample| voice.push(sample) == Some(SpeechEdge::Started))
+        speech.iter().position(|&sample| push(voice, sample) == Some(SpeechEdge::Started))
     }
 
     fn listen(samples: &[f32]) -> Voice {
         let mut voice = Voice::new();
-        for &sample in samples {
-            voice.push(sample);
-        }
+        voice.hear(samples, |_| {});
         voice
     }
 
@@ -151,7 +165,7 @@ mod tests {
     fn the_judge_is_asked_as_long_as_somebody_speaks() {
         let mut voice = listen(&babble(6, &mut Chance::new(31)));
         assert!(voice.is_speaking());
-        let end = (0..).find(|_| voice.push(0.0) == Some(SpeechEdge::Stopped));
+        let end = (0..).find(|_| push(&mut voice, 0.0) == Some(SpeechEdge::Stopped));
         assert!(end.is_some_and(|samples| samples <= (usize::from(ENDING) + 12) * CHUNK), "{end:?}");
     }
 

@@ -13,10 +13,9 @@ fn hear(line: &[f32], mut is_lost: impl FnMut(usize) -> bool) -> Vec<u8> {
             detector.lost();
             continue;
         }
-        for &sample in frame {
-            if let Some(hop) = bank.push(f32::from(sample)) {
-                heard.extend(detector.hop(&hop).map(|key| key.symbol()));
-            }
+        for samples in frame.as_chunks().0 {
+            let hop = bank.push(&samples.map(f32::from));
+            heard.extend(detector.hop(&hop).map(|key| key.symbol()));
         }
     }
     heard
