@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use crate::GateOutput;
 
-/// Outputs that wait at most. One input makes far fewer.
-const MOST: usize = 32;
+/// Outputs that wait at most. One input makes 14 at the most: the keys of a run, what ends it, and edges of speech.
+const MOST: usize = 16;
 
 /// Outputs in order. It never grows, so that a key is never left behind in freed memory.
 pub(crate) struct Outputs {
