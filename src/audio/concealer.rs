@@ -55,7 +55,7 @@ impl Concealer {
         Self {
             scale,
             history: vec![0; longest * 2 + COMPARED * scale],
-            period: Vec::with_capacity(longest),
+            period: Vec::new(),
             step: 0.0,
             made: 0,
             gaps: 0,
@@ -146,6 +146,8 @@ impl Concealer {
         let end = heard.len();
         let sample = |place: usize| f32::from(heard[place]);
         self.period.clear();
+        // All it may ever need, where something was lost at all.
+        self.period.reserve_exact(LONGEST_PERIOD * self.scale);
         self.period.extend(heard[end - length..].iter().map(|&sample| f32::from(sample)));
         let crossed = length / 4;
         for n in 0..crossed {

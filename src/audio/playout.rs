@@ -1,6 +1,7 @@
 //! What the caller hears, in order: prompts, the agent's clips, the agent's stream and its marks.
 
 mod backlog;
+mod duck;
 mod item;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ mod tests;
 use std::collections::VecDeque;
 
 use backlog::Backlog;
+use duck::Ducking;
 pub use item::{Generation, Segment, SegmentId, Source};
 use item::{Item, Tail};
 
@@ -17,6 +19,8 @@ pub const PLAYOUT_HZ: u32 = 8_000;
 pub const FRAME_SAMPLES: usize = 160;
 /// Most entries that may wait, whatever their length.
 const MAX_ITEMS: usize = 4_096;
+/// Most marks that may wait: cutting them reports all of them at once.
+pub const MAX_MARKS: usize = 1_024;
 /// How long after its last sample an agent still counts as speaking, in samples: half a second.
 const AGENT_HANGOVER: u64 = PLAYOUT_HZ as u64 / 2;
 
@@ -76,7 +80,7 @@ pub enum PlayoutOutput {
     AgentCut {
         /// What was playing or waiting.
         generation: Generation,
-        /// How much of that generation was played, the fade included.
+        /// How much of the turn was played, the fade included: since the agent was last silent for half a second or cut.
         played: u64,
         /// How much of it was thrown away.
         dropped: u64,
@@ -111,15 +115,18 @@ pub struct Playout {
     tail: Tail,
     outputs: VecDeque<PlayoutOutput>,
     clock: u64,
+    marks: usize,
     agent_queued: usize,
     agent_heard: Option<u64>,
     floor: Generation,
     current: Generation,
+    /// Samples played of the agent's turn.
     current_played: u64,
     flowing: bool,
     held: bool,
     /// The next sound was held in its middle.
     rising: bool,
+    ducking: Ducking,
     backlog: Backlog,
     muted: bool,
     discarded: Discarded,
@@ -135,6 +142,7 @@ impl Playout {
             tail: Tail::default(),
             outputs: VecDeque::new(),
             clock: 0,
+            marks: 0,
             agent_queued: 0,
             agent_heard: None,
             floor: Generation(0),
@@ -143,6 +151,7 @@ impl Playout {
             flowing: false,
             held: false,
             rising: false,
+            ducking: Ducking::new(),
             backlog: Backlog::new(),
             muted: false,
             discarded: Discarded::default(),
@@ -195,9 +204,10 @@ impl Playout {
     /// # Errors
     /// [`Full`] where too much waits.
     pub fn mark(&mut self, name: String) -> Result<(), Full> {
-        if self.items.len() >= MAX_ITEMS {
+        if self.items.len() >= MAX_ITEMS || self.marks >= MAX_MARKS {
             return Err(Full);
         }
+        self.marks += 1;
         self.items.push_back(Item::Mark(name));
         Ok(())
     }
@@ -208,6 +218,13 @@ impl Playout {
         self.floor = self.floor.max(generation);
         self.cut(Item::is_interruptible);
         (self.held, self.rising) = (false, false);
+        self.ducking.reset();
+    }
+
+    /// Somebody seems to speak: what is interruptible is 12 dB softer, within 8 ms, until [`Playout::hold`],
+    /// [`Playout::resume`] or a cut.
+    pub fn duck(&mut self) {
+        self.ducking.set(true);
     }
 
     /// The caller may have begun to speak: what is interruptible falls silent with a fade of 8 ms, and waits for
@@ -215,6 +232,7 @@ impl Playout {
     /// whether anything was to be held: as with [`Playout::hush`].
     pub fn hold(&mut self) -> bool {
         if !self.is_interruptible() {
+            self.ducking.set(false);
             return false;
         }
         if !self.held
@@ -222,15 +240,21 @@ impl Playout {
             && let Some(front) = self.items.front().filter(|front| front.is_interruptible())
         {
             self.tail.copy(front);
-            self.tail.fade();
+            self.tail.fade(self.ducking.level());
         }
         self.held = true;
         true
     }
 
-    /// It was nothing: what was held goes on.
+    /// It was nothing: what was held goes on, and what was softer is as it was.
     pub fn resume(&mut self) {
-        self.rising = std::mem::take(&mut self.held);
+        if std::mem::take(&mut self.held) {
+            self.rising = true;
+            self.ducking.reset();
+            // The time of the hold is no pause of the agent's.
+            self.agent_heard = self.agent_heard.map(|_| self.clock);
+        }
+        self.ducking.set(false);
     }
 
     /// The caller began to speak: as [`Playout::clear`], for a generation after the newest seen, which is returned.
@@ -318,6 +342,9 @@ impl Playout {
             self.outputs.push_back(PlayoutOutput::Started { id });
         }
         let read = front.read(out);
+        if front.is_interruptible() {
+            self.ducking.shape(&mut out[..read]);
+        }
         self.flowing = matches!(front, Item::Agent { .. });
         match front {
             Item::Segment { segment, .. } if segment.source == Source::Agent => {
@@ -325,6 +352,9 @@ impl Playout {
             }
             Item::Agent { generation, .. } => {
                 let generation = *generation;
+                if !self.was_agent_heard() {
+                    self.current_played = 0;
+                }
                 self.agent_heard = Some(self.clock);
                 self.agent_queued -= read;
                 self.count_played(generation, read);
@@ -336,8 +366,11 @@ impl Playout {
 
     /// Whether something interruptible plays or waits, or the agent spoke in the last half second.
     fn is_interruptible(&self) -> bool {
-        let speaking = self.agent_heard.is_some_and(|heard| self.clock - heard < AGENT_HANGOVER);
-        speaking || self.items.iter().any(|item| item.is_audio() && item.is_interruptible())
+        self.was_agent_heard() || self.items.iter().any(|item| item.is_audio() && item.is_interruptible())
+    }
+
+    fn was_agent_heard(&self) -> bool {
+        self.agent_heard.is_some_and(|heard| self.clock - heard < AGENT_HANGOVER)
     }
 
     /// Whether the front entry goes on with a sound. The stream comes in chunks: one that has not begun continues the one
@@ -386,7 +419,10 @@ impl Playout {
                 Some(Item::Segment { segment, .. }) => {
                     self.outputs.push_back(PlayoutOutput::Finished { id: segment.id, samples: segment.length() });
                 }
-                Some(Item::Mark(name)) => self.outputs.push_back(PlayoutOutput::Mark { name, cleared: false }),
+                Some(Item::Mark(name)) => {
+                    self.marks -= 1;
+                    self.outputs.push_back(PlayoutOutput::Mark { name, cleared: false });
+                }
                 Some(Item::Agent { .. }) | None => {}
             }
         }
@@ -404,6 +440,8 @@ impl Playout {
     fn cut(&mut self, chosen: impl Fn(&Item) -> bool) {
         // What is held is silent already.
         let mut fading = !self.is_front_held() && self.flows_on();
+        let is_ducked = self.items.front().is_some_and(Item::is_interruptible);
+        let level = if is_ducked { self.ducking.level() } else { duck::WHOLE };
         let mut dropped = 0;
         for mut item in std::mem::take(&mut self.items) {
             if !chosen(&item) {
@@ -424,13 +462,17 @@ impl Playout {
                     self.count_played(generation, faded);
                     dropped += (samples.len() - position) as u64;
                 }
-                Item::Mark(name) => self.outputs.push_back(PlayoutOutput::Mark { name, cleared: true }),
+                Item::Mark(name) => {
+                    self.marks -= 1;
+                    self.outputs.push_back(PlayoutOutput::Mark { name, cleared: true });
+                }
             }
         }
-        self.tail.fade();
+        self.tail.fade(level);
         if dropped > 0 {
             let (generation, played) = (self.current, self.current_played);
             self.outputs.push_back(PlayoutOutput::AgentCut { generation, played, dropped });
+            self.current_played = 0;
         }
     }
 }

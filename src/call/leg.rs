@@ -114,7 +114,7 @@ impl Leg {
             ticks: 0,
             outputs: VecDeque::new(),
             to_vault: VecDeque::new(),
-            taps: VecDeque::new(),
+            taps: VecDeque::with_capacity(1),
         })
     }
 
@@ -333,6 +333,12 @@ impl Leg {
         self.conceal.gaps()
     }
 
+    /// What the gate has counted so far.
+    #[must_use]
+    pub fn gate_counters(&self) -> gate::Counters {
+        self.gate.counters()
+    }
+
     /// Samples of agent audio that were not played so far, by reason.
     #[must_use]
     pub fn discarded(&self) -> audio::Discarded {
@@ -460,7 +466,10 @@ impl Leg {
             // Music on hold interrupts nobody.
             (SpeechEdge::Started, _) if self.held => {}
             (SpeechEdge::Started, HushPolicy::OnSpeech { guard, .. }) if guard.is_zero() => self.hold(now),
-            (SpeechEdge::Started, HushPolicy::OnSpeech { guard, .. }) => self.hush_due = Some(now + guard),
+            (SpeechEdge::Started, HushPolicy::OnSpeech { guard, .. }) => {
+                self.playout.duck();
+                self.hush_due = Some(now + guard);
+            }
             (SpeechEdge::Started, HushPolicy::Never) => {}
             (SpeechEdge::Stopped, _) => self.resume(),
         }
@@ -477,11 +486,11 @@ impl Leg {
         }
     }
 
-    /// The caller is quiet: what was held, and not yet cut, goes on.
+    /// The caller is quiet: what was softer or held, and not yet cut, goes on.
     fn resume(&mut self) {
         self.hush_due = None;
+        self.playout.resume();
         if self.cut_due.take().is_some() {
-            self.playout.resume();
             self.outputs.push_back(LegOutput::FalseInterruption);
         }
     }

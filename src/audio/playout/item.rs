@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::FRAME_SAMPLES;
+use super::duck::scaled;
 
 /// Samples of the fade where sound is cut: 8 ms.
 pub(super) const FADE_SAMPLES: usize = 64;
@@ -173,15 +174,15 @@ impl Tail {
         self.samples[..self.length].copy_from_slice(&next[..self.length]);
     }
 
-    /// Shapes what was taken: a straight line down to nothing.
-    pub(super) fn fade(&mut self) {
+    /// Shapes what was taken: a straight line down to nothing from the level that was heard.
+    pub(super) fn fade(&mut self, level: i32) {
         if self.faded || self.length == 0 {
             return;
         }
         self.faded = true;
         let length = self.length as i32;
         for (n, sample) in self.samples[..self.length].iter_mut().enumerate() {
-            *sample = (i32::from(*sample) * (length - 1 - n as i32) / length) as i16;
+            *sample = (i32::from(scaled(*sample, level)) * (length - 1 - n as i32) / length) as i16;
         }
     }
 

@@ -24,6 +24,13 @@ fn frame(playout: &mut Playout) -> ([i16; FRAME_SAMPLES], Filled) {
     (out, filled)
 }
 
+/// Lets frames pass that nobody looks at.
+fn pass(playout: &mut Playout, frames: usize) {
+    for _ in 0..frames {
+        frame(playout);
+    }
+}
+
 fn outputs(playout: &mut Playout) -> Vec<PlayoutOutput> {
     std::iter::from_fn(|| playout.poll_output()).collect()
 }
@@ -172,11 +179,99 @@ fn a_full_queue_takes_nothing() {
 #[test]
 fn entries_are_bounded_too() {
     let mut playout = playout();
-    for _ in 0..MAX_ITEMS {
+    for _ in 0..MAX_MARKS {
         playout.mark(String::new()).unwrap();
     }
     assert_eq!(playout.mark(String::new()), Err(Full));
-    assert_eq!(playout.enqueue(prompt(1, 1)), Err(Full));
+    for id in 0..(MAX_ITEMS - MAX_MARKS) as u64 {
+        playout.enqueue(prompt(id, 1)).unwrap();
+    }
+    assert_eq!(playout.enqueue(prompt(0, 1)), Err(Full));
+    playout.clear(Generation(1));
+    assert_eq!(outputs(&mut playout).len(), MAX_MARKS);
+    frame(&mut playout);
+    playout.mark(String::new()).unwrap();
+}
+
+#[test]
+fn a_turn_begins_where_the_agent_was_silent_for_half_a_second() {
+    let mut playout = playout();
+    let cut = |playout: &mut Playout| {
+        playout.clear(Generation(0));
+        outputs(playout).into_iter().find_map(|output| match output {
+            PlayoutOutput::AgentCut { played, dropped, .. } => Some((played, dropped)),
+            _ => None,
+        })
+    };
+    for _ in 0..3 {
+        playout.append_agent(Generation(0), agent(320)).unwrap();
+        pass(&mut playout, 27);
+    }
+    playout.append_agent(Generation(0), agent(160)).unwrap();
+    pass(&mut playout, 20);
+    playout.append_agent(Generation(0), agent(480)).unwrap();
+    frame(&mut playout);
+    assert_eq!(cut(&mut playout), Some((384, 256)), "a hiccup is no pause");
+    playout.append_agent(Generation(0), agent(480)).unwrap();
+    pass(&mut playout, 2);
+    assert_eq!(cut(&mut playout), Some((320, 160)), "what was cut before does not count");
+}
+
+#[test]
+fn a_turn_that_was_held_goes_on() {
+    let mut playout = playout();
+    playout.append_agent(Generation(0), agent(1_600)).unwrap();
+    frame(&mut playout);
+    assert!(playout.hold());
+    pass(&mut playout, 50);
+    playout.resume();
+    frame(&mut playout);
+    playout.clear(Generation(1));
+    let cut = PlayoutOutput::AgentCut { generation: Generation(0), played: 384, dropped: 1_216 };
+    assert_eq!(outputs(&mut playout), [cut]);
+}
+
+#[test]
+fn what_may_be_interrupted_is_twelve_decibels_softer_while_that_is_not_clear() {
+    let mut playout = playout();
+    playout.append_agent(Generation(0), agent(1_600)).unwrap();
+    frame(&mut playout);
+    playout.duck();
+    let (falling, _) = frame(&mut playout);
+    assert!(falling[..64].is_sorted_by(|one, two| one >= two) && falling[0] > 950);
+    assert_eq!(falling[64..], [250; 96]);
+    playout.resume();
+    let (rising, _) = frame(&mut playout);
+    assert!(rising[..64].is_sorted() && rising[0] < 300);
+    assert_eq!(rising[64..], [1_000; 96]);
+}
+
+#[test]
+fn what_was_softer_ends_in_a_fade_from_there_and_what_comes_next_is_whole() {
+    let mut playout = playout();
+    playout.append_agent(Generation(0), agent(1_600)).unwrap();
+    frame(&mut playout);
+    playout.duck();
+    frame(&mut playout);
+    assert!(playout.hold());
+    let (fading, _) = frame(&mut playout);
+    assert!(fading[0] < 250 && fading[..64].is_sorted_by(|one, two| one >= two), "{}", fading[0]);
+    let next = playout.hush().unwrap();
+    playout.append_agent(next, agent(160)).unwrap();
+    assert_eq!(frame(&mut playout).0, [1_000; 160]);
+}
+
+#[test]
+fn a_prompt_that_may_not_be_interrupted_is_never_softer() {
+    let mut playout = playout();
+    playout.enqueue(prompt(1, 480)).unwrap();
+    frame(&mut playout);
+    playout.duck();
+    assert_eq!(frame(&mut playout).0, [1_000; 160]);
+    assert!(!playout.hold());
+    playout.append_agent(Generation(0), agent(320)).unwrap();
+    frame(&mut playout);
+    assert_eq!(frame(&mut playout).0, [1_000; 160], "nothing was held, so nothing is softer");
 }
 
 #[test]

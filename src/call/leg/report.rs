@@ -11,7 +11,8 @@ use rtp::{Sent, Statistics};
 pub enum HushPolicy {
     /// Nothing: the agent decides for itself and clears.
     Never,
-    /// It falls silent once the caller has spoken for a moment, and is cut once they have gone on.
+    /// It is softer as soon as the caller speaks, falls silent once they have spoken for a moment, and is cut once they have
+    /// gone on.
     OnSpeech {
         /// Until it falls silent. The gate notices an onset after about 90 ms, so 0 to 40 ms keep within 200 ms of it.
         guard: Duration,

@@ -165,6 +165,12 @@ impl Line {
         found
     }
 
+    /// The loudest sample of the end of the last packet.
+    fn loudness(&self) -> i16 {
+        let (_, _, payload) = self.sent.last().unwrap();
+        payload[96..].iter().map(|&code| audio::g711::decode_ulaw(code).abs()).max().unwrap()
+    }
+
     /// Whether the last packet is silence.
     fn is_silent(&self) -> bool {
         self.sent.last().is_some_and(|(_, _, payload)| payload.iter().all(|&code| code == 0xff))
@@ -388,6 +394,39 @@ fn an_interruption_that_was_none_lets_the_agent_go_on_where_it_was() {
     assert!(line.take(|output| matches!(output, LegOutput::FalseInterruption).then_some(())).is_some());
     line.pass(CONFIRM);
     assert!(line.take(|output| matches!(output, LegOutput::Hushed { .. }).then_some(())).is_none());
+}
+
+#[test]
+fn the_agent_is_softer_until_it_is_silent_and_whole_again_after_a_cough() {
+    let mut line = Line::new();
+    line.command(agent(line.now, 3, 16_000));
+    line.steps(2);
+    let whole = line.loudness();
+    line.leg.speech(line.now, SpeechEdge::Started);
+    line.steps(2);
+    assert!((whole / 5..whole / 3).contains(&line.loudness()), "{} beside {whole}", line.loudness());
+    line.leg.speech(line.now, SpeechEdge::Stopped);
+    line.steps(2);
+    assert_eq!(line.loudness(), whole);
+}
+
+#[test]
+fn a_cut_tells_how_much_of_the_turn_was_heard_and_not_of_those_before() {
+    let mut line = Line::new();
+    for _ in 0..2 {
+        line.command(agent(line.now, 0, 8_000));
+        line.steps(50 + 26);
+    }
+    line.command(agent(line.now, 0, 8_000));
+    line.steps(10);
+    line.command(LegCommand::Clear { generation: Generation(1) });
+    let cut =
+        line.take(
+            |output| {
+                if let LegOutput::AgentCut { played, dropped } = output { Some((*played, *dropped)) } else { None }
+            },
+        );
+    assert_eq!(cut, Some((millis(208), millis(792))), "with a fade of 8 ms");
 }
 
 #[test]
