@@ -107,7 +107,8 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Histogram(ADDED),
         SECONDS,
         &["direction"],
-        "What the gateway adds to audio: `to_agent` from packet to back end, `to_caller` from back end to packet.",
+        "What the gateway adds to audio: `to_agent` from reading a packet, which may have waited a millisecond in its socket, to \
+         the back end's queue; `to_caller` from the agent's message to its packet.",
     ),
     metric(
         "tonegate_tick_lag_seconds",
@@ -121,7 +122,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Counter,
         None,
         &["shard"],
-        "Ticks whose work took longer than their budget.",
+        "20 ms ticks over budget: not done with all their calls' packets 2 ms after their moment.",
     ),
     metric(
         "tonegate_call_mos",
@@ -174,6 +175,14 @@ pub(crate) const METRICS: &[Metric] = &[
          sent; `left_out` and `put_in`, quiet frames that made up for a caller's fast or slow clock.",
     ),
     metric(
+        "tonegate_rtp_stream_changes_total",
+        Kind::Counter,
+        None,
+        &["result"],
+        "Times a caller's stream had to be taken up anew: `new_ssrc`, the far end took another SSRC; `found_again`, sequence \
+         numbers or timestamps jumped.",
+    ),
+    metric(
         "tonegate_rtp_gaps_concealed_total",
         Kind::Counter,
         None,
@@ -219,7 +228,9 @@ pub(crate) const METRICS: &[Metric] = &[
         &["queue", "reason"],
         "What was dropped at a queue or a socket, by why. Of RTP (`queue=\"rtp\"`): `second_stream`, of an SSRC beside the one \
          that is heard and goes on. Of SRTP: `authentication`, a tag that does not fit; `replay`, a packet that came before; `streams`, one SSRC too many; `unkeyed`, media before the DTLS \
-         handshake gave keys, or RTCP to a port that has none; `handshake`, DTLS after its end.",
+         handshake gave keys, or RTCP to a port that has none; `handshake`, DTLS after its end. At the gate (`queue=\"gate\"`): \
+         `malformed`, a telephone-event or INFO body that is none; `wrong_rate`, a frame of another rate than the leg's; \
+         `acknowledgement`, of a mute that is none; `overflow`, what the media thread did not take.",
     ),
     metric("tonegate_child_up", Kind::Gauge, None, &["child"], "1 while a child process answers, else 0."),
     metric(

@@ -46,8 +46,8 @@ use mailbox::{Mailbox, Message, Shared};
 use sockets::Sockets;
 use thread::Shard;
 
-/// Outputs of one leg that may wait for control.
-const OUTPUTS: usize = 256;
+/// Outputs of one leg that may wait for control: all marks of an agent that is cut, and as much beside.
+const OUTPUTS: usize = 2 * audio::MAX_MARKS;
 /// Ports tried before a call is refused, where another process holds some.
 const BIND_ATTEMPTS: usize = 8;
 

@@ -91,6 +91,7 @@ pub(super) struct Line {
     ticks: u32,
     counted: Statistics,
     concealed: u64,
+    gated: gate::Counters,
     discarded: Discarded,
     buffered: Option<Box<JitterBufferReport>>,
     lingers_until: Option<Instant>,
@@ -113,6 +114,7 @@ impl Line {
             ticks: 0,
             counted: Statistics::default(),
             concealed: 0,
+            gated: gate::Counters::default(),
             discarded: Discarded::default(),
             buffered: None,
             lingers_until: None,
@@ -359,6 +361,9 @@ impl Line {
         let concealed = self.leg.concealed();
         meters.conceal(concealed - self.concealed);
         self.concealed = concealed;
+        let gated = self.leg.gate_counters();
+        meters.gate(&self.gated, &gated);
+        self.gated = gated;
         let discarded = self.leg.discarded();
         meters.discard(&self.discarded, &discarded);
         self.discarded = discarded;

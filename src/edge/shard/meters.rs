@@ -6,8 +6,8 @@ use audio::{Discarded, JitterBufferReport};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use rtp::{Quality, Rejection, Statistics};
 
-/// How late a leg's packet may leave before the tick counts as overrun.
-pub(super) const TICK_BUDGET: Duration = Duration::from_millis(2);
+/// By when, after its moment, a tick has to be done: all its legs' packets made and sent.
+const TICK_BUDGET: Duration = Duration::from_millis(2);
 
 /// Counts one drop of a bounded queue.
 pub(super) fn dropped(queue: &'static str, reason: &'static str) {
@@ -34,6 +34,8 @@ pub(super) struct Meters {
     lost: Counter,
     conflicts: [Counter; 2],
     absent: [Counter; 4],
+    changes: [Counter; 2],
+    gate: [Counter; 4],
     concealed: Counter,
     false_interruptions: Counter,
     buffered: [Counter; 5],
@@ -61,6 +63,10 @@ impl Meters {
                 .map(|result| counter!("tonegate_rtp_ssrc_conflicts_total", "result" => result)),
             absent: ["lost", "paused", "left_out", "put_in"]
                 .map(|result| counter!("tonegate_rtp_absent_frames_total", "result" => result)),
+            changes: ["new_ssrc", "found_again"]
+                .map(|result| counter!("tonegate_rtp_stream_changes_total", "result" => result)),
+            gate: ["wrong_rate", "malformed", "acknowledgement", "overflow"]
+                .map(|reason| counter!("tonegate_drops_total", "queue" => "gate", "reason" => reason)),
             concealed: counter!("tonegate_rtp_gaps_concealed_total"),
             false_interruptions: counter!("tonegate_false_interruptions_total"),
             buffered: ["played", "concealed", "skipped", "stretched", "dropped"]
@@ -76,10 +82,10 @@ impl Meters {
         }
     }
 
-    /// A slot ran so much after its moment.
-    pub(super) fn ticked(&self, lag: Duration) {
-        self.tick_lag.record(lag);
-        if lag > TICK_BUDGET {
+    /// A tick began so much after its moment, and was done so much after it.
+    pub(super) fn ticked(&self, began: Duration, done: Duration) {
+        self.tick_lag.record(began);
+        if done > TICK_BUDGET {
             self.overruns.increment(1);
         }
     }
@@ -125,6 +131,16 @@ impl Meters {
         }
     }
 
+    /// Adds what a leg's gate refused since `before`. Nothing that tells of single keys.
+    pub(super) fn gate(&self, before: &gate::Counters, after: &gate::Counters) {
+        let counts = |counters: &gate::Counters| {
+            [counters.wrong_rate, counters.malformed, counters.bad_acknowledgements, counters.overflow]
+        };
+        for ((counter, before), after) in self.gate.iter().zip(counts(before)).zip(counts(after)) {
+            counter.increment(after - before);
+        }
+    }
+
     /// Adds agent audio that a leg has not played since `before`.
     pub(super) fn discard(&self, before: &Discarded, after: &Discarded) {
         let counts = |discarded: &Discarded| [discarded.late, discarded.muted, discarded.full, discarded.backlog];
@@ -149,8 +165,129 @@ impl Meters {
         for ((counter, before), after) in self.absent.iter().zip(counts(before)).zip(counts(after)) {
             counter.increment(after - before);
         }
+        let counts = |statistics: &Statistics| [statistics.stream_changes, statistics.resynchronised];
+        for ((counter, before), after) in self.changes.iter().zip(counts(before)).zip(counts(after)) {
+            counter.increment(after - before);
+        }
         for (counter, reason) in self.rejected.iter().zip(Rejection::ALL) {
             counter.increment(after.rejected.count(reason) - before.rejected.count(reason));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use rtp::Conflicts;
+
+    use super::*;
+
+    /// What a scrape shows once `observe` has happened.
+    fn scrape(observe: impl FnOnce(&Meters)) -> String {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || observe(&Meters::new(0)));
+        recorder.handle().render()
+    }
+
+    fn assert_shows(scrape: &str, series: &[(&str, u64)]) {
+        for (series, value) in series {
+            let line = format!("{series} {value}");
+            assert!(scrape.lines().any(|shown| shown == line), "{line} is not in\n{scrape}");
+        }
+    }
+
+    #[test]
+    fn what_a_leg_counts_is_in_its_own_series() {
+        let before = Statistics { received: 1_000, ..Statistics::default() };
+        let after = Statistics {
+            received: 1_001,
+            sent: 2,
+            given_up: 3,
+            lost_frames: 4,
+            paused_frames: 5,
+            left_out_frames: 6,
+            put_in_frames: 7,
+            stream_changes: 8,
+            resynchronised: 9,
+            conflicts: Conflicts { changed: 10, looped: 11 },
+            ..before
+        };
+        let shown = scrape(|meters| meters.count(&before, &after));
+        assert_shows(
+            &shown,
+            &[
+                ("tonegate_rtp_packets_total{direction=\"received\"}", 1),
+                ("tonegate_rtp_packets_total{direction=\"sent\"}", 2),
+                ("tonegate_rtp_packets_lost_total", 3),
+                ("tonegate_rtp_absent_frames_total{result=\"lost\"}", 4),
+                ("tonegate_rtp_absent_frames_total{result=\"paused\"}", 5),
+                ("tonegate_rtp_absent_frames_total{result=\"left_out\"}", 6),
+                ("tonegate_rtp_absent_frames_total{result=\"put_in\"}", 7),
+                ("tonegate_rtp_stream_changes_total{result=\"new_ssrc\"}", 8),
+                ("tonegate_rtp_stream_changes_total{result=\"found_again\"}", 9),
+                ("tonegate_rtp_ssrc_conflicts_total{result=\"changed\"}", 10),
+                ("tonegate_rtp_ssrc_conflicts_total{result=\"looped\"}", 11),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_made_of_audio_is_in_its_own_series() {
+        let buffer = JitterBufferReport {
+            played: 1,
+            concealed: 2,
+            skipped: 3,
+            stretched: 4,
+            dropped: 5,
+            ..JitterBufferReport::default()
+        };
+        let discarded = Discarded { late: 6, muted: 7, full: 8, backlog: 9 };
+        let counters = gate::Counters {
+            wrong_rate: 10,
+            malformed: 11,
+            bad_acknowledgements: 12,
+            overflow: 13,
+            ..gate::Counters::default()
+        };
+        let shown = scrape(|meters| {
+            meters.buffer(&JitterBufferReport::default(), &buffer);
+            meters.discard(&Discarded::default(), &discarded);
+            meters.gate(&gate::Counters::default(), &counters);
+            meters.conceal(14);
+            (0..15).for_each(|_| meters.false_interruption());
+            (0..16).for_each(|_| meters.unsent());
+        });
+        assert_shows(
+            &shown,
+            &[
+                ("tonegate_jitter_buffer_frames_total{result=\"played\"}", 1),
+                ("tonegate_jitter_buffer_frames_total{result=\"concealed\"}", 2),
+                ("tonegate_jitter_buffer_frames_total{result=\"skipped\"}", 3),
+                ("tonegate_jitter_buffer_frames_total{result=\"stretched\"}", 4),
+                ("tonegate_jitter_buffer_frames_total{result=\"dropped\"}", 5),
+                ("tonegate_agent_samples_dropped_total{reason=\"late\"}", 6),
+                ("tonegate_agent_samples_dropped_total{reason=\"muted\"}", 7),
+                ("tonegate_agent_samples_dropped_total{reason=\"full\"}", 8),
+                ("tonegate_agent_samples_dropped_total{reason=\"backlog\"}", 9),
+                ("tonegate_drops_total{queue=\"gate\",reason=\"wrong_rate\"}", 10),
+                ("tonegate_drops_total{queue=\"gate\",reason=\"malformed\"}", 11),
+                ("tonegate_drops_total{queue=\"gate\",reason=\"acknowledgement\"}", 12),
+                ("tonegate_drops_total{queue=\"gate\",reason=\"overflow\"}", 13),
+                ("tonegate_rtp_gaps_concealed_total", 14),
+                ("tonegate_false_interruptions_total", 15),
+                ("tonegate_drops_total{queue=\"rtp\",reason=\"send_failed\"}", 16),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_tick_that_is_done_too_late_is_over_budget_whenever_it_began() {
+        let shown = scrape(|meters| {
+            meters.ticked(Duration::ZERO, TICK_BUDGET);
+            meters.ticked(Duration::ZERO, TICK_BUDGET + Duration::from_micros(1));
+            meters.ticked(TICK_BUDGET, TICK_BUDGET + Duration::from_micros(400));
+        });
+        assert_shows(&shown, &[("tonegate_tick_overruns_total{shard=\"0\"}", 2)]);
+        assert!(shown.contains("tonegate_tick_lag_seconds"));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Once;
 
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -27,11 +28,42 @@ impl Sockets {
 fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    // A host that may not mark its packets sends them unmarked.
-    let _ = match local {
+    mark(&socket, local);
+    socket.bind(&local.into())?;
+    Ok(UdpSocket::from_std(socket.into()))
+}
+
+/// Marks what the socket sends. A host that may not do that sends it unmarked.
+fn mark(socket: &Socket, local: SocketAddr) {
+    static REFUSED: Once = Once::new();
+    let marked = match local {
         SocketAddr::V4(_) => socket.set_tos_v4(EXPEDITED),
         SocketAddr::V6(_) => socket.set_tclass_v6(EXPEDITED),
     };
-    socket.bind(&local.into())?;
-    Ok(UdpSocket::from_std(socket.into()))
+    if let Err(error) = marked {
+        REFUSED.call_once(|| tracing::warn!(%error, "audio is sent without its DSCP mark (46, expedited forwarding)"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[test]
+    fn audio_and_reports_are_marked_for_expedited_forwarding() {
+        let sockets = (20_000..60_000)
+            .step_by(2)
+            .find_map(|port| Sockets::bind(SocketAddr::from(([127, 0, 0, 1], port))).ok())
+            .unwrap();
+        assert_eq!(SockRef::from(&sockets.rtp).tos_v4().unwrap(), 46 << 2);
+        assert_eq!(SockRef::from(&sockets.rtcp).tos_v4().unwrap(), 46 << 2);
+    }
+
+    #[test]
+    fn so_they_are_by_internet_protocol_six() {
+        let Ok(socket) = bind(SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0))) else { return };
+        assert_eq!(SockRef::from(&socket).tclass_v6().unwrap(), 46 << 2);
+    }
 }

@@ -149,7 +149,6 @@ impl Shard {
             let now = Instant::now();
             let Some(slot) = self.wheel.next_slot(now) else { return };
             let lag = now.saturating_duration_since(slot.due);
-            self.meters.ticked(lag);
             self.state.ticks.add(lag);
             self.due.clear();
             self.due.extend_from_slice(self.wheel.legs(slot.number));
@@ -165,6 +164,7 @@ impl Shard {
                 }
                 self.settle(id);
             }
+            self.meters.ticked(lag, slot.due.elapsed());
         }
     }
 
