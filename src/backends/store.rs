@@ -272,6 +272,9 @@ impl From<Vec<Write>> for Batch {
     }
 }
 
+/// Kilobytes of pages that a writer keeps: what it works on. The kernel has the rest at hand.
+const PAGES_KEPT: i32 = 512;
+
 /// Opens a file for writing, durable at every commit.
 pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
@@ -279,6 +282,8 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Below zero it counts kilobytes, not pages.
+    connection.pragma_update(None, "cache_size", -PAGES_KEPT)?;
     Ok(connection)
 }
 

@@ -362,7 +362,12 @@ impl Call {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // They come in bursts, minutes apart.
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     /// When to call [`Call::handle_timeout`] at the latest.

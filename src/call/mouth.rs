@@ -111,6 +111,10 @@ impl Mouth {
     /// A segment is over, played or cut.
     pub(crate) fn over(&mut self, id: SegmentId) -> Option<Finished> {
         let Spoken { purpose, phrase, prompt, last } = self.spoken.remove(&id)?;
+        if self.is_quiet() {
+            // What a bot says does not come through here: their room may not be needed again.
+            (self.waiting, self.spoken) = Default::default();
+        }
         Some(Finished { purpose, phrase, prompt, last })
     }
 

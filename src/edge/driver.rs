@@ -68,7 +68,7 @@ pub(crate) struct Driver {
     offer: Option<media::Offer>,
     agent: AgentKind,
     mailbox: Mailbox,
-    mail: mpsc::Receiver<Mail>,
+    mail: mpsc::Receiver<Box<Mail>>,
     questions: mpsc::Receiver<Box<Question>>,
     answers: std::collections::BTreeMap<u64, oneshot::Sender<call::api::ApiReply>>,
     asked: u64,
@@ -124,7 +124,7 @@ impl Driver {
             }
             let due = self.call.poll_timeout().unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
             tokio::select! {
-                Some(mail) = self.mail.recv() => self.take(mail),
+                Some(mail) = self.mail.recv() => self.take(*mail),
                 Some(output) = receive(self.leg_outputs.as_mut()) => self.leg_says(*output),
                 Some(question) = self.questions.recv() => {
                     let (request, answer) = *question;
@@ -178,7 +178,10 @@ impl Driver {
                 self.prepare(ticket, *attempt, *compliance);
             }
             Output::Request(ticket, request) => self.request(ticket, request),
-            Output::Ring | Output::Answer | Output::Refuse | Output::HangUp(_) => self.signal(output).await,
+            Output::Ring | Output::Answer | Output::Refuse | Output::HangUp(_) => {
+                // On the heap for as long as it takes: a call's task lives much longer.
+                Box::pin(self.signal(output)).await;
+            }
             Output::Leg(command) => self.command(command),
             Output::Attach(sink) => self.attach(sink),
             Output::Detach(sink) => self.detach(sink),

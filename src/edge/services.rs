@@ -46,12 +46,12 @@ pub enum Mail {
 
 /// A way to one call. Cheap to clone; a full mailbox is a counted drop.
 #[derive(Clone)]
-pub struct Mailbox(pub(crate) mpsc::Sender<Mail>);
+pub struct Mailbox(pub(crate) mpsc::Sender<Box<Mail>>);
 
 impl Mailbox {
     /// Puts something into the mailbox. Returns whether there was room, and a call.
     pub fn post(&self, mail: Mail) -> bool {
-        let posted = self.0.try_send(mail);
+        let posted = self.0.try_send(Box::new(mail));
         if let Err(error) = &posted {
             let reason = match error {
                 mpsc::error::TrySendError::Full(_) => "full",

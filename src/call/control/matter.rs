@@ -15,7 +15,7 @@ pub(super) struct Matter {
     pending: Option<(Ticket, Instant)>,
     settled: bool,
     by_reference: bool,
-    file: Option<File>,
+    file: Option<Box<File>>,
 }
 
 /// An account that was found.
@@ -57,7 +57,7 @@ impl Matter {
         self.settled = true;
         let by_reference = self.by_reference;
         self.file = match found {
-            LookUp::Found(found) => Some(File::open(*found, by_reference, today, calendar)),
+            LookUp::Found(found) => Some(Box::new(File::open(*found, by_reference, today, calendar))),
             LookUp::Nothing | LookUp::Several => None,
         };
     }
@@ -67,7 +67,7 @@ impl Matter {
         if !self.settled {
             return None;
         }
-        Some(self.file.as_ref().map_or(Identity::Unknown, File::identity))
+        Some(self.file.as_ref().map_or(Identity::Unknown, |file| file.identity()))
     }
 
     /// Judges a claim; `None` where there is no account.

@@ -582,6 +582,28 @@ fn the_longest_call_ends_with_a_good_bye() {
 }
 
 #[test]
+fn a_caller_whose_media_stopped_is_hung_up_without_a_good_bye() {
+    let mut rig = Rig::disclosed();
+    rig.leg(LegOutput::MediaTimeout);
+    assert_eq!((rig.done, rig.count("hang up"), rig.played.len()), (Some(EndReason::MediaTimeout), 1, 0));
+}
+
+#[test]
+fn a_call_that_was_not_acknowledged_ends_by_the_deadline_of_its_dialog() {
+    let mut rig = Rig::new(AgentKind::Stream);
+    rig.leg(LegOutput::MediaTimeout);
+    assert_eq!((rig.done, rig.count("hang up")), (None, 0));
+}
+
+#[test]
+fn the_timeline_tells_how_much_of_a_cut_turn_was_heard() {
+    let mut rig = Rig::disclosed();
+    rig.leg(LegOutput::AgentCut { played: Duration::from_millis(1_208), dropped: Duration::from_millis(790) });
+    let entry = rig.call.timeline().entries().iter().find(|entry| entry.kind == "agent.cut");
+    assert_eq!(entry.map(|entry| entry.detail.as_str()), Some("1208 ms were heard, 790 ms were not"));
+}
+
+#[test]
 fn the_conversation_stands_still_while_the_call_is_held() {
     let mut rig = Rig::new(AgentKind::Collector);
     rig.signal(Signal::Acknowledged);
