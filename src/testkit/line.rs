@@ -216,4 +216,6 @@ fn caller() -> SocketAddr {
 }
 
 #[cfg(test)]
+mod interruption;
+#[cfg(test)]
 mod tests;
