@@ -19,6 +19,8 @@ fn main() -> Result<()> {
         ("convert", &[from, to]) => convert(from, to, &samples, passes),
         ("pcmu-encode", []) => encode(Codec::Pcmu, &samples, passes),
         ("pcmu-decode", []) => decode(Codec::Pcmu, &samples, passes),
+        ("pcma-encode", []) => encode(Codec::Pcma, &samples, passes),
+        ("pcma-decode", []) => decode(Codec::Pcma, &samples, passes),
         ("g722-encode", []) => encode(Codec::G722, &samples, passes),
         ("g722-decode", []) => decode(Codec::G722, &samples, passes),
         _ => bail!("no such item"),

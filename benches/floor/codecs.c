@@ -132,7 +132,7 @@ static void spandsp(const char *item, long passes)
 {
     int is_decoding = strstr(item, "decode") != NULL, is_g722 = strncmp(item, "g722", 4) == 0;
     int frame = is_g722 ? 320 : 160;
-    g711_state_t *narrow = g711_init(NULL, G711_ULAW);
+    g711_state_t *narrow = g711_init(NULL, strncmp(item, "pcma", 4) == 0 ? G711_ALAW : G711_ULAW);
     g722_encode_state_t *encoder = g722_encode_init(NULL, 64000, 0);
     g722_decode_state_t *decoder = g722_decode_init(NULL, 64000, 0);
     uint8_t *coded = malloc(frames * 160);
@@ -169,7 +169,7 @@ int main(int count, char **arguments)
         soxr_converting(from, to, strcmp(item, "soxr-same") == 0, passes);
     else if (strcmp(item, "speex-3") == 0)
         speex_converting(from, to, passes);
-    else if (strncmp(item, "pcmu-", 5) == 0 || strncmp(item, "g722-", 5) == 0)
+    else if (strncmp(item, "pcm", 3) == 0 || strncmp(item, "g722-", 5) == 0)
         spandsp(item, passes);
     else
         fail("no such item");

@@ -40,9 +40,9 @@ fn items() -> Vec<Item> {
             items.push(Item { name: format!("Opus {way} at {hertz} Hz"), hertz, ours: item, theirs });
         }
     }
-    for (from, to) in
-        [(8_000, 16_000), (16_000, 8_000), (8_000, 48_000), (48_000, 8_000), (8_000, 24_000), (24_000, 8_000)]
-    {
+    let rates = [8_000, 16_000, 24_000, 48_000];
+    let ways = rates.into_iter().flat_map(|from| rates.map(|to| (from, to)));
+    for (from, to) in ways.filter(|(from, to)| from != to) {
         let theirs = [("soxr, our band", "soxr-same"), ("soxr MQ", "soxr-mq"), ("speexdsp quality 3", "speex-3")];
         let theirs = theirs.map(|(name, item)| (name, format!("{item} {from} {to}"))).to_vec();
         items.push(Item {
@@ -52,7 +52,7 @@ fn items() -> Vec<Item> {
             theirs,
         });
     }
-    for (codec, hertz) in [("pcmu", 8_000), ("g722", 16_000)] {
+    for (codec, hertz) in [("pcmu", 8_000), ("pcma", 8_000), ("g722", 16_000)] {
         for way in ["encode", "decode"] {
             let item = format!("{codec}-{way}");
             items.push(Item {
