@@ -240,7 +240,7 @@ fn measured(part: Part, plan: &Plan, bot: &EchoBot, voices: &Voices, minutes: u6
         Part::Barge => barge::barge(plan, voices),
         Part::Cost => cost::cost(plan, voices),
         Part::SetUp => setup::set_up(plan, bot),
-        Part::Memory => memory::memory(plan, bot),
+        Part::Memory => memory::memory(plan, bot, voices),
         Part::Soak => soak::soak(plan, bot, minutes),
     }
 }
