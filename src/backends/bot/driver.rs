@@ -142,7 +142,7 @@ impl Driver {
             BotCommand::Key(key) => self.stream.dtmf(&key),
             BotCommand::MarkReached(name) => self.stream.mark(&name),
             BotCommand::Hushed(generation) => {
-                self.stream.hush(generation);
+                self.stream.hush(std::time::Instant::now(), generation);
                 return Ok(());
             }
             BotCommand::Stop => return Err(Ended::Politely),
