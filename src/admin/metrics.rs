@@ -219,7 +219,8 @@ pub(crate) const METRICS: &[Metric] = &[
         &["queue", "reason"],
         "What was dropped at a queue or a socket, by why. Of RTP (`queue=\"rtp\"`): `second_stream`, of an SSRC beside the one \
          that is heard and goes on. Of SRTP: `authentication`, a tag that does not fit; `replay`, a packet that came before; `streams`, one SSRC too many; `unkeyed`, media before the DTLS \
-         handshake gave keys, or RTCP to a port that has none; `handshake`, DTLS after its end.",
+         handshake gave keys, or RTCP to a port that has none; `handshake`, DTLS after its end. Of a bot: `queue=\"bot_commands\"`, \
+         keys and echoes of marks on their way to its stream.",
     ),
     metric("tonegate_child_up", Kind::Gauge, None, &["child"], "1 while a child process answers, else 0."),
     metric(

@@ -103,7 +103,9 @@ impl Bot for Streamed {
     }
 
     fn hushed(&mut self, generation: Generation) {
-        self.command(BotCommand::Hushed(generation));
+        if let Some(link) = &self.link {
+            link.hushed(generation);
+        }
     }
 
     fn close(&mut self) {

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
-use super::link::{Abnormal, Acknowledge, BotCommand, BotEvent, Closure, Report};
+use super::link::{Abnormal, Acknowledge, BotCommand, BotEvent, Closure, Hushed, Report};
 use super::mute::{MuteWatch, Step};
 use super::outbox::{Full, Outbox, Outgoing};
 use super::wire::{Turn, Wire};
@@ -31,6 +31,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) struct Opening {
     pub(super) identity: Identity,
     pub(super) commands: mpsc::Receiver<BotCommand>,
+    pub(super) hushed: Hushed,
     pub(super) sink: SinkId,
     pub(super) acknowledge: Acknowledge,
     pub(super) report: Report,
@@ -42,6 +43,7 @@ pub(super) struct Driver {
     mute: MuteWatch<gate::MuteEpoch>,
     frames: Option<mpsc::Receiver<Box<TapItem>>>,
     commands: mpsc::Receiver<BotCommand>,
+    hushed: Hushed,
     sink: SinkId,
     acknowledge: Acknowledge,
     report: Report,
@@ -55,6 +57,7 @@ impl Driver {
             mute: MuteWatch::new(),
             frames: None,
             commands: opening.commands,
+            hushed: opening.hushed,
             sink: opening.sink,
             acknowledge: opening.acknowledge,
             report: opening.report,
@@ -141,10 +144,6 @@ impl Driver {
             }
             BotCommand::Key(key) => self.stream.dtmf(&key),
             BotCommand::MarkReached(name) => self.stream.mark(&name),
-            BotCommand::Hushed(generation) => {
-                self.stream.hush(std::time::Instant::now(), generation);
-                return Ok(());
-            }
             BotCommand::Stop => return Err(Ended::Politely),
         };
         pushed(outbox.push(Outgoing::Message(text)))
@@ -182,8 +181,10 @@ impl Driver {
     }
 
     fn hear(&mut self, message: Option<Result<Message, Error>>) -> Result<(), Ended> {
+        let now = std::time::Instant::now();
+        self.stream.hush(now, self.hushed.newest());
         let said = match message {
-            Some(Ok(Message::Text(text))) => self.stream.handle_text(std::time::Instant::now(), &text),
+            Some(Ok(Message::Text(text))) => self.stream.handle_text(now, &text),
             Some(Ok(Message::Binary(_))) => {
                 self.stream.handle_binary();
                 None

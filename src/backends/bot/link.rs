@@ -1,12 +1,15 @@
 //! A call's hold on its bot: commands in, events out, and why it ended.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use audio::Generation;
 use call::media::TapItem;
 use gate::{MenuKey, MuteAck, SinkId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::driver::{Driver, Opening};
@@ -23,8 +26,6 @@ pub enum BotCommand {
     Key(MenuKey),
     /// The audio before a mark was played or cleared.
     MarkReached(String),
-    /// The caller spoke over the bot; playout moved on to this generation.
-    Hushed(Generation),
     /// The call ends: say so and close.
     Stop,
 }
@@ -116,16 +117,34 @@ pub type Acknowledge = Box<dyn Fn(MuteAck) + Send + Sync>;
 /// Takes what the bot says to its call. Must not block.
 pub type Report = Box<dyn Fn(BotEvent) + Send + Sync>;
 
+/// The newest generation that playout moved on to. A number and no queue: it cannot be missed.
+#[derive(Clone, Default)]
+pub(super) struct Hushed(Arc<AtomicU64>);
+
+impl Hushed {
+    pub(super) fn newest(&self) -> Generation {
+        Generation(self.0.load(Ordering::Acquire))
+    }
+}
+
 /// A call's hold on its bot. Dropping it closes the stream.
 pub struct BotLink {
     commands: mpsc::Sender<BotCommand>,
+    hushed: Hushed,
     _running: DropGuard,
 }
 
 impl BotLink {
-    /// Tells the bot. A command that finds no room is dropped: the stream hangs then, and reports that itself.
+    /// Tells the bot. A command that finds no room is dropped and counted: the stream hangs then, and reports that itself.
     pub fn command(&self, command: BotCommand) {
-        self.commands.try_send(command).ok();
+        if let Err(TrySendError::Full(_)) = self.commands.try_send(command) {
+            metrics::counter!("tonegate_drops_total", "queue" => "bot_commands", "reason" => "full").increment(1);
+        }
+    }
+
+    /// The caller spoke over the bot; playout moved on to this generation.
+    pub fn hushed(&self, generation: Generation) {
+        self.hushed.0.fetch_max(generation.0, Ordering::AcqRel);
     }
 }
 
@@ -150,8 +169,8 @@ pub fn open(
 ) -> BotLink {
     let Ends { sink, acknowledge, report } = ends;
     let (sender, commands) = mpsc::channel(COMMANDS);
-    let stop = CancellationToken::new();
-    let opening = Opening { identity, commands, sink, acknowledge, report, stop: stop.clone() };
+    let (hushed, stop) = (Hushed::default(), CancellationToken::new());
+    let opening = Opening { identity, commands, hushed: hushed.clone(), sink, acknowledge, report, stop: stop.clone() };
     drop(thread.spawn(Box::new(Driver::new(opening)).run(server, parameters)));
-    BotLink { commands: sender, _running: stop.drop_guard() }
+    BotLink { commands: sender, hushed, _running: stop.drop_guard() }
 }

@@ -159,6 +159,19 @@ async fn a_bot_speaks_marks_and_clears() {
 }
 
 #[tokio::test]
+async fn a_full_queue_of_commands_keeps_no_hush_from_the_stream() {
+    let (mut peer, mut bot) = pair().await;
+    // The driver runs on this thread, and takes none of them meanwhile.
+    for number in 0..100 {
+        peer.link.command(BotCommand::MarkReached(number.to_string()));
+    }
+    peer.link.hushed(Generation(3));
+    bot.say(&[LOUD; 160]).await.unwrap();
+    let BotEvent::Audio { generation, .. } = peer.event().await else { panic!() };
+    assert_eq!(generation, Generation(3));
+}
+
+#[tokio::test]
 async fn a_clean_close_by_the_bot_is_polite_and_answered() {
     let (mut peer, bot) = pair().await;
     assert_eq!(bot.close(1000).await.unwrap(), Some(1000));
