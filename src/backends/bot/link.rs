@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use audio::Generation;
 use call::media::TapItem;
@@ -117,6 +118,20 @@ pub type Acknowledge = Box<dyn Fn(MuteAck) + Send + Sync>;
 /// Takes what the bot says to its call. Must not block.
 pub type Report = Box<dyn Fn(BotEvent) + Send + Sync>;
 
+/// What a call has of its bot's audio and its caller has not heard yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ahead {
+    /// How long it plays.
+    pub audio: Duration,
+    /// Entries that wait to be played, of whatever kind and length.
+    pub entries: usize,
+    /// Whether too many messages are on their way to be played.
+    pub is_crowded: bool,
+}
+
+/// Tells how far ahead of its caller the bot is. Must not block.
+pub type Measure = Box<dyn Fn() -> Ahead + Send + Sync>;
+
 /// The newest generation that playout moved on to. A number and no queue: it cannot be missed.
 #[derive(Clone, Default)]
 pub(super) struct Hushed(Arc<AtomicU64>);
@@ -156,6 +171,8 @@ pub struct Ends {
     pub acknowledge: Acknowledge,
     /// For what the bot says.
     pub report: Report,
+    /// So that it says no more than there is room for.
+    pub measure: Measure,
 }
 
 /// Opens a stream for a call, on a thread of [`super::BotThreads`]; `parameters` become `customParameters`.
@@ -167,10 +184,11 @@ pub fn open(
     parameters: BTreeMap<String, String>,
     ends: Ends,
 ) -> BotLink {
-    let Ends { sink, acknowledge, report } = ends;
+    let Ends { sink, acknowledge, report, measure } = ends;
     let (sender, commands) = mpsc::channel(COMMANDS);
     let (hushed, stop) = (Hushed::default(), CancellationToken::new());
-    let opening = Opening { identity, commands, hushed: hushed.clone(), sink, acknowledge, report, stop: stop.clone() };
+    let opening =
+        Opening { identity, commands, hushed: hushed.clone(), sink, acknowledge, report, measure, stop: stop.clone() };
     drop(thread.spawn(Box::new(Driver::new(opening)).run(server, parameters)));
     BotLink { commands: sender, hushed, _running: stop.drop_guard() }
 }

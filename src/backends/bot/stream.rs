@@ -204,6 +204,11 @@ impl Stream {
         }
     }
 
+    /// The bot is not read now, and may be speaking: no pause is to be seen here.
+    pub fn unread(&mut self, now: Instant) {
+        self.last_sound = Some(now);
+    }
+
     /// Reads a text message; `None` where it is counted and dropped.
     pub fn handle_text(&mut self, now: Instant, message: &str) -> Option<Said> {
         let Ok((message, has_unknown)) = FromBot::read(message) else { return self.warn(Warning::Invalid) };

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod pour;
 mod secure;
 mod wire;
 
@@ -189,6 +190,16 @@ fn a_pause_that_is_sent_in_no_time_is_none() {
     let at = |milliseconds| start + Duration::from_millis(milliseconds);
     assert_eq!(generation(&mut stream, at(1), &[g711::ULAW_SILENCE; 8_000]), Generation(0));
     assert_eq!(generation(&mut stream, at(2), &[LOUD; 8_000]), Generation(0));
+}
+
+#[test]
+fn what_waited_to_be_read_is_no_new_utterance() {
+    let (mut stream, start) = (stream(), Instant::now());
+    assert_eq!(generation(&mut stream, start, &[LOUD; 160]), Generation(0));
+    let read_again = start + Duration::from_secs(30);
+    stream.unread(read_again);
+    stream.hush(read_again, Generation(1));
+    assert_eq!(generation(&mut stream, read_again, &[LOUD; 160]), Generation(0));
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Peer {
             server,
             identity(),
             parameters,
-            Ends { sink: SINK, acknowledge, report },
+            Ends { sink: SINK, acknowledge, report, measure: Box::new(Ahead::default) },
         );
         let (tap, frames) = mpsc::channel(50);
         link.command(BotCommand::Hear(frames));
@@ -269,7 +269,12 @@ async fn a_handshake_is_signed_where_there_is_a_token_and_only_there() {
     let plain = BotServer::new(&url, None, false, PATIENCE).unwrap();
     let signed = plain.clone().signed_with(&secrecy::SecretString::from(TOKEN.to_owned()));
     for (server, is_signed) in [(signed, true), (plain, false)] {
-        let ends = Ends { sink: SINK, acknowledge: Box::new(|_| {}), report: Box::new(|_| {}) };
+        let ends = Ends {
+            sink: SINK,
+            acknowledge: Box::new(|_| {}),
+            report: Box::new(|_| {}),
+            measure: Box::new(Ahead::default),
+        };
         let _link = open(&tokio::runtime::Handle::current(), server, identity(), BTreeMap::new(), ends);
         let session = bot.accept().await.unwrap();
         assert_eq!((session.has_signature(), session.is_signed(&url, TOKEN)), (is_signed, is_signed));
