@@ -230,7 +230,8 @@ pub(crate) const METRICS: &[Metric] = &[
          that is heard and goes on. Of SRTP: `authentication`, a tag that does not fit; `replay`, a packet that came before; `streams`, one SSRC too many; `unkeyed`, media before the DTLS \
          handshake gave keys, or RTCP to a port that has none; `handshake`, DTLS after its end. At the gate (`queue=\"gate\"`): \
          `malformed`, a telephone-event or INFO body that is none; `wrong_rate`, a frame of another rate than the leg's; \
-         `acknowledgement`, of a mute that is none; `overflow`, what the media thread did not take.",
+         `acknowledgement`, of a mute that is none; `overflow`, what the media thread did not take. Of a bot: \
+         `queue=\"bot_commands\"`, keys and echoes of marks on their way to its stream.",
     ),
     metric("tonegate_child_up", Kind::Gauge, None, &["child"], "1 while a child process answers, else 0."),
     metric(

@@ -323,6 +323,12 @@ impl Playout {
         self.agent_queued
     }
 
+    /// Entries that wait, of whatever kind and length: of them, too, there may be too many.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.items.len()
+    }
+
     /// Whether nothing is left to play.
     #[must_use]
     pub fn is_idle(&self) -> bool {

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! CleanFrame ─▶ driver ─▶ Stream (text of each message) ─▶ outbox ─▶ wire ─▶ bot
-//! BotEvent   ◀─ driver ◀─ Stream (meaning of each message) ◀─────── wire ◀─ bot
+//! BotEvent   ◀─ driver ◀─ Stream (meaning of each message) ◀─ valve ◀─ wire ◀─ bot
 //! ```
 //!
 //! [`Stream`] is pure: it knows the wire and is told the time. The driver opens the socket, keeps deadlines and
-//! moves messages. A bot that reads too slowly loses audio, as at Twilio; one that stops reading is abnormal.
+//! moves messages. A bot that reads too slowly loses audio, as at Twilio; one that stops reading is abnormal. One that
+//! says much more than is played is read no further meanwhile, and loses nothing.
 
 mod connect;
 mod driver;
@@ -14,12 +15,16 @@ mod link;
 mod message;
 mod mute;
 mod outbox;
+mod speech;
 mod stream;
 mod threads;
+mod valve;
 mod wire;
 
 pub use connect::{BotServer, BotServerError};
-pub use link::{Abnormal, Acknowledge, BotCommand, BotEvent, BotLink, Closure, Ends, Report, Unreachable, open};
+pub use link::{
+    Abnormal, Acknowledge, Ahead, BotCommand, BotEvent, BotLink, Closure, Ends, Measure, Report, Unreachable, open,
+};
 pub use stream::{Identity, Said, Stream, Warning};
 pub use threads::BotThreads;
 

@@ -29,7 +29,7 @@ pub fn bot_message(bytes: &[u8]) {
             }
             b'H' => {
                 newest = Generation(newest.0 + 1);
-                stream.hush(newest);
+                stream.hush(now, newest);
                 None
             }
             b'W' => {

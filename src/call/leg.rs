@@ -322,6 +322,12 @@ impl Leg {
         self.playout.agent_queued()
     }
 
+    /// Entries that wait to be played, of whatever kind: for back-pressure, too.
+    #[must_use]
+    pub fn playout_entries(&self) -> usize {
+        self.playout.entries()
+    }
+
     /// How long the agent's audio waited, from its arrival on an empty queue to its packet; once per such wait.
     pub fn take_agent_latency(&mut self) -> Option<Duration> {
         self.agent_latency.take()
@@ -366,7 +372,7 @@ impl Leg {
 
     fn append_agent(&mut self, arrived: Instant, generation: Generation, samples: Box<[i16]>) {
         let waiting = self.playout.agent_queued();
-        // A refusal is counted by the playout; control sees the queue's depth and holds the agent back before it.
+        // A refusal is counted by the playout. Whoever feeds the stream sees its depth, and holds the agent back before.
         let _ = self.playout.append_agent(generation, samples);
         if waiting == 0 && self.playout.agent_queued() > 0 {
             self.agent_since = Some(arrived);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use audio::Generation;
-use backends::bot::{BotCommand, BotEvent as Said, BotLink, BotServer, BotThreads, Closure, Ends, Identity};
+use backends::bot::{Ahead, BotCommand, BotEvent as Said, BotLink, BotServer, BotThreads, Closure, Ends, Identity};
 use call::{
     BotEvent, CallId,
     media::{AGENT_SINK, LegCommand},
@@ -39,11 +39,12 @@ impl Agents {
         };
         let parameters = invitation(&self.bearers, &self.interface, call.uuid(), &server.parameters);
         let identity = Identity::new(call.uuid(), Uuid::new_v4());
-        let acknowledging = leg.clone();
+        let (acknowledging, measured) = (leg.clone(), leg.clone());
         let ends = Ends {
             sink: AGENT_SINK,
             acknowledge: Box::new(move |ack| acknowledging.acknowledge(ack)),
             report: Box::new(move |event| relay(event, &leg, &mailbox)),
+            measure: Box::new(move || ahead(&measured)),
         };
         Box::new(Streamed {
             link: Some(backends::bot::open(self.threads.next(), server.server, identity, parameters, ends)),
@@ -51,7 +52,13 @@ impl Agents {
     }
 }
 
-/// Takes what the bot says to the leg and to the call.
+/// How far ahead of the leg's caller the bot is.
+fn ahead(leg: &LegSender) -> Ahead {
+    Ahead { audio: leg.agent_queued(), entries: leg.entries_queued(), is_crowded: leg.is_crowded() }
+}
+
+/// Takes what the bot says to the leg and to the call. It is asked for no more than the leg has room for, and what is refused
+/// all the same is counted there.
 fn relay(event: Said, leg: &LegSender, mailbox: &Mailbox) {
     match event {
         Said::Connected => {
@@ -103,7 +110,9 @@ impl Bot for Streamed {
     }
 
     fn hushed(&mut self, generation: Generation) {
-        self.command(BotCommand::Hushed(generation));
+        if let Some(link) = &self.link {
+            link.hushed(generation);
+        }
     }
 
     fn close(&mut self) {

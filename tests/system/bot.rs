@@ -227,6 +227,30 @@ async fn a_bot_is_heard_and_marked_and_cut_within_a_frame() {
     noted(&gateway, HEARD_OUT, "ended", "caller_hung_up").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_that_pours_is_held_and_loses_nothing() {
+    let Scene { gateway, line, mut bot, .. } = Scene::set("bot-pours").await;
+    keys_until_mark(&mut bot, "begun").await;
+    let (before, message) = (line.sounding(), coded(&tone(20)));
+    // Fifty seconds, of which forty-five are taken at once.
+    for _ in 0..2_500 {
+        bot.say(&message).await.expect("a stream that is up");
+    }
+    bot.mark("cut").await.expect("a stream that is up");
+    bot.clear().await.expect("a stream that is up");
+    // Five seconds are played before the rest is read, and the clear behind it.
+    let echo = bot.expect("mark").await.expect("the mark of what was cleared");
+    assert_eq!(echo["mark"]["name"], "cut");
+    line.until("silence", HEARD_OUT, |heard| heard.quiet_for() >= SECOND / 2).await;
+    let played = line.sounding() - before;
+    assert!((200..750).contains(&played), "frames of 20 ms: {played}");
+    line.hang_up().await;
+    noted(&gateway, HEARD_OUT, "ended", "caller_hung_up").await;
+    let exposed = metrics(&gateway).await;
+    assert_eq!(sum(&exposed, "tonegate_agent_samples_dropped_total", &["reason=\"full\""]), 0.0);
+    assert_eq!(sum(&exposed, "tonegate_drops_total", &["queue=\"media_commands\""]), 0.0);
+}
+
 /// Speech that begins with its first sound.
 async fn speech() -> Vec<i16> {
     let speech = DebtorVoice::of_seed(0).say("i need more time").await.expect("a voice");

@@ -7,16 +7,18 @@ use std::time::Duration;
 use call::media::TapItem;
 use gate::{CleanFrame, MuteAck, SinkId};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
-use super::link::{Abnormal, Acknowledge, BotCommand, BotEvent, Closure, Report};
+use super::link::{Abnormal, Acknowledge, BotCommand, BotEvent, Closure, Hushed, Measure, Report};
 use super::mute::{MuteWatch, Step};
 use super::outbox::{Full, Outbox, Outgoing};
+use super::speech::Speech;
+use super::valve::{RECHECK, Valve};
 use super::wire::{Turn, Wire};
 use super::{BotServer, Identity, Said, Stream, Warning};
 
@@ -31,9 +33,11 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) struct Opening {
     pub(super) identity: Identity,
     pub(super) commands: mpsc::Receiver<BotCommand>,
+    pub(super) hushed: Hushed,
     pub(super) sink: SinkId,
     pub(super) acknowledge: Acknowledge,
     pub(super) report: Report,
+    pub(super) measure: Measure,
     pub(super) stop: CancellationToken,
 }
 
@@ -42,9 +46,14 @@ pub(super) struct Driver {
     mute: MuteWatch<gate::MuteEpoch>,
     frames: Option<mpsc::Receiver<Box<TapItem>>>,
     commands: mpsc::Receiver<BotCommand>,
+    hushed: Hushed,
     sink: SinkId,
     acknowledge: Acknowledge,
     report: Report,
+    measure: Measure,
+    valve: Valve,
+    /// What the bot said in its last message, and the leg has no room for yet.
+    speech: Speech,
     stop: CancellationToken,
 }
 
@@ -55,9 +64,13 @@ impl Driver {
             mute: MuteWatch::new(),
             frames: None,
             commands: opening.commands,
+            hushed: opening.hushed,
             sink: opening.sink,
             acknowledge: opening.acknowledge,
             report: opening.report,
+            measure: opening.measure,
+            valve: Valve::default(),
+            speech: Speech::default(),
             stop: opening.stop,
         }
     }
@@ -100,9 +113,16 @@ impl Driver {
 
     async fn exchange(&mut self, wire: &mut Wire) -> Ended {
         let mut pings = interval(PING);
+        let mut rechecks = interval(RECHECK);
+        rechecks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
         let mut stopped = pin!(self.stop.clone().cancelled_owned());
         loop {
+            let hears = self.hears();
+            if !hears {
+                // Its pongs wait with the rest. Whether it is there shows in what is written.
+                heard = Instant::now();
+            }
             let step = tokio::select! {
                 () = &mut stopped => return Ended::Politely,
                 command = self.commands.recv() => match command {
@@ -114,7 +134,7 @@ impl Driver {
                     // A bot knows what it said.
                     TapItem::Sent { .. } => Ok(()),
                 },
-                turn = wire.turn() => {
+                turn = wire.turn(hears) => {
                     if matches!(turn, Turn::Heard(_)) {
                         heard = Instant::now();
                     }
@@ -126,11 +146,31 @@ impl Driver {
                     }
                     pushed(wire.outbox.push(Outgoing::Ping))
                 }
+                _ = rechecks.tick(), if !hears => Ok(()),
             };
             if let Err(ended) = step {
                 return ended;
             }
         }
+    }
+
+    /// Whether the bot is to be heard now. What is left of its last message goes before.
+    fn hears(&mut self) -> bool {
+        while self.valve.opens(&(self.measure)()) {
+            if !self.pass_on() {
+                return true;
+            }
+        }
+        let now = std::time::Instant::now();
+        self.stream.unread(now);
+        self.valve.is_overdue(now)
+    }
+
+    /// Passes on a piece of what the bot said last. Returns whether there was one.
+    fn pass_on(&mut self) -> bool {
+        let Some((generation, samples)) = self.speech.next() else { return false };
+        (self.report)(BotEvent::Audio { generation, samples });
+        true
     }
 
     fn obey(&mut self, command: BotCommand, outbox: &mut Outbox) -> Result<(), Ended> {
@@ -141,10 +181,6 @@ impl Driver {
             }
             BotCommand::Key(key) => self.stream.dtmf(&key),
             BotCommand::MarkReached(name) => self.stream.mark(&name),
-            BotCommand::Hushed(generation) => {
-                self.stream.hush(generation);
-                return Ok(());
-            }
             BotCommand::Stop => return Err(Ended::Politely),
         };
         pushed(outbox.push(Outgoing::Message(text)))
@@ -182,8 +218,13 @@ impl Driver {
     }
 
     fn hear(&mut self, message: Option<Result<Message, Error>>) -> Result<(), Ended> {
+        let now = std::time::Instant::now();
+        // Only of a bot that is read although there is no room: the leg counts what it has to drop.
+        while self.pass_on() {}
+        self.valve.passed(now);
+        self.stream.hush(now, self.hushed.newest());
         let said = match message {
-            Some(Ok(Message::Text(text))) => self.stream.handle_text(std::time::Instant::now(), &text),
+            Some(Ok(Message::Text(text))) => self.stream.handle_text(now, &text),
             Some(Ok(Message::Binary(_))) => {
                 self.stream.handle_binary();
                 None
@@ -198,7 +239,10 @@ impl Driver {
         }
         let event = match said {
             None => return Ok(()),
-            Some(Said::Audio { generation, samples }) => BotEvent::Audio { generation, samples },
+            Some(Said::Audio { generation, samples }) => {
+                self.speech = Speech::new(generation, samples);
+                return Ok(());
+            }
             Some(Said::Mark(name)) => BotEvent::Mark(name),
             Some(Said::Clear(generation)) => BotEvent::Clear(generation),
         };
@@ -227,12 +271,12 @@ async fn next(frames: Option<&mut mpsc::Receiver<Box<TapItem>>>) -> Option<Box<T
 
 /// Writes what waits, the close at its end.
 async fn until_closed(wire: &mut Wire) {
-    while let Turn::Heard(Some(Ok(_))) | Turn::Silent(_) = wire.turn().await {}
+    while let Turn::Heard(Some(Ok(_))) | Turn::Silent(_) = wire.turn(true).await {}
 }
 
 /// Writes what waits and listens until the bot has closed too.
 async fn until_over(wire: &mut Wire) {
-    while let Turn::Heard(Some(Ok(_))) | Turn::Silent(_) | Turn::Closed = wire.turn().await {}
+    while let Turn::Heard(Some(Ok(_))) | Turn::Silent(_) | Turn::Closed = wire.turn(true).await {}
 }
 
 const BROKEN: Closure = Closure::Abnormal(Abnormal::Broken);

@@ -1,12 +1,16 @@
 //! A call's hold on its bot: commands in, events out, and why it ended.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use audio::Generation;
 use call::media::TapItem;
 use gate::{MenuKey, MuteAck, SinkId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::driver::{Driver, Opening};
@@ -23,8 +27,6 @@ pub enum BotCommand {
     Key(MenuKey),
     /// The audio before a mark was played or cleared.
     MarkReached(String),
-    /// The caller spoke over the bot; playout moved on to this generation.
-    Hushed(Generation),
     /// The call ends: say so and close.
     Stop,
 }
@@ -116,16 +118,48 @@ pub type Acknowledge = Box<dyn Fn(MuteAck) + Send + Sync>;
 /// Takes what the bot says to its call. Must not block.
 pub type Report = Box<dyn Fn(BotEvent) + Send + Sync>;
 
+/// What a call has of its bot's audio and its caller has not heard yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ahead {
+    /// How long it plays.
+    pub audio: Duration,
+    /// Entries that wait to be played, of whatever kind and length.
+    pub entries: usize,
+    /// Whether too many messages are on their way to be played.
+    pub is_crowded: bool,
+}
+
+/// Tells how far ahead of its caller the bot is. Must not block.
+pub type Measure = Box<dyn Fn() -> Ahead + Send + Sync>;
+
+/// The newest generation that playout moved on to. A number and no queue: it cannot be missed.
+#[derive(Clone, Default)]
+pub(super) struct Hushed(Arc<AtomicU64>);
+
+impl Hushed {
+    pub(super) fn newest(&self) -> Generation {
+        Generation(self.0.load(Ordering::Acquire))
+    }
+}
+
 /// A call's hold on its bot. Dropping it closes the stream.
 pub struct BotLink {
     commands: mpsc::Sender<BotCommand>,
+    hushed: Hushed,
     _running: DropGuard,
 }
 
 impl BotLink {
-    /// Tells the bot. A command that finds no room is dropped: the stream hangs then, and reports that itself.
+    /// Tells the bot. A command that finds no room is dropped and counted: the stream hangs then, and reports that itself.
     pub fn command(&self, command: BotCommand) {
-        self.commands.try_send(command).ok();
+        if let Err(TrySendError::Full(_)) = self.commands.try_send(command) {
+            metrics::counter!("tonegate_drops_total", "queue" => "bot_commands", "reason" => "full").increment(1);
+        }
+    }
+
+    /// The caller spoke over the bot; playout moved on to this generation.
+    pub fn hushed(&self, generation: Generation) {
+        self.hushed.0.fetch_max(generation.0, Ordering::AcqRel);
     }
 }
 
@@ -137,6 +171,8 @@ pub struct Ends {
     pub acknowledge: Acknowledge,
     /// For what the bot says.
     pub report: Report,
+    /// So that it says no more than there is room for.
+    pub measure: Measure,
 }
 
 /// Opens a stream for a call, on a thread of [`super::BotThreads`]; `parameters` become `customParameters`.
@@ -148,10 +184,11 @@ pub fn open(
     parameters: BTreeMap<String, String>,
     ends: Ends,
 ) -> BotLink {
-    let Ends { sink, acknowledge, report } = ends;
+    let Ends { sink, acknowledge, report, measure } = ends;
     let (sender, commands) = mpsc::channel(COMMANDS);
-    let stop = CancellationToken::new();
-    let opening = Opening { identity, commands, sink, acknowledge, report, stop: stop.clone() };
+    let (hushed, stop) = (Hushed::default(), CancellationToken::new());
+    let opening =
+        Opening { identity, commands, hushed: hushed.clone(), sink, acknowledge, report, measure, stop: stop.clone() };
     drop(thread.spawn(Box::new(Driver::new(opening)).run(server, parameters)));
-    BotLink { commands: sender, _running: stop.drop_guard() }
+    BotLink { commands: sender, hushed, _running: stop.drop_guard() }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use audio::{Generation, g711};
+use audio::{FRAME_SAMPLES, Generation, Quiet, g711};
 use base64::Engine;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
@@ -23,8 +23,10 @@ const TYPICAL: usize = 400;
 /// Most characters of a mark's name.
 const MAX_MARK: usize = 256;
 /// A bot that was silent for this long has ended its utterance: what it says next is a new one, even if it
-/// never cleared the one the caller spoke over.
+/// never cleared the one the caller spoke over. Quiet that it streams is silence too.
 const UTTERANCE_GAP: Duration = Duration::from_millis(500);
+/// What a bot says so long after the caller spoke over it is a new utterance, even if it never cleared and never paused.
+const LONGEST_HUSH: Duration = Duration::from_secs(2);
 
 /// Which call the stream is of.
 #[derive(Clone, Debug)]
@@ -90,8 +92,11 @@ pub struct Stream {
     chunk: u64,
     first_index: Option<u64>,
     generation: Generation,
-    hushed: Option<Generation>,
-    last_media: Option<Instant>,
+    /// The generation that playout moved on to, and since when this is known.
+    hushed: Option<(Generation, Instant)>,
+    quiet: Quiet,
+    /// When something came last that was not quiet.
+    last_sound: Option<Instant>,
     binary_seen: bool,
     warnings: Vec<Warning>,
     /// The frame being told, in µ-law.
@@ -109,7 +114,8 @@ impl Stream {
             first_index: None,
             generation: Generation(0),
             hushed: None,
-            last_media: None,
+            quiet: Quiet::default(),
+            last_sound: None,
             binary_seen: false,
             warnings: Vec::new(),
             coded: Vec::new(),
@@ -189,9 +195,18 @@ impl Stream {
     }
 
     /// The caller spoke over the bot and playout moved on to `generation`. What the bot still says of the old
-    /// utterance keeps its generation, so playout drops it, until the bot clears or pauses.
-    pub fn hush(&mut self, generation: Generation) {
-        self.hushed = Some(generation);
+    /// utterance keeps its generation, so playout drops it, until the bot clears or pauses, or two seconds have gone by.
+    /// Saying it again changes nothing.
+    pub fn hush(&mut self, now: Instant, generation: Generation) {
+        let newest = self.hushed.map_or(self.generation, |(hushed, _)| hushed.max(self.generation));
+        if generation > newest {
+            self.hushed = Some((generation, now));
+        }
+    }
+
+    /// The bot is not read now, and may be speaking: no pause is to be seen here.
+    pub fn unread(&mut self, now: Instant) {
+        self.last_sound = Some(now);
     }
 
     /// Reads a text message; `None` where it is counted and dropped.
@@ -232,13 +247,23 @@ impl Stream {
         if coded.is_empty() {
             return None;
         }
-        let paused = self.last_media.is_none_or(|last| now.saturating_duration_since(last) >= UTTERANCE_GAP);
-        self.last_media = Some(now);
-        if paused && let Some(generation) = self.hushed.take() {
+        let samples: Box<[i16]> = coded.into_iter().map(g711::decode_ulaw).collect();
+        if let Some((generation, _)) = self.hushed.take_if(|(_, since)| is_over(now, self.last_sound, *since)) {
             self.generation = self.generation.max(generation);
         }
-        let samples = coded.into_iter().map(g711::decode_ulaw).collect();
+        self.listen(now, &samples);
         Some(Said::Audio { generation: self.generation, samples })
+    }
+
+    /// Takes note of when the bot was last to be heard. Time is by the clock, not by samples: a bot that sends faster than it
+    /// is played sends its pauses in no time.
+    fn listen(&mut self, now: Instant, samples: &[i16]) {
+        for frame in samples.chunks(FRAME_SAMPLES) {
+            if !self.quiet.covers(frame) {
+                self.last_sound = Some(now);
+            }
+            self.quiet.hear(frame);
+        }
     }
 
     fn handle_mark(&mut self, mark: MarkBody) -> Option<Said> {
@@ -250,7 +275,7 @@ impl Stream {
 
     fn handle_clear(&mut self) -> Said {
         let next = Generation(self.generation.0 + 1);
-        self.generation = self.hushed.take().map_or(next, |hushed| hushed.max(next));
+        self.generation = self.hushed.take().map_or(next, |(hushed, _)| hushed.max(next));
         Said::Clear(self.generation)
     }
 
@@ -263,6 +288,12 @@ impl Stream {
         self.sequence += 1;
         Text(self.sequence)
     }
+}
+
+/// Whether the utterance that the caller spoke over is over.
+fn is_over(now: Instant, last_sound: Option<Instant>, hushed_at: Instant) -> bool {
+    let has_paused = last_sound.is_none_or(|last| now.saturating_duration_since(last) >= UTTERANCE_GAP);
+    has_paused || now.saturating_duration_since(hushed_at) >= LONGEST_HUSH
 }
 
 /// These types hold only strings and numbers, which always have a JSON form.

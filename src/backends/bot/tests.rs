@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod pour;
 mod secure;
 mod wire;
 
@@ -128,24 +129,77 @@ fn a_clear_begins_a_new_generation() {
     assert_eq!(generation, Generation(1));
 }
 
-#[test]
-fn what_the_caller_spoke_over_stays_old_until_the_bot_clears_or_pauses() {
-    let generation = |stream: &mut Stream, now| match stream.handle_text(now, &media("gA==")) {
+/// The generation that audio of these samples, in µ-law, is taken for.
+fn generation(stream: &mut Stream, now: Instant, coded: &[u8]) -> Generation {
+    match stream.handle_text(now, &media(&STANDARD.encode(coded))) {
         Some(Said::Audio { generation, .. }) => generation,
         Some(Said::Mark(_) | Said::Clear(_)) | None => panic!(),
-    };
+    }
+}
+
+/// Streams 20 ms of this every 20 ms, and tells after how much of it, in milliseconds, it is taken for `wanted`.
+fn streams_until(stream: &mut Stream, start: Instant, code: u8, wanted: Generation) -> Option<u64> {
+    (0..5_000).step_by(20).find(|&at| generation(stream, start + Duration::from_millis(at), &[code; 160]) == wanted)
+}
+
+const LOUD: u8 = 0x80;
+
+#[test]
+fn what_the_caller_spoke_over_stays_old_until_the_bot_clears_or_pauses() {
     let (mut paused, start) = (stream(), Instant::now());
-    assert_eq!(generation(&mut paused, start), Generation(0));
-    paused.hush(Generation(1));
-    assert_eq!(generation(&mut paused, start + Duration::from_millis(499)), Generation(0));
-    assert_eq!(generation(&mut paused, start + Duration::from_millis(999)), Generation(1));
+    assert_eq!(generation(&mut paused, start, &[LOUD]), Generation(0));
+    paused.hush(start, Generation(1));
+    assert_eq!(generation(&mut paused, start + Duration::from_millis(499), &[LOUD]), Generation(0));
+    assert_eq!(generation(&mut paused, start + Duration::from_millis(999), &[LOUD]), Generation(1));
 
     let mut cleared = stream();
-    assert_eq!(generation(&mut cleared, start), Generation(0));
-    cleared.hush(Generation(4));
+    assert_eq!(generation(&mut cleared, start, &[LOUD]), Generation(0));
+    cleared.hush(start, Generation(4));
     let clear = json!({"event": "clear", "streamSid": STREAM}).to_string();
     assert_eq!(cleared.handle_text(start, &clear), Some(Said::Clear(Generation(4))));
-    assert_eq!(generation(&mut cleared, start), Generation(4));
+    assert_eq!(generation(&mut cleared, start, &[LOUD]), Generation(4));
+}
+
+#[test]
+fn a_bot_that_streams_silence_too_has_paused_after_half_a_second_of_it() {
+    let (mut stream, start) = (stream(), Instant::now());
+    assert_eq!(generation(&mut stream, start, &[LOUD; 160]), Generation(0));
+    stream.hush(start, Generation(1));
+    let silent = streams_until(&mut stream, start, g711::ULAW_SILENCE, Generation(1)).unwrap();
+    assert!((500..=600).contains(&silent), "{silent} ms");
+}
+
+#[test]
+fn a_bot_that_never_pauses_is_heard_again_two_seconds_after_each_interruption() {
+    let (mut stream, start) = (stream(), Instant::now());
+    for turn in 1..=3 {
+        let spoken_over = start + Duration::from_secs(10 * turn);
+        assert_eq!(generation(&mut stream, spoken_over, &[LOUD; 160]), Generation(turn - 1));
+        stream.hush(spoken_over, Generation(turn));
+        // Playout says it once; it may be passed on many times.
+        stream.hush(spoken_over + Duration::from_secs(1), Generation(turn));
+        assert_eq!(streams_until(&mut stream, spoken_over, LOUD, Generation(turn)), Some(2_000));
+    }
+}
+
+#[test]
+fn a_pause_that_is_sent_in_no_time_is_none() {
+    let (mut stream, start) = (stream(), Instant::now());
+    assert_eq!(generation(&mut stream, start, &[LOUD; 160]), Generation(0));
+    stream.hush(start, Generation(1));
+    let at = |milliseconds| start + Duration::from_millis(milliseconds);
+    assert_eq!(generation(&mut stream, at(1), &[g711::ULAW_SILENCE; 8_000]), Generation(0));
+    assert_eq!(generation(&mut stream, at(2), &[LOUD; 8_000]), Generation(0));
+}
+
+#[test]
+fn what_waited_to_be_read_is_no_new_utterance() {
+    let (mut stream, start) = (stream(), Instant::now());
+    assert_eq!(generation(&mut stream, start, &[LOUD; 160]), Generation(0));
+    let read_again = start + Duration::from_secs(30);
+    stream.unread(read_again);
+    stream.hush(read_again, Generation(1));
+    assert_eq!(generation(&mut stream, read_again, &[LOUD; 160]), Generation(0));
 }
 
 #[test]

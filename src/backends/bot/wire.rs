@@ -56,12 +56,13 @@ impl Wire {
         }
     }
 
-    /// Writes what waits and reads what comes. Safe to be dropped while it waits: nothing is lost.
-    pub(super) async fn turn(&mut self) -> Turn {
-        std::future::poll_fn(|context| self.poll_turn(context)).await
+    /// Writes what waits and, where the bot is to be heard, reads what comes; else that waits in the network. Safe to be
+    /// dropped while it waits: nothing is lost.
+    pub(super) async fn turn(&mut self, hears: bool) -> Turn {
+        std::future::poll_fn(|context| self.poll_turn(context, hears)).await
     }
 
-    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
+    fn poll_turn(&mut self, context: &mut Context<'_>, hears: bool) -> Poll<Turn> {
         if !self.written_out {
             match self.poll_write(context) {
                 Ok(Some(turn)) => return Poll::Ready(turn),
@@ -71,7 +72,7 @@ impl Wire {
                 Err(error) => return Poll::Ready(Turn::Broken(error)),
             }
         }
-        if let Poll::Ready(heard) = Pin::new(&mut self.socket).poll_next(context) {
+        if hears && let Poll::Ready(heard) = Pin::new(&mut self.socket).poll_next(context) {
             if matches!(&heard, Some(Ok(Message::Close(_)))) {
                 self.answer_close();
             }

@@ -14,7 +14,7 @@ use rtp::{PacketBuffer, Quality, Statistics};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::mailbox::Shared;
+use super::mailbox::{Shared, agent_samples};
 use super::meters::{self, Meters};
 use super::sockets::Sockets;
 use super::tap::{Offered, Tap};
@@ -176,7 +176,7 @@ impl Line {
         if let Some(waited) = self.leg.take_agent_latency() {
             meters.to_caller(waited);
         }
-        self.shared.agent_queued.store(self.leg.agent_queued(), Ordering::Relaxed);
+        self.show_queued();
         self.drain(now, meters);
         self.ticks += 1;
         if self.ticks.is_multiple_of(TICKS_PER_COUNT) {
@@ -198,9 +198,18 @@ impl Line {
         if self.is_closed() {
             return;
         }
+        let came = agent_samples(&command);
         self.leg.handle_command(now, command);
-        self.shared.agent_queued.store(self.leg.agent_queued(), Ordering::Relaxed);
+        self.show_queued();
+        // Counted twice for a moment rather than not at all.
+        self.shared.agent_coming.fetch_sub(came, Ordering::Release);
         self.drain(now, meters);
+    }
+
+    /// Shows whoever feeds the agent's stream how much of it waits.
+    fn show_queued(&self) {
+        self.shared.agent_queued.store(self.leg.agent_queued(), Ordering::Relaxed);
+        self.shared.entries_queued.store(self.leg.playout_entries(), Ordering::Relaxed);
     }
 
     pub(super) fn attach(&mut self, now: Instant, tap: Tap, meters: &Meters) {

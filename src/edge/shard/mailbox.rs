@@ -19,6 +19,13 @@ use super::ticks::Counted;
 pub(super) const MAILBOX: usize = 16_384;
 /// Messages of one leg that may wait, so that no call can fill the mailbox for the others.
 const LEG_SHARE: usize = 1_024;
+/// Where so many of its messages wait the leg takes no more agent audio: what is left of its share is for marks, clears,
+/// prompts and proofs of silence.
+const AUDIO_SHARE: usize = 768;
+/// Where so many of its messages wait, whoever feeds agent audio is to hold back.
+const CROWDED_LEG: usize = 256;
+/// The same of all legs of a thread.
+const CROWDED_MAILBOX: usize = MAILBOX / 2;
 
 /// Why a message was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,8 +56,12 @@ pub(super) enum Action {
 pub(super) struct Shared {
     /// Messages of this leg that wait.
     pub(super) waiting: AtomicUsize,
+    /// Samples of streamed agent audio among them.
+    pub(super) agent_coming: AtomicUsize,
     /// Samples of streamed agent audio that wait to be played.
     pub(super) agent_queued: AtomicUsize,
+    /// Entries that wait to be played, of whatever kind.
+    pub(super) entries_queued: AtomicUsize,
     /// The leg is over.
     pub(super) closed: AtomicBool,
     /// Whoever held the leg is gone.
@@ -214,11 +225,26 @@ impl LegSender {
         let _ = self.send(LegCommand::Acknowledge(ack));
     }
 
-    /// How much streamed agent audio waits to be played: whoever feeds it holds back accordingly.
+    /// How much streamed agent audio waits to be played, and is on its way to the leg: whoever feeds it holds back before it
+    /// comes near [`audio::PlayoutConfig::agent_capacity`], as the bots' driver does.
     #[must_use]
     pub fn agent_queued(&self) -> Duration {
-        let samples = self.shared.agent_queued.load(Ordering::Relaxed);
+        // What is no longer on its way is in the queue by then.
+        let coming = self.shared.agent_coming.load(Ordering::Acquire);
+        let samples = coming + self.shared.agent_queued.load(Ordering::Relaxed);
         Duration::from_micros(samples as u64 * 1_000_000 / u64::from(audio::PLAYOUT_HZ))
+    }
+
+    /// How many entries wait to be played, of whatever kind and length: of short ones the queue is full before a minute waits.
+    #[must_use]
+    pub fn entries_queued(&self) -> usize {
+        self.shared.entries_queued.load(Ordering::Relaxed)
+    }
+
+    /// Whether too many messages wait for the thread to send more agent audio now. The leg's next slot takes them.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.shared.waiting.load(Ordering::Relaxed) >= CROWDED_LEG || self.mailbox.state.waiting() >= CROWDED_MAILBOX
     }
 
     /// Ends the leg, whatever waits: its next slot closes it.
@@ -230,21 +256,32 @@ impl LegSender {
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(Refused::Closed);
         }
-        if self.shared.waiting.fetch_add(1, Ordering::AcqRel) >= LEG_SHARE {
+        let audio = match &action {
+            Action::Command(command) => agent_samples(command),
+            Action::Attach(_) | Action::Detach(_) => 0,
+        };
+        let share = if audio > 0 { AUDIO_SHARE } else { LEG_SHARE };
+        if self.shared.waiting.fetch_add(1, Ordering::AcqRel) >= share {
             self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
             meters::dropped("media_commands", "full");
             return Err(Refused::Full);
         }
-        // Nothing comes of audio before the leg's slot, so that it need not wake anybody.
-        let may_wait = matches!(action, Action::Command(LegCommand::AgentAudio { .. }));
+        self.shared.agent_coming.fetch_add(audio, Ordering::Relaxed);
         let message = Message::Leg(self.id, action);
-        let posted = if may_wait { self.mailbox.leave(message) } else { self.mailbox.post(message) };
+        // Nothing comes of audio before the leg's slot, so that it need not wake anybody.
+        let posted = if audio > 0 { self.mailbox.leave(message) } else { self.mailbox.post(message) };
         posted.map_err(|(refused, _)| {
             self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
+            self.shared.agent_coming.fetch_sub(audio, Ordering::Relaxed);
             meters::dropped("media_commands", "full");
             refused
         })
     }
+}
+
+/// How many samples of streamed agent audio a command brings.
+pub(super) fn agent_samples(command: &LegCommand) -> usize {
+    if let LegCommand::AgentAudio { samples, .. } = command { samples.len() } else { 0 }
 }
 
 /// The one hold on a leg: dropping it closes the leg.
@@ -282,5 +319,44 @@ impl Deref for LegHandle {
 impl Drop for LegHandle {
     fn drop(&mut self) {
         self.sender.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+    use std::time::Instant;
+
+    use audio::Generation;
+
+    use super::*;
+
+    /// Twenty milliseconds of an agent.
+    fn spoken() -> LegCommand {
+        LegCommand::AgentAudio { generation: Generation(0), samples: vec![8_000; 160].into(), arrived: Instant::now() }
+    }
+
+    fn mark() -> LegCommand {
+        LegCommand::Mark(String::new())
+    }
+
+    #[test]
+    fn audio_that_nobody_takes_leaves_room_for_everything_else() {
+        let poll = mio::Poll::new().unwrap();
+        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).unwrap();
+        let (queue, _messages) = sync_channel(MAILBOX);
+        let (mailbox, _state) = Mailbox::new(queue, waker);
+        let sender = LegSender::new(LegId(1), mailbox, Arc::default());
+        let taken = |command: fn() -> LegCommand| {
+            std::iter::repeat_with(|| sender.send(command())).take_while(Result::is_ok).count()
+        };
+        for _ in 0..CROWDED_LEG {
+            assert!(!sender.is_crowded());
+            sender.send(spoken()).unwrap();
+        }
+        assert!(sender.is_crowded());
+        assert_eq!(CROWDED_LEG + taken(spoken), AUDIO_SHARE);
+        assert_eq!(sender.agent_queued(), Duration::from_millis(20) * AUDIO_SHARE as u32);
+        assert_eq!(taken(mark), LEG_SHARE - AUDIO_SHARE);
     }
 }

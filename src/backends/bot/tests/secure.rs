@@ -52,7 +52,7 @@ async fn listen(authority: &Authority) -> String {
 async fn first_event(url: &str, trusted: PathBuf) -> BotEvent {
     let server = BotServer::new(url, Some(&trusted), false, PATIENCE).unwrap();
     let (report, mut events) = reported();
-    let ends = Ends { sink: SinkId(1), acknowledge: Box::new(|_| {}), report };
+    let ends = Ends { sink: SinkId(1), acknowledge: Box::new(|_| {}), report, measure: Box::new(Ahead::default) };
     let _link = open(&tokio::runtime::Handle::current(), server, identity(), BTreeMap::new(), ends);
     timeout(PATIENCE, events.recv()).await.unwrap().unwrap()
 }

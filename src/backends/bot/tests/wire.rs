@@ -38,7 +38,7 @@ impl Peer {
             server,
             identity(),
             parameters,
-            Ends { sink: SINK, acknowledge, report },
+            Ends { sink: SINK, acknowledge, report, measure: Box::new(Ahead::default) },
         );
         let (tap, frames) = mpsc::channel(50);
         link.command(BotCommand::Hear(frames));
@@ -159,6 +159,19 @@ async fn a_bot_speaks_marks_and_clears() {
 }
 
 #[tokio::test]
+async fn a_full_queue_of_commands_keeps_no_hush_from_the_stream() {
+    let (mut peer, mut bot) = pair().await;
+    // The driver runs on this thread, and takes none of them meanwhile.
+    for number in 0..100 {
+        peer.link.command(BotCommand::MarkReached(number.to_string()));
+    }
+    peer.link.hushed(Generation(3));
+    bot.say(&[LOUD; 160]).await.unwrap();
+    let BotEvent::Audio { generation, .. } = peer.event().await else { panic!() };
+    assert_eq!(generation, Generation(3));
+}
+
+#[tokio::test]
 async fn a_clean_close_by_the_bot_is_polite_and_answered() {
     let (mut peer, bot) = pair().await;
     assert_eq!(bot.close(1000).await.unwrap(), Some(1000));
@@ -256,7 +269,12 @@ async fn a_handshake_is_signed_where_there_is_a_token_and_only_there() {
     let plain = BotServer::new(&url, None, false, PATIENCE).unwrap();
     let signed = plain.clone().signed_with(&secrecy::SecretString::from(TOKEN.to_owned()));
     for (server, is_signed) in [(signed, true), (plain, false)] {
-        let ends = Ends { sink: SINK, acknowledge: Box::new(|_| {}), report: Box::new(|_| {}) };
+        let ends = Ends {
+            sink: SINK,
+            acknowledge: Box::new(|_| {}),
+            report: Box::new(|_| {}),
+            measure: Box::new(Ahead::default),
+        };
         let _link = open(&tokio::runtime::Handle::current(), server, identity(), BTreeMap::new(), ends);
         let session = bot.accept().await.unwrap();
         assert_eq!((session.has_signature(), session.is_signed(&url, TOKEN)), (is_signed, is_signed));
