@@ -68,10 +68,14 @@ impl Receiver {
         &self.source
     }
 
+    /// What packets carry from now on. Of another codec nothing fits what came before: that is let go.
     pub(crate) fn carry(&mut self, payloads: Payloads) -> Result<(), CodecError> {
-        self.timeline.carry(payloads.codec)?;
-        self.jitter.carry(Clock::of(payloads.codec));
-        self.pace = Pace::default();
+        if payloads.codec != self.payloads.codec {
+            self.timeline.carry(payloads.codec)?;
+            self.reset_order();
+            self.jitter.carry(Clock::of(payloads.codec));
+            self.pace = Pace::default();
+        }
         self.payloads = payloads;
         Ok(())
     }
@@ -207,11 +211,18 @@ impl Receiver {
 
     fn begin_stream(&mut self) {
         self.tally.begin_stream();
-        self.late_before = self.statistics.rejected.count(Rejection::Late);
         self.statistics.stream_changes += 1;
-        self.order.reset();
+        self.reset_order();
+        self.late_before = self.statistics.rejected.count(Rejection::Late);
         self.timeline.restart();
         self.jitter.restart();
+    }
+
+    /// The next packet begins another sequence. Its turn never comes for what waits, which counts as late.
+    fn reset_order(&mut self) {
+        for _ in 0..self.order.reset() {
+            self.reject(Rejection::Late);
+        }
     }
 
     fn take(&mut self, now: Instant, packet: &Packet<'_>) -> Result<(), Rejection> {
@@ -296,7 +307,7 @@ impl Receiver {
     }
 
     fn restart(&mut self, now: Instant, kind: Kind, packet: &Packet<'_>) -> Result<(), Rejection> {
-        self.order.reset();
+        self.reset_order();
         self.timeline.restart();
         self.order.place(now, packet.sequence);
         self.deliver(now, kind, packet.timestamp, packet.payload)

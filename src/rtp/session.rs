@@ -308,12 +308,12 @@ impl Session {
     /// # Errors
     /// Where the codec cannot be set up; packets then carry what they did.
     pub fn carry(&mut self, payloads: Payloads) -> Result<(), CodecError> {
-        self.reporter.agree(payloads.reports);
         let carried = self.receiver.payloads();
-        if (Payloads { reports: carried.reports, ..payloads }) != carried {
+        if (payloads.codec, payloads.opus, payloads.audio) != (carried.codec, carried.opus, carried.audio) {
             self.sender.carry(&payloads)?;
-            self.receiver.carry(payloads)?;
         }
+        self.receiver.carry(payloads)?;
+        self.reporter.agree(payloads.reports);
         Ok(())
     }
 

@@ -32,7 +32,7 @@ pub enum Rejection {
     Sequence,
     /// Came twice.
     Duplicate,
-    /// Came after its time.
+    /// Came after its time, or waited for one that did not come when another sequence or codec began.
     Late,
     /// Not RTCP, or cut off.
     Report,
