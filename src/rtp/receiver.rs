@@ -32,6 +32,8 @@ pub(crate) enum Taken {
     Locked,
     /// It was admitted, and began a new stream.
     StreamChanged(u32),
+    /// It was admitted, the leg is now locked to its source instead of another, and a new stream began.
+    Moved(u32),
 }
 
 pub(crate) struct Receiver {
@@ -108,8 +110,9 @@ impl Receiver {
     pub(crate) fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> Taken {
         match self.admit(now, from, bytes) {
             Ok((packet, taken)) => {
-                if let Taken::StreamChanged(_) = taken {
-                    self.begin_stream();
+                match taken {
+                    Taken::StreamChanged(_) | Taken::Moved(_) => self.begin_stream(),
+                    Taken::Admitted | Taken::Locked | Taken::Dropped => {}
                 }
                 self.statistics.received += 1;
                 if let Err(reason) = self.take(now, &packet) {
@@ -185,16 +188,14 @@ impl Receiver {
         if RTCP_TYPES.contains(&packet.payload_type) {
             return Err(Rejection::PayloadType);
         }
-        // Nobody wins the lock with what could never be heard.
-        if !self.source.is_locked() && !self.is_media(&packet) {
-            return Err(Rejection::PayloadType);
+        let was_locked = self.source.is_locked();
+        let locked = self.win(from, &packet)?;
+        if locked && was_locked {
+            // It was on probation already, and whom it took the lock from is not waited for.
+            let ssrc = packet.ssrc;
+            self.stream.begin(now, ssrc);
+            return Ok((packet, Taken::Moved(ssrc)));
         }
-        let locked = match self.source.admit(from, packet.ssrc, packet.sequence) {
-            Admission::Admitted => false,
-            Admission::Locked => true,
-            Admission::Probation => return Err(Rejection::Probation),
-            Admission::Refused | Admission::Second => return Err(Rejection::Source),
-        };
         let heard = self.stream.current();
         match self.stream.admit(now, packet.ssrc, packet.sequence) {
             Admission::Locked if heard.is_some() => {
@@ -206,6 +207,19 @@ impl Receiver {
             }
             Admission::Second => Err(Rejection::SecondStream),
             Admission::Probation | Admission::Refused => Err(Rejection::Probation),
+        }
+    }
+
+    /// Whether a packet that may be heard made the lock close on its source. Nobody wins it with what could never be heard.
+    fn win(&mut self, from: SocketAddr, packet: &Packet<'_>) -> Result<bool, Rejection> {
+        if !self.source.is_locked_to(from) && self.source.may_hear(from) && !self.is_media(packet) {
+            return Err(Rejection::PayloadType);
+        }
+        match self.source.admit(from, packet.ssrc, packet.sequence) {
+            Admission::Admitted => Ok(false),
+            Admission::Locked => Ok(true),
+            Admission::Probation => Err(Rejection::Probation),
+            Admission::Refused | Admission::Second => Err(Rejection::Source),
         }
     }
 

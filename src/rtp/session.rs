@@ -66,7 +66,8 @@ pub struct SessionConfig {
     /// Where the SDP says its RTCP is; else one port above its media.
     pub remote_rtcp: Option<SocketAddr>,
     /// Whether another source may be locked to, where three valid packets in a row come from it before any from `remote`:
-    /// far ends behind a NAT. Without `remote` that is always so.
+    /// far ends behind a NAT. `remote` takes the lock back by as many. Without `remote` any source is learnt, whatever this
+    /// says.
     pub learn_source: bool,
     /// Names the stream we send. Random (RFC 3550 §8.1).
     pub ssrc: u32,
@@ -161,6 +162,9 @@ impl Session {
             Taken::Admitted => {}
             Taken::Locked => self.outputs.push_back(SessionOutput::SourceLocked(from)),
             Taken::StreamChanged(ssrc) => self.outputs.push_back(SessionOutput::StreamChanged { ssrc }),
+            Taken::Moved(ssrc) => {
+                self.outputs.extend([SessionOutput::SourceLocked(from), SessionOutput::StreamChanged { ssrc }]);
+            }
         }
         self.media_deadline = self.media_timeout.map(|span| now + span);
         if self.receiver.stream() == Some(self.sender.ssrc()) {
@@ -188,7 +192,8 @@ impl Session {
         }
     }
 
-    /// Whether a packet from there may be heard: not a stranger's, once the source is locked.
+    /// Whether a packet from there may be heard: once the source is locked, not a stranger's who is no nearer to the
+    /// signalled address.
     #[must_use]
     pub fn may_hear(&self, from: SocketAddr) -> bool {
         self.receiver.source().may_hear(from)

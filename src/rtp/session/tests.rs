@@ -5,6 +5,7 @@ use crate::srtp::{MAX_RTP_TRAILER, MasterKey, Outbound, SrtpKeys, Suite};
 mod codecs;
 mod extended;
 mod hostile;
+mod source;
 mod streams;
 
 const PEER: ([u8; 4], u16) = ([192, 0, 2, 7], 4_000);
