@@ -68,6 +68,7 @@ fn opus_settings(asked: media::OpusParameters) -> OpusSettings {
     OpusSettings {
         bits_per_second: usual.bits_per_second.min(most).max(LEAST_OPUS_BITS),
         has_redundancy: asked.wants_redundancy,
+        is_discontinuous: asked.wants_pauses,
         ..usual
     }
 }
@@ -159,6 +160,15 @@ fn srtp_keys(remote: &media::CryptoKey, local: &media::CryptoKey) -> Option<Srtp
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn opus_sends_as_the_far_end_prefers_within_what_is_sensible() {
+        let asked = media::OpusParameters { wants_pauses: true, most_bits_per_second: Some(1), ..Default::default() };
+        let settings = opus_settings(asked);
+        assert!(settings.is_discontinuous && !settings.has_redundancy);
+        assert_eq!(settings.bits_per_second, LEAST_OPUS_BITS);
+        assert!(!opus_settings(media::OpusParameters::default()).is_discontinuous);
+    }
 
     #[test]
     fn sources_are_learnt_as_the_trunk_says() {

@@ -224,6 +224,9 @@ impl Session {
 
     fn take_report(&mut self, now: Instant, from: SocketAddr, digest: &rtcp::Digest) {
         self.reporter.handle(now, digest, self.sender.clock());
+        if let Some(block) = digest.about_us {
+            self.sender.report_loss(block.fraction_lost);
+        }
         if digest.goodbye {
             self.receiver.end_stream();
         }
@@ -280,6 +283,12 @@ impl Session {
             protection.protect(out);
         }
         Some(sent)
+    }
+
+    /// The place of the next packet in the stream, save that a pause only moves its timestamp on.
+    #[must_use]
+    pub fn next_place(&self) -> Sent {
+        self.sender.next()
     }
 
     /// Lets the next 20 ms pass without a packet.

@@ -179,7 +179,7 @@ pub struct Statistics {
     pub jitter: Duration,
     /// Packets sent.
     pub sent: u64,
-    /// Frames that were not sent, for want of a destination.
+    /// Frames that were not sent: for want of a destination, or because the codec leaves silence out.
     pub skipped: u64,
     /// Valid RTCP packets received.
     pub reports: u64,

@@ -88,6 +88,8 @@ impl Codec {
 pub struct OpusParameters {
     /// `useinbandfec=1`: a copy of each frame in the one after it.
     pub wants_redundancy: bool,
+    /// `usedtx=1`: nothing while there is silence.
+    pub wants_pauses: bool,
     /// `maxaveragebitrate`: bits a second.
     pub most_bits_per_second: Option<u32>,
 }
@@ -98,6 +100,7 @@ impl OpusParameters {
         for parameter in parameters(line, payload_type).split(';') {
             match parameter.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
                 Some(("useinbandfec", value)) => asked.wants_redundancy = value == "1",
+                Some(("usedtx", value)) => asked.wants_pauses = value == "1",
                 Some(("maxaveragebitrate", value)) => asked.most_bits_per_second = value.parse().ok(),
                 Some(_) | None => {}
             }

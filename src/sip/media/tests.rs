@@ -94,7 +94,7 @@ fn of_the_codecs_that_may_be_taken_the_offers_first_is() {
 #[test]
 fn opus_is_answered_with_what_this_side_hears_and_keys_on_its_clock() {
     let offer = Offer::parse(&session(WIDE), MediaPolicy { srtp: SrtpPolicy::Off, codecs: &[Codec::Opus] }).unwrap();
-    let asked = OpusParameters { wants_redundancy: true, most_bits_per_second: Some(20_000) };
+    let asked = OpusParameters { wants_redundancy: true, wants_pauses: false, most_bits_per_second: Some(20_000) };
     assert_eq!((offer.negotiated().opus, offer.negotiated().events.unwrap().clock_hertz), (asked, 48_000));
     assert!(offer.answer(&LOCAL).ends_with(
         "m=audio 40000 RTP/AVP 111 102\r\na=rtpmap:111 opus/48000/2\r\n\
@@ -102,6 +102,15 @@ fn opus_is_answered_with_what_this_side_hears_and_keys_on_its_clock() {
          a=rtpmap:102 telephone-event/48000\r\na=fmtp:102 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
     ));
     assert_eq!(agreed("m=audio 5000 RTP/AVP 98\r\na=rtpmap:98 opus/48000/2\r\n").opus, OpusParameters::default());
+}
+
+#[test]
+fn opus_leaves_silence_out_where_the_far_end_prefers_that() {
+    for (parameters, wants) in [("usedtx=1", true), ("stereo=0; usedtx=1", true), ("usedtx=0", false), ("dtx=1", false)]
+    {
+        let media = format!("m=audio 5000 RTP/AVP 98\r\na=rtpmap:98 opus/48000/2\r\na=fmtp:98 {parameters}\r\n");
+        assert_eq!(agreed(&media).opus.wants_pauses, wants, "{parameters}");
+    }
 }
 
 #[test]

@@ -18,14 +18,23 @@ fn what_the_answer_chose_is_carried_both_ways() {
     assert_eq!((packet.payload_type, packet.payload), (8, &[0xd5; 160][..]));
 }
 
-/// A second of a tone from one session to another, with every tenth packet lost; what is heard of it.
-fn tone_through(codec: Codec, expected_loss_percent: i32) -> (Session, Vec<frame::RawFrame>) {
+/// A receiver's report that so many 256ths of our packets were missed.
+fn report_of_loss(fraction: u8) -> Vec<u8> {
+    let mut report = vec![0x81, 201, 0, 7, 0, 0, 0, 2, 0, 0, 0, 1, fraction];
+    report.resize(32, 0);
+    report
+}
+
+/// A second of a tone from one session to another, with every tenth packet lost; what is heard of it. Before it the far
+/// end reports a loss, if any.
+fn tone_through(codec: Codec, expected_loss_percent: i32, reported: u8) -> (Session, Vec<frame::RawFrame>) {
     let began = crate::an_instant();
     let opus = OpusSettings { expected_loss_percent, ..OpusSettings::default() };
     let carried = Payloads { opus, ..payloads(codec, 96) };
     let session = |remote| Session::new(SessionConfig { payloads: carried, ..config(Some(remote)) }, began).unwrap();
     let (mut near, mut far) = (session(peer()), session(stranger()));
     let (mut out, mut heard) = (PacketBuffer::new(), Vec::new());
+    near.handle_rtcp(began, peer(), &mut report_of_loss(reported));
     for number in 0..50_u32 {
         let at = |n: usize| (number as usize * FRAME_SAMPLES + n) as f32 * std::f32::consts::TAU / 16.0;
         near.encode(&std::array::from_fn(|n| (8_000.0 * at(n).sin()) as i16), &mut out).unwrap();
@@ -47,7 +56,7 @@ fn every_codec_is_heard_at_its_rate_without_a_hole_in_the_index() {
     use frame::SampleRate::{Hz8000, Hz16000};
     for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::L16(Hz8000), Codec::L16(Hz16000), Codec::Opus(Hz16000)]
     {
-        let (far, heard) = tone_through(codec, 0);
+        let (far, heard) = tone_through(codec, 0, 0);
         assert!(heard.iter().enumerate().all(|(n, frame)| frame.index() == n as u64 * frame::INDEX_STEP), "{codec:?}");
         let lost: Vec<_> = heard.iter().enumerate().filter(|(_, frame)| frame.is_lost()).map(|(n, _)| n).collect();
         assert_eq!((lost, far.statistics().lost_frames), (vec![5, 15, 25, 35, 45], 5), "{codec:?}");
@@ -61,13 +70,16 @@ fn every_codec_is_heard_at_its_rate_without_a_hole_in_the_index() {
 
 #[test]
 fn what_opus_sent_twice_is_audio_and_no_loss() {
-    let (far, heard) = tone_through(Codec::Opus(frame::SampleRate::Hz16000), 20);
-    let recovered: Vec<_> =
-        [5, 15, 25, 35, 45].map(|n| &heard[n]).into_iter().filter(|frame| !frame.is_lost()).collect();
-    // The encoder decides which frames are worth a copy.
-    assert!(recovered.len() >= 3, "{}", recovered.len());
-    assert_eq!((far.statistics().lost, far.statistics().lost_frames), (5, 5 - recovered.len() as u64));
-    assert!(recovered.iter().all(|frame| frame.samples().iter().any(|sample| sample.unsigned_abs() > 4_000)));
+    // The loss is expected from the start, or reported.
+    for (expected, reported) in [(20, 0), (0, 64)] {
+        let (far, heard) = tone_through(Codec::Opus(frame::SampleRate::Hz16000), expected, reported);
+        let recovered: Vec<_> =
+            [5, 15, 25, 35, 45].map(|n| &heard[n]).into_iter().filter(|frame| !frame.is_lost()).collect();
+        // The encoder decides which frames are worth a copy.
+        assert!(recovered.len() >= 3, "{}", recovered.len());
+        assert_eq!((far.statistics().lost, far.statistics().lost_frames), (5, 5 - recovered.len() as u64));
+        assert!(recovered.iter().all(|frame| frame.samples().iter().any(|sample| sample.unsigned_abs() > 4_000)));
+    }
 }
 
 #[test]
