@@ -57,6 +57,7 @@ fn payloads(negotiated: &media::Negotiated) -> Payloads {
         opus: opus_settings(negotiated.opus),
         audio: negotiated.payload_type,
         events,
+        comfort_noise: negotiated.comfort_noise,
         reports: ExtendedReports { round_trip, voip_metrics },
     }
 }

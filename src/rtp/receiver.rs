@@ -274,7 +274,7 @@ impl Receiver {
             return self.timeline.takes(packet.payload);
         }
         let is_event = self.is_event(packet.payload_type);
-        is_event && (1..=frame::MAX_EVENT_BYTES).contains(&length) || packet.payload_type == COMFORT_NOISE && length > 0
+        is_event && (1..=frame::MAX_EVENT_BYTES).contains(&length) || self.is_noise(packet.payload_type) && length > 0
     }
 
     /// What a payload is, and what is wrong with it. A payload that is not ours still takes its place in the sequence.
@@ -291,7 +291,7 @@ impl Receiver {
             let fits = (1..=frame::MAX_EVENT_BYTES).contains(&length);
             return if fits { (Kind::Event, None) } else { (Kind::Nothing, Some(Rejection::PayloadLength)) };
         }
-        if packet.payload_type == COMFORT_NOISE {
+        if self.is_noise(packet.payload_type) {
             self.statistics.comfort_noise += 1;
             return (Kind::Noise, None);
         }
@@ -300,6 +300,11 @@ impl Receiver {
 
     fn is_event(&self, payload_type: u8) -> bool {
         self.payloads.events.is_some_and(|events| events.payload_type == payload_type)
+    }
+
+    /// Many far ends send comfort noise under its static number without a word about it.
+    fn is_noise(&self, payload_type: u8) -> bool {
+        payload_type == COMFORT_NOISE || self.payloads.comfort_noise == Some(payload_type)
     }
 
     fn event(&mut self, timestamp: u32, payload: &[u8]) {

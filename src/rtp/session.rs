@@ -34,16 +34,20 @@ pub struct Payloads {
     pub audio: u8,
     /// How telephone-events travel, where they were agreed.
     pub events: Option<EventPayload>,
+    /// The payload type of comfort noise (RFC 3389) that was agreed, beside its static one, 13, which means nothing else.
+    /// It is heard alone: none is sent.
+    pub comfort_noise: Option<u8>,
     /// What RTCP carries beside its reports.
     pub reports: ExtendedReports,
 }
 
 impl Payloads {
-    /// With the usual Opus settings, events on the codec's own clock, and no extended reports.
+    /// With the usual Opus settings, events on the codec's own clock, and neither comfort noise nor extended reports agreed.
     #[must_use]
     pub fn new(codec: Codec, audio: u8, events: Option<u8>) -> Self {
         let events = events.map(|payload_type| EventPayload { payload_type, clock_hertz: codec.clock_hertz() });
-        Self { codec, opus: OpusSettings::default(), audio, events, reports: ExtendedReports::default() }
+        let reports = ExtendedReports::default();
+        Self { codec, opus: OpusSettings::default(), audio, events, comfort_noise: None, reports }
     }
 }
 

@@ -127,3 +127,17 @@ fn the_codec_goes_on_where_only_the_number_of_events_changes() {
     far.audio(1);
     assert_eq!((far.heard(far.at(2)), far.rejected(Rejection::Late)), (vec![code(0), code(1), code(2)], 0));
 }
+
+#[test]
+fn comfort_noise_is_heard_under_the_number_that_was_agreed() {
+    let mut far = Far::new(Some(peer()));
+    far.session.carry(Payloads { comfort_noise: Some(98), ..payloads(Codec::Pcmu, 0) }).unwrap();
+    far.audio(0);
+    let noise = far.packet(98, 1, 160, &[40]);
+    far.session.handle_packet(far.at(1), peer(), &mut noise.clone());
+    far.session.handle_timeout(far.at(10));
+    let heard = far.heard(far.at(10));
+    assert!(heard.len() > 5 && heard.iter().all(Option::is_some), "{heard:?}");
+    let counts = far.session.statistics();
+    assert_eq!((counts.comfort_noise, counts.rejected.total(), counts.lost_frames), (1, 0, 0));
+}
