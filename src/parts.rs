@@ -23,7 +23,7 @@ use backends::{
 use book::import::{self, Report};
 use call::{AgentKind, Settings};
 use dialogue::BusinessName;
-use edge::Routing;
+use edge::{Route, Routing};
 use gate::wire::Brands;
 use jiff::{Timestamp, tz::TimeZone};
 use rules::calendar::Calendar;
@@ -303,17 +303,17 @@ pub(crate) fn settings(config: &Config) -> Result<Settings> {
     })
 }
 
-/// Who talks with the calls of each trunk.
+/// What holds for the calls of each trunk.
 pub(crate) fn routing(config: &Config) -> Result<Routing> {
-    let agents = config.trunk.iter().map(|trunk| {
-        let kind = match config.agent_of(trunk).map(|agent| agent.kind) {
+    let routes = config.trunk.iter().map(|trunk| {
+        let agent = match config.agent_of(trunk).map(|agent| agent.kind) {
             Some(config::AgentKind::TwilioStream) => AgentKind::Stream,
             Some(config::AgentKind::Echo) => AgentKind::Echo,
             Some(config::AgentKind::Collector) | None => AgentKind::Collector,
         };
-        (trunk.name.clone(), kind)
+        (trunk.name.clone(), Route { agent, learn_source: trunk.learn_source })
     });
-    Ok(Routing { settings: Arc::new(settings(config)?), agents: agents.collect() })
+    Ok(Routing { settings: Arc::new(settings(config)?), routes: routes.collect() })
 }
 
 /// The bot server of each trunk that has one.
@@ -374,6 +374,13 @@ mod tests {
         let imports = imports(&book).unwrap();
         let built_in = import::strategies(import::BUILT_IN_STRATEGIES).unwrap().rows;
         assert!(!built_in.is_empty() && imports.strategies == built_in);
+    }
+
+    #[test]
+    fn a_trunk_says_whether_sources_are_learnt() {
+        let strict = "[[trunk]]\nname = \"strict\"\nlearn_source = false\n[[trunk]]\nname = \"usual\"\npeers = [\"192.0.2.1\"]\n";
+        let routes = routing(&Config::parse(strict).unwrap()).unwrap().routes;
+        assert_eq!(["strict", "usual"].map(|name| routes[name].learn_source), [false, true]);
     }
 
     #[test]

@@ -75,6 +75,12 @@ pub trait Encoder: Send {
     /// Where `samples` is not 20 ms, or `payload` is too small.
     fn encode(&mut self, samples: &[i16], payload: &mut [u8]) -> Result<usize, CodecError>;
 
+    /// Takes note of the loss that the far end reports, in percent, where the codec can make up for it. A rise counts at
+    /// once, a fall by half of it with each report.
+    fn report_loss(&mut self, percent: u8) {
+        let _ = percent;
+    }
+
     /// Begins anew, as after a pause.
     fn reset(&mut self);
 }

@@ -203,7 +203,8 @@ impl Leg {
     }
 
     /// The 20 ms slot of this leg: makes the packet that is due, and says where to send it. [`Leg::transmitted`] follows.
-    /// Nothing is played while there is no destination or no key, or the caller holds the call.
+    /// Nothing is played while there is no destination or no key, or the caller holds the call. Silence that the codec
+    /// leaves out has no packet, and counts as delivered.
     pub fn tick(&mut self, now: Instant, out: &mut PacketBuffer) -> Option<Transmit> {
         let index = self.ticks * frame::INDEX_STEP;
         self.ticks += 1;
@@ -221,8 +222,13 @@ impl Leg {
         if self.playout.agent_queued() < waiting {
             self.agent_latency = self.agent_since.take().map(|since| now.saturating_duration_since(since));
         }
+        let place = self.session.next_place();
         let sent = self.session.encode(&samples, out);
         self.tap_sent(index, &samples);
+        if sent.is_none() {
+            self.deliveries.pause(place);
+            self.settle(now);
+        }
         sent.map(|sent| Transmit { to, sent })
     }
 

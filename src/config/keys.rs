@@ -52,6 +52,11 @@ pub(crate) const KEYS: &[Key] = &[
         "Codecs that its calls may have; the first in the caller's offer that is one of these is taken, and an offer with none is answered 488. What is not at 8 kHz comes to recogniser, recording and bots through a filter that takes 2 ms. An INVITE without an offer gets one with the G.711 codecs named here, in this order. `l16` is `L16/16000`.",
     ),
     key(
+        "trunk[].learn_source",
+        "true",
+        "Whether audio may come from another address than the SDP names, because a NAT changes it: it is then taken from whoever first sends three packets in a row, until the address of the SDP, or another port of the same host, has sent as many. With `false` the address and port of the SDP alone are heard, which is right for a trunk with public addresses. Where the SDP names no address its source is learnt in any case.",
+    ),
+    key(
         "trunk[].recording",
         "true",
         "Whether its calls may be recorded; which of them are is said by `recording.consent`.",

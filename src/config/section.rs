@@ -110,6 +110,7 @@ section! {
         agent: String = DEFAULT_AGENT.to_owned(),
         srtp: Srtp = Srtp::Optional,
         codecs: Vec<Codec> = Codec::ALL.to_vec(),
+        learn_source: bool = true,
         recording: bool = true,
     }
 }

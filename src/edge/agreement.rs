@@ -15,6 +15,8 @@ use rtp::srtp::{MasterKey, SrtpKeys, Suite};
 use rtp::{EventPayload, ExtendedReports, Keying, Payloads, SessionConfig};
 use sip::media;
 
+use crate::switchboard::Route;
+
 /// A pause after which a bot's undeclared keys are released.
 const KEY_PAUSE: Duration = Duration::from_millis(1_500);
 /// How long the caller must speak until interruptible speech stops: within 200 ms with detection.
@@ -55,6 +57,7 @@ fn payloads(negotiated: &media::Negotiated) -> Payloads {
         opus: opus_settings(negotiated.opus),
         audio: negotiated.payload_type,
         events,
+        comfort_noise: negotiated.comfort_noise,
         reports: ExtendedReports { round_trip, voip_metrics },
     }
 }
@@ -66,6 +69,7 @@ fn opus_settings(asked: media::OpusParameters) -> OpusSettings {
     OpusSettings {
         bits_per_second: usual.bits_per_second.min(most).max(LEAST_OPUS_BITS),
         has_redundancy: asked.wants_redundancy,
+        is_discontinuous: asked.wants_pauses,
         ..usual
     }
 }
@@ -75,7 +79,7 @@ pub(crate) fn leg_config(
     offer: Option<&media::Offer>,
     material: &media::KeyMaterial,
     identity: &Arc<Identity>,
-    agent: AgentKind,
+    route: Route,
 ) -> LegConfig {
     let negotiated = offer.map(media::Offer::negotiated);
     let mut random = rand::rng();
@@ -90,14 +94,14 @@ pub(crate) fn leg_config(
             first_sequence: random.random(),
             first_timestamp: random.random(),
             cname: format!("{:016x}", random.random::<u64>()),
-            learn_source: true,
+            learn_source: route.learn_source,
             media_timeout: Some(MEDIA_TIMEOUT),
             seed: random.random(),
             srtp: offer.and_then(|offer| keying(offer, material, identity)),
         },
         gate: GateConfig {
             rate: payloads.codec.rate(),
-            keys: match agent {
+            keys: match route.agent {
                 AgentKind::Collector | AgentKind::Echo => KeyPolicy::Declared,
                 AgentKind::Stream => KeyPolicy::Released { pause: KEY_PAUSE },
             },
@@ -152,4 +156,28 @@ fn srtp_keys(remote: &media::CryptoKey, local: &media::CryptoKey) -> Option<Srtp
         MasterKey::new(suite, key.as_bytes())
     };
     Some(SrtpKeys { local: key(local)?, remote: key(remote)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opus_sends_as_the_far_end_prefers_within_what_is_sensible() {
+        let asked = media::OpusParameters { wants_pauses: true, most_bits_per_second: Some(1), ..Default::default() };
+        let settings = opus_settings(asked);
+        assert!(settings.is_discontinuous && !settings.has_redundancy);
+        assert_eq!(settings.bits_per_second, LEAST_OPUS_BITS);
+        assert!(!opus_settings(media::OpusParameters::default()).is_discontinuous);
+    }
+
+    #[test]
+    fn sources_are_learnt_as_the_trunk_says() {
+        let identity = Arc::new(crate::make_identity().unwrap());
+        for learn_source in [true, false] {
+            let route = Route { learn_source, ..Route::default() };
+            let config = leg_config(None, &media::KeyMaterial::new([0; 30]), &identity, route);
+            assert_eq!(config.session.learn_source, learn_source);
+        }
+    }
 }

@@ -23,6 +23,7 @@ use crate::{
     services::{Bot, MAILBOX, Mail, Mailbox, Recognition, Services, Sink},
     shard::{LegHandle, OpenedLeg, ShardPool, Tap},
     signalling::SignallingHandle,
+    switchboard::Route,
 };
 
 /// Frames a tap may hold: two seconds.
@@ -55,7 +56,7 @@ pub struct Prepared {
 pub(crate) struct Announced {
     pub(crate) incoming: sip::Incoming,
     pub(crate) id: CallId,
-    pub(crate) agent: AgentKind,
+    pub(crate) route: Route,
     pub(crate) caller: Option<book::Phone>,
     pub(crate) settings: Arc<Settings>,
 }
@@ -66,7 +67,7 @@ pub(crate) struct Driver {
     call: Call,
     handle: CallHandle,
     offer: Option<media::Offer>,
-    agent: AgentKind,
+    route: Route,
     mailbox: Mailbox,
     mail: mpsc::Receiver<Box<Mail>>,
     questions: mpsc::Receiver<Box<Question>>,
@@ -84,7 +85,8 @@ pub(crate) struct Driver {
 impl Driver {
     /// A driver for a call whose INVITE has just arrived, and the way to it. On the heap, so that its future holds no copy.
     pub(crate) fn new(plant: Arc<Plant>, announced: Announced) -> (Box<Self>, Mailbox) {
-        let Announced { incoming, id, agent, caller, settings } = announced;
+        let Announced { incoming, id, route, caller, settings } = announced;
+        let agent = route.agent;
         let (began, began_at) = (Instant::now(), Timestamp::now());
         let (sender, mail) = mpsc::channel(MAILBOX);
         let mailbox = Mailbox(sender);
@@ -97,7 +99,7 @@ impl Driver {
             call: Call::new(settings, invitation, began, began_at),
             handle: incoming.call,
             offer: incoming.offer,
-            agent,
+            route,
             mailbox: mailbox.clone(),
             mail,
             questions,
@@ -284,9 +286,9 @@ impl Driver {
     /// Opens the leg, agrees on the session and makes the call durable, beside the loop.
     fn prepare(&mut self, ticket: Ticket, attempt: book::ContactAttempt, compliance: book::ComplianceRecord) {
         let (plant, mailbox, handle) = (Arc::clone(&self.plant), self.mailbox.clone(), self.handle);
-        let (offer, agent) = (self.offer.take(), self.agent);
+        let (offer, route) = (self.offer.take(), self.route);
         tokio::spawn(async move {
-            let prepared = prepare(&plant, handle, offer.as_ref(), agent, attempt, compliance).await;
+            let prepared = prepare(&plant, handle, offer.as_ref(), route, attempt, compliance).await;
             mailbox.post(Mail::Prepared(ticket, prepared.map(Box::new)));
         });
     }
@@ -299,7 +301,7 @@ impl Driver {
             return;
         }
         let tap = Sink { items, number, leg };
-        match (sink, self.agent) {
+        match (sink, self.route.agent) {
             (SinkKind::Recorder, _) => {
                 let file = self.plant.services.record(self.call.id(), tap);
                 self.call.handle_recorder(Instant::now(), file);
@@ -377,12 +379,12 @@ async fn prepare(
     plant: &Plant,
     handle: CallHandle,
     offer: Option<&media::Offer>,
-    agent: AgentKind,
+    route: Route,
     attempt: book::ContactAttempt,
     compliance: book::ComplianceRecord,
 ) -> Result<Prepared, Failure> {
     let material = media::KeyMaterial::new(rand::rng().random());
-    let config = leg_config(offer, &material, &plant.identity, agent);
+    let config = leg_config(offer, &material, &plant.identity, route);
     let OpenedLeg { handle: leg, outputs } = plant.shards.open_leg(config).map_err(|error| {
         tracing::warn!(%error, "a call finds no media");
         Failure::Full

@@ -18,4 +18,4 @@ pub use services::{Bot, Mail, Mailbox, Pending, Recognition, Services, Sink};
 pub use shard::{LegHandle, LegSender, ShardConfig, ShardPool, TickReader, Ticks};
 pub use signalling::{ConnectionLimits, SignallingConfig, SignallingHandle};
 pub use sip::Availability;
-pub use switchboard::{Routing, Switchboard};
+pub use switchboard::{Route, Routing, Switchboard};

@@ -28,8 +28,23 @@ use crate::{
 pub struct Routing {
     /// What all calls share.
     pub settings: Arc<Settings>,
-    /// Who talks with the calls of a trunk, by its name.
-    pub agents: BTreeMap<String, AgentKind>,
+    /// What holds for the calls of a trunk, by its name.
+    pub routes: BTreeMap<String, Route>,
+}
+
+/// What holds for the calls of one trunk.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// Who talks with them.
+    pub agent: AgentKind,
+    /// Whether their media may come from elsewhere than their session descriptions say.
+    pub learn_source: bool,
+}
+
+impl Default for Route {
+    fn default() -> Self {
+        Self { agent: AgentKind::Collector, learn_source: true }
+    }
 }
 
 /// Takes calls for as long as signalling lives.
@@ -97,11 +112,11 @@ impl Switchboard {
 
     fn begin(&mut self, incoming: sip::Incoming) {
         let routing = self.routing.load_full();
-        let agent = routing.agents.get(&incoming.trunk).copied().unwrap_or(AgentKind::Collector);
+        let route = routing.routes.get(&incoming.trunk).copied().unwrap_or_default();
         let caller = incoming.caller_number.as_deref().and_then(|number| book::Phone::parse(number).ok());
         let (handle, trunk) = (incoming.call, incoming.trunk.clone());
         let id = CallId::new(Uuid::now_v7());
-        let announced = Announced { incoming, id, agent, caller, settings: Arc::clone(&routing.settings) };
+        let announced = Announced { incoming, id, route, caller, settings: Arc::clone(&routing.settings) };
         let (mut driver, mailbox) = Driver::new(Arc::clone(&self.plant), announced);
         self.mailboxes.insert(handle, (mailbox, Instant::now()));
         self.drivers.spawn(async move {

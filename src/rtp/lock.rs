@@ -49,7 +49,23 @@ pub(crate) enum Admission {
     Second,
 }
 
-/// Where media may come from and where it goes: the SDP's address, or else whoever first sends three valid packets in a row.
+/// How near a source is to the address of the session description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Nearness {
+    Elsewhere,
+    /// On the same host, at another port.
+    Host,
+    /// The very address and port.
+    Signalled,
+}
+
+/// Where media may come from and where it goes.
+///
+/// The address and port of the SDP are believed at the first packet. Where sources may be learnt, because a NAT changes
+/// them, so is anybody else who sends three valid packets in a row, but only until somebody nearer speaks: the signalled
+/// host from another port takes the lock from a stranger, and the signalled address takes it from both, by three packets in
+/// a row. Nobody takes it from the signalled address, nor from a source as near as themselves; only another session
+/// description opens it. Without an address in the SDP all are strangers, and the first keeps it.
 pub(crate) struct SourceLock {
     signalled: Option<SocketAddr>,
     learns: bool,
@@ -77,10 +93,14 @@ impl SourceLock {
         self.locked.is_some()
     }
 
+    pub(crate) fn is_locked_to(&self, from: SocketAddr) -> bool {
+        self.locked == Some(from)
+    }
+
     /// Whether [`SourceLock::admit`] might do other than refuse.
     pub(crate) fn may_hear(&self, from: SocketAddr) -> bool {
         match self.locked {
-            Some(locked) => locked == from,
+            Some(locked) => locked == from || self.learns && self.nearness(from) > self.nearness(locked),
             None => self.learns || self.signalled == Some(from),
         }
     }
@@ -89,14 +109,24 @@ impl SourceLock {
         if !self.may_hear(from) {
             return Admission::Refused;
         }
-        if self.is_locked() {
+        if self.is_locked_to(from) {
             return Admission::Admitted;
         }
-        if self.signalled == Some(from) || self.probation.observe((from, ssrc), sequence) {
+        let is_believed = !self.is_locked() && self.signalled == Some(from);
+        if is_believed || self.probation.observe((from, ssrc), sequence) {
             self.locked = Some(from);
+            self.probation.reset();
             return Admission::Locked;
         }
         Admission::Probation
+    }
+
+    fn nearness(&self, source: SocketAddr) -> Nearness {
+        match self.signalled {
+            Some(signalled) if signalled == source => Nearness::Signalled,
+            Some(signalled) if signalled.ip() == source.ip() => Nearness::Host,
+            Some(_) | None => Nearness::Elsewhere,
+        }
     }
 }
 
@@ -125,6 +155,11 @@ impl StreamLock {
     /// The present stream is over: another need not wait for its silence.
     pub(crate) fn end(&mut self) {
         self.is_over = true;
+    }
+
+    /// Whose packets have shown elsewhere that they are credible begins a stream: the present one is not waited for.
+    pub(crate) fn begin(&mut self, now: Instant, ssrc: u32) {
+        self.take(now, ssrc, Admission::Locked);
     }
 
     pub(crate) fn admit(&mut self, now: Instant, ssrc: u32, sequence: u16) -> Admission {
@@ -156,6 +191,15 @@ mod tests {
         SocketAddr::from(([192, 0, 2, 1], port))
     }
 
+    fn elsewhere(port: u16) -> SocketAddr {
+        SocketAddr::from(([203, 0, 113, 9], port))
+    }
+
+    /// Three packets in a row from there, and what the lock says to the last.
+    fn three(lock: &mut SourceLock, from: SocketAddr) -> Admission {
+        [0, 1, 2].map(|sequence| lock.admit(from, 5, sequence))[2]
+    }
+
     #[test]
     fn the_signalled_source_locks_at_once_and_strangers_are_refused() {
         let mut lock = SourceLock::new(Some(at(1)), true);
@@ -178,7 +222,35 @@ mod tests {
         assert_eq!(lock.admit(at(2), 5, 16), Admission::Probation);
         assert_eq!(lock.admit(at(2), 5, 17), Admission::Locked);
         assert_eq!(lock.destination(), Some(at(2)));
-        assert_eq!(lock.admit(at(1), 5, 18), Admission::Refused, "even the signalled one now");
+        assert_eq!(lock.admit(at(3), 5, 18), Admission::Refused, "who is as near must not wait for its end");
+    }
+
+    #[test]
+    fn the_signalled_address_takes_the_lock_back_from_a_stranger_and_keeps_it() {
+        let mut lock = SourceLock::new(Some(at(1)), true);
+        assert_eq!(three(&mut lock, elsewhere(1)), Admission::Locked);
+        assert_eq!(lock.admit(at(1), 7, 20), Admission::Probation);
+        assert_eq!(lock.admit(elsewhere(1), 5, 3), Admission::Admitted, "who is heard is heard until then");
+        assert_eq!(lock.admit(at(1), 7, 21), Admission::Probation);
+        assert_eq!(lock.admit(at(1), 7, 23), Admission::Probation, "a hole starts over");
+        assert_eq!(lock.admit(at(1), 7, 24), Admission::Probation);
+        assert_eq!(lock.admit(at(1), 7, 25), Admission::Locked);
+        assert_eq!((lock.destination(), lock.is_locked_to(at(1))), (Some(at(1)), true));
+        for stranger in [elsewhere(1), elsewhere(2), at(2)] {
+            assert_eq!(three(&mut lock, stranger), Admission::Refused, "{stranger}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_nearer_to_the_signalled_address_takes_the_lock() {
+        let mut lock = SourceLock::new(Some(at(1)), true);
+        for source in [elsewhere(1), at(2), at(1)] {
+            assert_eq!(three(&mut lock, source), Admission::Locked, "{source}");
+            assert_eq!(lock.destination(), Some(source));
+        }
+        let mut lock = SourceLock::new(None, true);
+        assert_eq!(three(&mut lock, elsewhere(1)), Admission::Locked);
+        assert_eq!(three(&mut lock, at(1)), Admission::Refused, "nobody is near to no address");
     }
 
     #[test]

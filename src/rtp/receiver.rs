@@ -32,6 +32,8 @@ pub(crate) enum Taken {
     Locked,
     /// It was admitted, and began a new stream.
     StreamChanged(u32),
+    /// It was admitted, the leg is now locked to its source instead of another, and a new stream began.
+    Moved(u32),
 }
 
 pub(crate) struct Receiver {
@@ -68,10 +70,14 @@ impl Receiver {
         &self.source
     }
 
+    /// What packets carry from now on. Of another codec nothing fits what came before: that is let go.
     pub(crate) fn carry(&mut self, payloads: Payloads) -> Result<(), CodecError> {
-        self.timeline.carry(payloads.codec)?;
-        self.jitter.carry(Clock::of(payloads.codec));
-        self.pace = Pace::default();
+        if payloads.codec != self.payloads.codec {
+            self.timeline.carry(payloads.codec)?;
+            self.reset_order();
+            self.jitter.carry(Clock::of(payloads.codec));
+            self.pace = Pace::default();
+        }
         self.payloads = payloads;
         Ok(())
     }
@@ -104,8 +110,9 @@ impl Receiver {
     pub(crate) fn handle_packet(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> Taken {
         match self.admit(now, from, bytes) {
             Ok((packet, taken)) => {
-                if let Taken::StreamChanged(_) = taken {
-                    self.begin_stream();
+                match taken {
+                    Taken::StreamChanged(_) | Taken::Moved(_) => self.begin_stream(),
+                    Taken::Admitted | Taken::Locked | Taken::Dropped => {}
                 }
                 self.statistics.received += 1;
                 if let Err(reason) = self.take(now, &packet) {
@@ -181,16 +188,14 @@ impl Receiver {
         if RTCP_TYPES.contains(&packet.payload_type) {
             return Err(Rejection::PayloadType);
         }
-        // Nobody wins the lock with what could never be heard.
-        if !self.source.is_locked() && !self.is_media(&packet) {
-            return Err(Rejection::PayloadType);
+        let was_locked = self.source.is_locked();
+        let locked = self.win(from, &packet)?;
+        if locked && was_locked {
+            // It was on probation already, and whom it took the lock from is not waited for.
+            let ssrc = packet.ssrc;
+            self.stream.begin(now, ssrc);
+            return Ok((packet, Taken::Moved(ssrc)));
         }
-        let locked = match self.source.admit(from, packet.ssrc, packet.sequence) {
-            Admission::Admitted => false,
-            Admission::Locked => true,
-            Admission::Probation => return Err(Rejection::Probation),
-            Admission::Refused | Admission::Second => return Err(Rejection::Source),
-        };
         let heard = self.stream.current();
         match self.stream.admit(now, packet.ssrc, packet.sequence) {
             Admission::Locked if heard.is_some() => {
@@ -205,13 +210,33 @@ impl Receiver {
         }
     }
 
+    /// Whether a packet that may be heard made the lock close on its source. Nobody wins it with what could never be heard.
+    fn win(&mut self, from: SocketAddr, packet: &Packet<'_>) -> Result<bool, Rejection> {
+        if !self.source.is_locked_to(from) && self.source.may_hear(from) && !self.is_media(packet) {
+            return Err(Rejection::PayloadType);
+        }
+        match self.source.admit(from, packet.ssrc, packet.sequence) {
+            Admission::Admitted => Ok(false),
+            Admission::Locked => Ok(true),
+            Admission::Probation => Err(Rejection::Probation),
+            Admission::Refused | Admission::Second => Err(Rejection::Source),
+        }
+    }
+
     fn begin_stream(&mut self) {
         self.tally.begin_stream();
-        self.late_before = self.statistics.rejected.count(Rejection::Late);
         self.statistics.stream_changes += 1;
-        self.order.reset();
+        self.reset_order();
+        self.late_before = self.statistics.rejected.count(Rejection::Late);
         self.timeline.restart();
         self.jitter.restart();
+    }
+
+    /// The next packet begins another sequence. Its turn never comes for what waits, which counts as late.
+    fn reset_order(&mut self) {
+        for _ in 0..self.order.reset() {
+            self.reject(Rejection::Late);
+        }
     }
 
     fn take(&mut self, now: Instant, packet: &Packet<'_>) -> Result<(), Rejection> {
@@ -249,7 +274,7 @@ impl Receiver {
             return self.timeline.takes(packet.payload);
         }
         let is_event = self.is_event(packet.payload_type);
-        is_event && (1..=frame::MAX_EVENT_BYTES).contains(&length) || packet.payload_type == COMFORT_NOISE && length > 0
+        is_event && (1..=frame::MAX_EVENT_BYTES).contains(&length) || self.is_noise(packet.payload_type) && length > 0
     }
 
     /// What a payload is, and what is wrong with it. A payload that is not ours still takes its place in the sequence.
@@ -266,7 +291,7 @@ impl Receiver {
             let fits = (1..=frame::MAX_EVENT_BYTES).contains(&length);
             return if fits { (Kind::Event, None) } else { (Kind::Nothing, Some(Rejection::PayloadLength)) };
         }
-        if packet.payload_type == COMFORT_NOISE {
+        if self.is_noise(packet.payload_type) {
             self.statistics.comfort_noise += 1;
             return (Kind::Noise, None);
         }
@@ -275,6 +300,11 @@ impl Receiver {
 
     fn is_event(&self, payload_type: u8) -> bool {
         self.payloads.events.is_some_and(|events| events.payload_type == payload_type)
+    }
+
+    /// Many far ends send comfort noise under its static number without a word about it.
+    fn is_noise(&self, payload_type: u8) -> bool {
+        payload_type == COMFORT_NOISE || self.payloads.comfort_noise == Some(payload_type)
     }
 
     fn event(&mut self, timestamp: u32, payload: &[u8]) {
@@ -296,7 +326,7 @@ impl Receiver {
     }
 
     fn restart(&mut self, now: Instant, kind: Kind, packet: &Packet<'_>) -> Result<(), Rejection> {
-        self.order.reset();
+        self.reset_order();
         self.timeline.restart();
         self.order.place(now, packet.sequence);
         self.deliver(now, kind, packet.timestamp, packet.payload)

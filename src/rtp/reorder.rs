@@ -94,16 +94,19 @@ impl Reorder {
         }
     }
 
-    /// Forgets the sequence and wipes what waits.
-    pub(crate) fn reset(&mut self) {
+    /// Forgets the sequence and wipes what waits. How many packets that were to be heard are lost by it.
+    pub(crate) fn reset(&mut self) -> usize {
+        let mut lost = 0;
         for slot in 0..self.slots.len() {
             let held = self.take(slot);
+            lost += usize::from(held.arrived.is_some() && held.kind != Kind::Nothing);
             self.put_back(slot, held);
         }
         self.next = None;
         self.suspect = None;
         self.given_up = None;
         (self.skipped, self.after_loss) = (false, false);
+        lost
     }
 
     /// Decides where a packet belongs. [`Place::Next`] moves the sequence on; [`Place::Early`] asks for [`Reorder::hold`].

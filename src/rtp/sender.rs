@@ -89,7 +89,7 @@ impl Sender {
     /// Makes the next packet. Its marker is set on the first after a pause (RFC 3551 §4.1). Where the encoder has nothing
     /// to say, 20 ms pass without one.
     pub(crate) fn encode(&mut self, samples: &[i16; FRAME_SAMPLES], out: &mut PacketBuffer) -> Option<Sent> {
-        let sent = Sent { sequence: self.sequence, timestamp: self.timestamp, ssrc: self.ssrc };
+        let sent = self.next();
         let payload = out.begin(&Header {
             marker: self.silent,
             payload_type: self.coder.payload_type,
@@ -109,6 +109,11 @@ impl Sender {
         self.packets += 1;
         self.octets += length as u64;
         Some(sent)
+    }
+
+    /// The far end reports that it missed this share of our packets, in 256ths.
+    pub(crate) fn report_loss(&mut self, fraction: u8) {
+        self.coder.encoder.report_loss((u32::from(fraction) * 100 / 256) as u8);
     }
 
     /// Lets 20 ms pass without a packet.
@@ -135,6 +140,11 @@ impl Sender {
     /// The timestamp of the next packet.
     pub(crate) fn timestamp(&self) -> u32 {
         self.timestamp
+    }
+
+    /// The place of the next packet, where there is sound to send.
+    pub(crate) fn next(&self) -> Sent {
+        Sent { sequence: self.sequence, timestamp: self.timestamp, ssrc: self.ssrc }
     }
 
     pub(crate) fn packets(&self) -> u64 {

@@ -34,16 +34,20 @@ pub struct Payloads {
     pub audio: u8,
     /// How telephone-events travel, where they were agreed.
     pub events: Option<EventPayload>,
+    /// The payload type of comfort noise (RFC 3389) that was agreed, beside its static one, 13, which means nothing else.
+    /// It is heard alone: none is sent.
+    pub comfort_noise: Option<u8>,
     /// What RTCP carries beside its reports.
     pub reports: ExtendedReports,
 }
 
 impl Payloads {
-    /// With the usual Opus settings, events on the codec's own clock, and no extended reports.
+    /// With the usual Opus settings, events on the codec's own clock, and neither comfort noise nor extended reports agreed.
     #[must_use]
     pub fn new(codec: Codec, audio: u8, events: Option<u8>) -> Self {
         let events = events.map(|payload_type| EventPayload { payload_type, clock_hertz: codec.clock_hertz() });
-        Self { codec, opus: OpusSettings::default(), audio, events, reports: ExtendedReports::default() }
+        let reports = ExtendedReports::default();
+        Self { codec, opus: OpusSettings::default(), audio, events, comfort_noise: None, reports }
     }
 }
 
@@ -66,7 +70,8 @@ pub struct SessionConfig {
     /// Where the SDP says its RTCP is; else one port above its media.
     pub remote_rtcp: Option<SocketAddr>,
     /// Whether another source may be locked to, where three valid packets in a row come from it before any from `remote`:
-    /// far ends behind a NAT. Without `remote` that is always so.
+    /// far ends behind a NAT. `remote` takes the lock back by as many. Without `remote` any source is learnt, whatever this
+    /// says.
     pub learn_source: bool,
     /// Names the stream we send. Random (RFC 3550 §8.1).
     pub ssrc: u32,
@@ -161,6 +166,9 @@ impl Session {
             Taken::Admitted => {}
             Taken::Locked => self.outputs.push_back(SessionOutput::SourceLocked(from)),
             Taken::StreamChanged(ssrc) => self.outputs.push_back(SessionOutput::StreamChanged { ssrc }),
+            Taken::Moved(ssrc) => {
+                self.outputs.extend([SessionOutput::SourceLocked(from), SessionOutput::StreamChanged { ssrc }]);
+            }
         }
         self.media_deadline = self.media_timeout.map(|span| now + span);
         if self.receiver.stream() == Some(self.sender.ssrc()) {
@@ -188,7 +196,8 @@ impl Session {
         }
     }
 
-    /// Whether a packet from there may be heard: not a stranger's, once the source is locked.
+    /// Whether a packet from there may be heard: once the source is locked, not a stranger's who is no nearer to the
+    /// signalled address.
     #[must_use]
     pub fn may_hear(&self, from: SocketAddr) -> bool {
         self.receiver.source().may_hear(from)
@@ -219,6 +228,9 @@ impl Session {
 
     fn take_report(&mut self, now: Instant, from: SocketAddr, digest: &rtcp::Digest) {
         self.reporter.handle(now, digest, self.sender.clock());
+        if let Some(block) = digest.about_us {
+            self.sender.report_loss(block.fraction_lost);
+        }
         if digest.goodbye {
             self.receiver.end_stream();
         }
@@ -277,6 +289,12 @@ impl Session {
         Some(sent)
     }
 
+    /// The place of the next packet in the stream, save that a pause only moves its timestamp on.
+    #[must_use]
+    pub fn next_place(&self) -> Sent {
+        self.sender.next()
+    }
+
     /// Lets the next 20 ms pass without a packet.
     pub fn skip(&mut self) {
         self.sender.skip();
@@ -308,12 +326,12 @@ impl Session {
     /// # Errors
     /// Where the codec cannot be set up; packets then carry what they did.
     pub fn carry(&mut self, payloads: Payloads) -> Result<(), CodecError> {
-        self.reporter.agree(payloads.reports);
         let carried = self.receiver.payloads();
-        if (Payloads { reports: carried.reports, ..payloads }) != carried {
+        if (payloads.codec, payloads.opus, payloads.audio) != (carried.codec, carried.opus, carried.audio) {
             self.sender.carry(&payloads)?;
-            self.receiver.carry(payloads)?;
         }
+        self.receiver.carry(payloads)?;
+        self.reporter.agree(payloads.reports);
         Ok(())
     }
 

@@ -20,7 +20,7 @@ pub enum Rejection {
     Extension,
     /// Padding that does not fit.
     Padding,
-    /// From an address that the leg is not locked to.
+    /// From an address that the leg is not locked to, and that cannot take the lock.
     Source,
     /// From a source or stream that must first send three in a row.
     Probation,
@@ -32,7 +32,7 @@ pub enum Rejection {
     Sequence,
     /// Came twice.
     Duplicate,
-    /// Came after its time.
+    /// Came after its time, or waited for one that did not come when another sequence or codec began.
     Late,
     /// Not RTCP, or cut off.
     Report,
@@ -171,7 +171,7 @@ pub struct Statistics {
     pub comfort_noise: u64,
     /// Times the stream had to be found again: a jump of sequence or timestamp.
     pub resynchronised: u64,
-    /// Times the far end changed its SSRC.
+    /// Times the far end changed its SSRC, or took the lock from somebody else.
     pub stream_changes: u64,
     /// Dropped packets by reason.
     pub rejected: Rejections,
@@ -179,7 +179,7 @@ pub struct Statistics {
     pub jitter: Duration,
     /// Packets sent.
     pub sent: u64,
-    /// Frames that were not sent, for want of a destination.
+    /// Frames that were not sent: for want of a destination, or because the codec leaves silence out.
     pub skipped: u64,
     /// Valid RTCP packets received.
     pub reports: u64,

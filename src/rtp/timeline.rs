@@ -127,19 +127,26 @@ impl Timeline {
         })
     }
 
-    /// Payloads are of another codec from now on. What was heard of an unfinished frame is let go.
+    /// Payloads are of another codec from now on, and their timestamps of its clock. What was heard of an unfinished frame is
+    /// let go.
     pub(crate) fn carry(&mut self, codec: Codec) -> Result<(), CodecError> {
         let rate = codec.rate();
         self.decoder = codec.decoder()?;
         self.partial.zeroize();
-        (self.clock, self.filled, self.audible, self.pause) = (Clock::of(codec), 0, false, Pause::Unannounced);
+        (self.clock, self.next, self.late_run) = (Clock::of(codec), None, 0);
+        (self.filled, self.audible, self.pause) = (0, false, Pause::Unannounced);
         (self.payload, self.partial) = (vec![0; most_samples(rate)].into(), vec![0; rate.frame_samples()].into());
         Ok(())
     }
 
     /// Whether a payload can be one of the codec's, and is no longer than is taken.
     pub(crate) fn takes(&self, payload: &[u8]) -> bool {
-        self.decoder.samples(payload).is_ok_and(|samples| samples <= self.payload.len())
+        self.samples(payload).is_some()
+    }
+
+    /// How many samples a payload holds that is taken.
+    fn samples(&self, payload: &[u8]) -> Option<usize> {
+        self.decoder.samples(payload).ok().filter(|&samples| samples <= self.payload.len())
     }
 
     /// The next audio payload in order; `after_loss` says that the packet before it did not come. A payload that came too
@@ -151,7 +158,7 @@ impl Timeline {
         payload: &[u8],
         after_loss: bool,
     ) -> Result<(), Unheard> {
-        let samples = self.decoder.samples(payload).map_err(|_| Unheard::Unreadable)?;
+        let samples = self.samples(payload).ok_or(Unheard::Unreadable)?;
         let length = self.clock.units(samples);
         let place = self.align(now, timestamp, length).ok_or(Unheard::Late)?;
         let missing = self.pause_until(self.clock.samples(place.missing));
@@ -193,7 +200,7 @@ impl Timeline {
         if missing < samples as u64 {
             return 0;
         }
-        let room = &mut self.payload[..samples];
+        let Some(room) = self.payload.get_mut(..samples) else { return 0 };
         match self.decoder.decode_lost(Some(next), room) {
             Concealment::Redundant => samples,
             Concealment::Extrapolated | Concealment::Silence => {

@@ -7,6 +7,8 @@ use super::{CodecError, Concealment, Decoder, Encoder, MAX_PAYLOAD_BYTES, check_
 
 /// Longest packet in milliseconds (RFC 6716 §3.1).
 const MAX_PACKET_MILLIS: usize = 120;
+/// The most loss, in percent, that rate is set aside for: beyond it too little is left for the frame itself.
+const MOST_EXPECTED_LOSS: i32 = 30;
 /// The largest payload that says nothing new: the decoder continues its comfort noise without it.
 const MOST_UNSENT_BYTES: usize = 2;
 
@@ -19,7 +21,8 @@ pub struct OpusSettings {
     pub complexity: i32,
     /// Whether each packet carries a coarse copy of the frame before (RFC 6716 §2.1.7).
     pub has_redundancy: bool,
-    /// The loss the far end reports, in percent: how much of the rate goes into that copy. At 0 there is none.
+    /// The loss that is expected before the far end reports any, and at least, in percent: how much of the rate goes into
+    /// that copy. At 0 there is none.
     pub expected_loss_percent: i32,
     /// Whether silence is left out of the stream but for a frame every 400 ms (RFC 6716 §2.1.9).
     pub is_discontinuous: bool,
@@ -40,6 +43,9 @@ impl Default for OpusSettings {
 pub(super) struct OpusEncoder {
     rate: SampleRate,
     state: opus::Encoder,
+    /// In percent, as all losses here.
+    least_loss: i32,
+    expected_loss: i32,
     /// The last frame had no sound in it.
     is_pausing: bool,
 }
@@ -47,7 +53,8 @@ pub(super) struct OpusEncoder {
 impl OpusEncoder {
     pub(super) fn new(rate: SampleRate, settings: &OpusSettings) -> Result<Self, CodecError> {
         let state = configured(rate, settings).map_err(|_| CodecError::Setup)?;
-        Ok(Self { rate, state, is_pausing: false })
+        let least_loss = settings.expected_loss_percent;
+        Ok(Self { rate, state, least_loss, expected_loss: least_loss, is_pausing: false })
     }
 }
 
@@ -72,6 +79,14 @@ impl Encoder for OpusEncoder {
         // The first is sent: it tells the far end's decoder that this is a pause and no loss.
         let was_pausing = std::mem::replace(&mut self.is_pausing, length <= MOST_UNSENT_BYTES);
         Ok(if was_pausing && self.is_pausing { 0 } else { length })
+    }
+
+    fn report_loss(&mut self, percent: u8) {
+        let reported = i32::from(percent).min(MOST_EXPECTED_LOSS).max(self.least_loss);
+        let expected = reported.max((self.expected_loss + reported) / 2);
+        if expected != self.expected_loss && self.state.set_packet_loss_perc(expected).is_ok() {
+            self.expected_loss = expected;
+        }
     }
 
     fn reset(&mut self) {
@@ -263,6 +278,19 @@ mod tests {
         assert!((2..=10).contains(&sent), "{sent} of 75 silent frames sent");
         let always = encoded(&OpusSettings::default(), &samples);
         assert!(always.iter().all(|packet| !packet.is_empty()));
+    }
+
+    #[test]
+    fn the_loss_that_is_reported_is_followed_at_once_upwards_and_slowly_downwards_within_bounds() {
+        let mut encoder = OpusEncoder::new(RATE, &OpusSettings::default()).unwrap();
+        let expected: Vec<_> = [0, 20, 10, 0, 0, 0, 0, 90, 3]
+            .into_iter()
+            .map(|percent| {
+                encoder.report_loss(percent);
+                encoder.state.get_packet_loss_perc().unwrap()
+            })
+            .collect();
+        assert_eq!(expected, [5, 20, 15, 10, 7, 6, 5, 30, 17]);
     }
 
     #[test]

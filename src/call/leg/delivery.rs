@@ -37,6 +37,12 @@ impl Deliveries {
         }
     }
 
+    /// The codec left a silent frame out, in place of which the next packet says that there was a pause. What is told next
+    /// about clips is about it.
+    pub(super) fn pause(&mut self, place: Sent) {
+        self.packet = Some((place, true));
+    }
+
     /// A clip's first sample is in the packet.
     pub(super) fn start(&mut self, id: SegmentId) {
         self.playing =

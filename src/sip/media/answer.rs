@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use sdp_types::{Media, Time};
 
-use super::codec::OPUS_PARAMETERS;
+use super::codec::{COMFORT_NOISE, COMFORT_NOISE_TYPE, OPUS_PARAMETERS};
 use super::{Codec, Direction, ExtendedReports, LocalMedia, Negotiated, Offer, Protection, TelephoneEvents, crypto};
 
 /// How this side offers telephone events.
@@ -25,6 +25,7 @@ pub(super) fn write_again(remote: &Offer, agreed: &Negotiated, local: &LocalMedi
                 transport: &line.proto,
                 codecs: &codecs,
                 events: agreed.events,
+                comfort_noise: agreed.comfort_noise,
                 reports: agreed.reports,
                 direction: agreed.direction,
             };
@@ -42,13 +43,14 @@ pub(super) fn write_again(remote: &Offer, agreed: &Negotiated, local: &LocalMedi
 }
 
 /// The text of this side's offer, for an INVITE that came without one: of G.711 alone, which every telephone has, what may
-/// be taken.
+/// be taken, and comfort noise for the caller's pauses.
 pub(super) fn offer(local: &LocalMedia, codecs: &[Codec]) -> String {
     let codecs: Vec<_> = codecs.iter().filter_map(|codec| Some((*codec, codec.offered_as()?))).collect();
     let audio = Audio {
         transport: "RTP/AVP",
         codecs: &codecs,
         events: Some(EVENTS),
+        comfort_noise: Some(COMFORT_NOISE_TYPE),
         reports: ExtendedReports::ALL,
         direction: Direction::SendReceive,
     };
@@ -75,6 +77,7 @@ struct Audio<'a> {
     transport: &'a str,
     codecs: &'a [(Codec, u8)],
     events: Option<TelephoneEvents>,
+    comfort_noise: Option<u8>,
     reports: ExtendedReports,
     direction: Direction,
 }
@@ -84,7 +87,8 @@ impl Audio<'_> {
     fn lines(&self, port: u16) -> String {
         let mut text = format!("m=audio {port} {}", self.transport);
         let events = self.events.map(|events| events.payload_type);
-        for payload_type in self.codecs.iter().map(|(_, payload_type)| *payload_type).chain(events) {
+        let codecs = self.codecs.iter().map(|(_, payload_type)| *payload_type);
+        for payload_type in codecs.chain(self.comfort_noise).chain(events) {
             append(&mut text, format_args!(" {payload_type}"));
         }
         text.push_str("\r\n");
@@ -93,6 +97,9 @@ impl Audio<'_> {
             if *codec == Codec::Opus {
                 append(&mut text, format_args!("a=fmtp:{payload_type} {OPUS_PARAMETERS}\r\n"));
             }
+        }
+        if let Some(number) = self.comfort_noise {
+            append(&mut text, format_args!("a=rtpmap:{number} {COMFORT_NOISE}\r\n"));
         }
         if let Some(events) = self.events {
             let (number, encoding) = (events.payload_type, events.encoding());

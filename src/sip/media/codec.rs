@@ -88,6 +88,8 @@ impl Codec {
 pub struct OpusParameters {
     /// `useinbandfec=1`: a copy of each frame in the one after it.
     pub wants_redundancy: bool,
+    /// `usedtx=1`: nothing while there is silence.
+    pub wants_pauses: bool,
     /// `maxaveragebitrate`: bits a second.
     pub most_bits_per_second: Option<u32>,
 }
@@ -98,6 +100,7 @@ impl OpusParameters {
         for parameter in parameters(line, payload_type).split(';') {
             match parameter.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
                 Some(("useinbandfec", value)) => asked.wants_redundancy = value == "1",
+                Some(("usedtx", value)) => asked.wants_pauses = value == "1",
                 Some(("maxaveragebitrate", value)) => asked.most_bits_per_second = value.parse().ok(),
                 Some(_) | None => {}
             }
@@ -108,6 +111,26 @@ impl OpusParameters {
 
 /// What this side says of its own Opus: it hears 16 kHz and can use redundancy (RFC 7587 §6.1).
 pub(super) const OPUS_PARAMETERS: &str = "maxplaybackrate=16000;sprop-maxcapturerate=16000;useinbandfec=1";
+
+/// What comfort noise is called (RFC 3389 §4).
+pub(super) const COMFORT_NOISE: &str = "CN/8000";
+/// The payload type that RFC 3551 §6 gives it.
+pub(super) const COMFORT_NOISE_TYPE: u8 = 13;
+
+/// The payload type of the comfort noise that goes with a codec. It is for codecs that cannot describe a pause themselves:
+/// for G.711, and for L16 it would need a clock of 16 kHz. G.722, whose clock is that of G.711, is left out: at which rate
+/// its noise would be is nowhere said.
+pub(super) fn comfort_noise(line: &Media, payload_types: &[u8], codec: Codec) -> Option<u8> {
+    match codec {
+        Codec::Pcmu | Codec::Pcma => payload_types.iter().copied().find(|&number| is_comfort_noise(line, number)),
+        Codec::G722 | Codec::Opus | Codec::L16 => None,
+    }
+}
+
+/// Whether the line names comfort noise under this number.
+pub(super) fn is_comfort_noise(line: &Media, payload_type: u8) -> bool {
+    encoding(line, payload_type).map_or(payload_type == COMFORT_NOISE_TYPE, |encoding| is_same(encoding, COMFORT_NOISE))
+}
 
 /// A payload type of telephone-events (RFC 4733).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -78,6 +78,9 @@ pub struct Negotiated {
     pub payload_type: u8,
     /// How telephone-events travel, where agreed.
     pub events: Option<TelephoneEvents>,
+    /// The payload type of comfort noise (RFC 3389), where agreed. The caller may then send it in its pauses; this side
+    /// sends none, for it never falls silent with a codec that would need it.
+    pub comfort_noise: Option<u8>,
     /// What the caller asks of Opus.
     pub opus: OpusParameters,
     /// Where the caller wants RTP; `None` where the SDP names no usable address (a host name, `0.0.0.0`).

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{
     Codec, CryptoKey, Direction, Dtls, ExtendedReports, KeyMaterial, LocalMedia, MediaPolicy, Negotiated,
-    OpusParameters, Protection, SrtpPolicy, TelephoneEvents, answer, crypto,
+    OpusParameters, Protection, SrtpPolicy, TelephoneEvents, answer, codec, crypto,
 };
 
 /// Longest session description in bytes.
@@ -217,6 +217,7 @@ fn agree(session: &Session, line: &Media, policy: MediaPolicy<'_>) -> Result<Neg
         codec,
         payload_type,
         events: TelephoneEvents::of(line, &payload_types, codec),
+        comfort_noise: codec::comfort_noise(line, &payload_types, codec),
         opus: OpusParameters::of(line, payload_type),
         remote_rtp: address.map(|address| SocketAddr::new(address, line.port)),
         remote_rtcp: rtcp(line, address),
@@ -241,8 +242,8 @@ fn protection(session: &Session, line: &Media, srtp: SrtpPolicy) -> Result<Prote
     }
 }
 
-/// What taking this line agrees, where codec, payload types and SRTP stay as they were `agreed`. Keys on the telephone may
-/// be left out; under another number they would be lost.
+/// What taking this line agrees, where codec, payload types and SRTP stay as they were `agreed`. Keys on the telephone and
+/// comfort noise may be left out; under another number keys would be lost, and noise is not taken up again.
 fn keep(session: &Session, line: &Media, agreed: &Negotiated) -> Result<Negotiated, OfferError> {
     let srtp = if agreed.protection.is_clear() { SrtpPolicy::Off } else { SrtpPolicy::Required };
     let mut offered = agree(session, line, MediaPolicy { srtp, codecs: &[agreed.codec] })?;
@@ -251,12 +252,15 @@ fn keep(session: &Session, line: &Media, agreed: &Negotiated) -> Result<Negotiat
     let has_codec =
         payload_types.contains(&agreed.payload_type) && Codec::of(line, agreed.payload_type) == Some(agreed.codec);
     let events = agreed.events.filter(|events| events.are_in(line, &payload_types));
+    let is_named = |number: &u8| payload_types.contains(number) && codec::is_comfort_noise(line, *number);
+    let comfort_noise = agreed.comfort_noise.filter(is_named);
     let loses_keys = agreed.events.is_some() && events.is_none() && offered.events.is_some();
     if !has_codec || loses_keys {
         return Err(OfferError::NoCodec);
     }
     let direction = if is_zeroed(session, line) { offered.direction.mute() } else { offered.direction };
-    Ok(Negotiated { payload_type: agreed.payload_type, events, opus: agreed.opus, direction, ..offered })
+    let (payload_type, opus) = (agreed.payload_type, agreed.opus);
+    Ok(Negotiated { payload_type, events, comfort_noise, opus, direction, ..offered })
 }
 
 fn payload_types(line: &Media) -> Vec<u8> {

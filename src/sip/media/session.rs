@@ -160,6 +160,21 @@ mod tests {
     }
 
     #[test]
+    fn comfort_noise_stays_while_it_is_offered_under_its_number() {
+        let with = |more: &str| description(&format!("m=audio 5000 RTP/AVP 8{more}\r\na=rtpmap:98 CN/8000\r\n"));
+        let mut session =
+            Session::open(LOCAL, Offer::parse(&with(" 98"), policy(SrtpPolicy::Optional)).ok(), &Codec::ALL);
+        assert_eq!(said(&session).1, "m=audio 40000 RTP/AVP 8 98");
+        session.offer_again().unwrap();
+        assert_eq!(said(&session).1, "m=audio 40000 RTP/AVP 8 98");
+        for (more, kept) in [("", None), (" 13", None), (" 13 98", Some(98))] {
+            let taken = session.take_offer(&with(more)).unwrap().unwrap();
+            assert_eq!(taken.comfort_noise, kept, "{more}");
+        }
+        assert_eq!(said(&session).1, "m=audio 40000 RTP/AVP 8 98");
+    }
+
+    #[test]
     fn what_cannot_be_taken_changes_nothing() {
         let mut session = answered(FIRST);
         let before = session.text().to_owned();

@@ -45,6 +45,7 @@ fn the_offers_first_g711_is_taken_and_answered_with_its_numbers() {
         codec: Codec::Pcma,
         payload_type: 8,
         events: Some(TelephoneEvents { payload_type: 97, clock_hertz: 8_000 }),
+        comfort_noise: None,
         opus: OpusParameters::default(),
         remote_rtp: Some("198.51.100.4:5000".parse().unwrap()),
         remote_rtcp: Some("198.51.100.4:5001".parse().unwrap()),
@@ -94,7 +95,7 @@ fn of_the_codecs_that_may_be_taken_the_offers_first_is() {
 #[test]
 fn opus_is_answered_with_what_this_side_hears_and_keys_on_its_clock() {
     let offer = Offer::parse(&session(WIDE), MediaPolicy { srtp: SrtpPolicy::Off, codecs: &[Codec::Opus] }).unwrap();
-    let asked = OpusParameters { wants_redundancy: true, most_bits_per_second: Some(20_000) };
+    let asked = OpusParameters { wants_redundancy: true, wants_pauses: false, most_bits_per_second: Some(20_000) };
     assert_eq!((offer.negotiated().opus, offer.negotiated().events.unwrap().clock_hertz), (asked, 48_000));
     assert!(offer.answer(&LOCAL).ends_with(
         "m=audio 40000 RTP/AVP 111 102\r\na=rtpmap:111 opus/48000/2\r\n\
@@ -102,6 +103,38 @@ fn opus_is_answered_with_what_this_side_hears_and_keys_on_its_clock() {
          a=rtpmap:102 telephone-event/48000\r\na=fmtp:102 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
     ));
     assert_eq!(agreed("m=audio 5000 RTP/AVP 98\r\na=rtpmap:98 opus/48000/2\r\n").opus, OpusParameters::default());
+}
+
+#[test]
+fn opus_leaves_silence_out_where_the_far_end_prefers_that() {
+    for (parameters, wants) in [("usedtx=1", true), ("stereo=0; usedtx=1", true), ("usedtx=0", false), ("dtx=1", false)]
+    {
+        let media = format!("m=audio 5000 RTP/AVP 98\r\na=rtpmap:98 opus/48000/2\r\na=fmtp:98 {parameters}\r\n");
+        assert_eq!(agreed(&media).opus.wants_pauses, wants, "{parameters}");
+    }
+}
+
+#[test]
+fn comfort_noise_is_agreed_with_g711_under_the_offers_number() {
+    let mapped = "a=rtpmap:98 cn/8000\r\na=rtpmap:99 CN/16000\r\na=rtpmap:96 L16/16000\r\na=rtpmap:97 opus/48000/2\r\n";
+    for (formats, line, map) in [
+        ("0 13 101", "0 13 101", Some("a=rtpmap:13 CN/8000")),
+        ("13 99 8 101", "8 13 101", Some("a=rtpmap:13 CN/8000")),
+        ("8 99 98", "8 98", Some("a=rtpmap:98 CN/8000")),
+        ("0 99", "0", None),
+        ("0", "0", None),
+        ("9 13", "9", None),
+        ("96 13 99", "96", None),
+        ("97 13", "97", None),
+    ] {
+        let media = format!("m=audio 5000 RTP/AVP {formats}\r\na=rtpmap:101 telephone-event/8000\r\n{mapped}");
+        let answer = answer_to(&parse(&session(&media)).unwrap());
+        assert!(answer.contains(&format!("m=audio 40000 RTP/AVP {line}\r\n")), "{formats}: {answer}");
+        let noise = answer.lines().find(|line| line.contains("CN/"));
+        assert_eq!(noise, map, "{formats}");
+    }
+    let other = "m=audio 5000 RTP/AVP 0 13\r\na=rtpmap:13 telephone-event/8000\r\n";
+    assert_eq!(agreed(other).comfort_noise, None, "a number that was given to something else");
 }
 
 #[test]
@@ -118,8 +151,8 @@ fn this_side_offers_the_g711_that_may_be_taken_in_its_order() {
     let line = |codecs: &[Codec]| {
         answer::offer(&LOCAL, codecs).lines().find(|line| line.starts_with("m=")).unwrap().to_owned()
     };
-    assert_eq!(line(&Codec::ALL), "m=audio 40000 RTP/AVP 0 8 101");
-    assert_eq!(line(&[Codec::Opus, Codec::Pcma, Codec::Pcmu]), "m=audio 40000 RTP/AVP 8 0 101");
+    assert_eq!(line(&Codec::ALL), "m=audio 40000 RTP/AVP 0 8 13 101");
+    assert_eq!(line(&[Codec::Opus, Codec::Pcma, Codec::Pcmu]), "m=audio 40000 RTP/AVP 8 0 13 101");
     let may = |srtp, codecs| MediaPolicy { srtp, codecs }.may_offer();
     assert_eq!(may(SrtpPolicy::Optional, &[Codec::G722]), Err(OfferError::NoCodec));
     assert_eq!(may(SrtpPolicy::Required, &[Codec::Pcmu]), Err(OfferError::InClear));
@@ -269,8 +302,10 @@ fn our_offer_can_be_answered_and_its_answer_taken() {
         (theirs.negotiated().codec, theirs.negotiated().events.map(|events| events.payload_type)),
         (Codec::Pcmu, Some(101))
     );
+    assert_eq!(theirs.negotiated().comfort_noise, Some(13));
     let taken = Offer::parse_answer(theirs.answer(&LOCAL).as_bytes(), &Codec::ALL).unwrap();
     assert_eq!(taken.negotiated().remote_rtp, Some("192.0.2.1:40000".parse().unwrap()));
+    assert_eq!(taken.negotiated().comfort_noise, Some(13));
     assert_eq!(Offer::parse_answer(&session("m=audio 0 RTP/AVP 0\r\n"), &Codec::ALL), Err(OfferError::NoAudio));
 }
 

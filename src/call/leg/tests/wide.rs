@@ -138,6 +138,35 @@ fn the_far_end_hears_a_prompt_in_every_codec() {
 }
 
 #[test]
+fn a_prompt_is_delivered_in_time_where_opus_leaves_its_silence_out() {
+    let opus = audio::OpusSettings { is_discontinuous: true, ..audio::OpusSettings::default() };
+    let payloads = Payloads { opus, ..Payloads::new(Codec::Opus(SampleRate::Hz16000), 96, None) };
+    let mut line = Line::carrying(payloads, None);
+    let mut play = |id, samples: Arc<[i16]>| {
+        let (frames, before) = (samples.len() / FRAME_SAMPLES, line.sent.len());
+        line.command(LegCommand::Play(Segment { samples, ..prompt(id, 0) }));
+        for number in 1..=frames {
+            line.tick(true);
+            line.now += millis(20);
+            let finished = line.outputs.iter().any(|output| matches!(output, LegOutput::PromptFinished(_)));
+            assert_eq!(finished, number == frames, "{id}: frame {number}");
+        }
+        let packets = line.sent.len() - before;
+        let first = line.sent.get(before).map(|(sequence, ..)| *sequence);
+        let delivery = line.take(|output| if let LegOutput::PromptFinished(it) = output { Some(*it) } else { None });
+        (packets, first, delivery.unwrap())
+    };
+    let sound = (0..1_600).map(|n| ((n as f32 * TAU * 300.0 / 8_000.0).sin() * 6_000.0) as i16);
+    let (packets, first, delivery) = play(1, sound.chain([0; 12_800]).collect());
+    assert!((5..60).contains(&packets), "{packets} packets of 90 frames");
+    assert_eq!((delivery.samples, Some(delivery.first_sequence)), (14_400, first));
+    assert_eq!(delivery.last_sequence.wrapping_sub(delivery.first_sequence), packets as u16 - 1);
+    let short = (2..20).map(|id| play(id, vec![0; 3 * FRAME_SAMPLES].into()));
+    let silent = short.filter(|(packets, _, delivery)| *packets == 0 && delivery.samples == 480).count();
+    assert!(silent >= 10, "{silent} of 18 were left out as a whole");
+}
+
+#[test]
 fn a_key_that_is_sounded_is_found_and_clamped() {
     for codec in CODECS {
         let mut wide = WideLine::new(codec);

@@ -4,7 +4,7 @@ use super::*;
 
 impl Far {
     /// Sends a packet of another SSRC at a moment.
-    fn other(&mut self, now: Instant, ssrc: u32, number: u16) {
+    pub(super) fn other(&mut self, now: Instant, ssrc: u32, number: u16) {
         let usual = std::mem::replace(&mut self.ssrc, ssrc);
         let bytes = self.packet(0, number, 9_000 + u32::from(number) * 160, &[number as u8; 160]);
         self.ssrc = usual;
