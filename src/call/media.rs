@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use audio::{Generation, Segment, SegmentId};
+use audio::{Chunk, Generation, Segment, SegmentId};
 use frame::RawInfo;
 use gate::{
     CaptureEvent, CaptureId, CapturePrompt, CleanFrame, Collect, Collected, ControlFailure, MenuKey, MuteAck, SinkId,
@@ -37,7 +37,7 @@ pub enum LegCommand {
         /// The agent's turn; audio of a cleared turn is dropped.
         generation: Generation,
         /// The samples.
-        samples: Box<[i16]>,
+        samples: Chunk,
         /// When they came from the agent.
         arrived: Instant,
     },
