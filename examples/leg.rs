@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use audio::{
-    Codec, Generation, PlayoutConfig,
+    ChunkPool, Codec, Generation, PlayoutConfig,
     g711::{decode_ulaw, encode_ulaw},
 };
 use call::{
@@ -51,7 +51,7 @@ fn run(is_secure: bool, packets: u32, speech: &[u8]) -> Result<()> {
     let mut leg = Leg::new(config(peer, is_secure)?, now)?;
     leg.add_sink(now, AGENT_SINK, SinkKind::Agent);
     let mut cipher = if is_secure { Some(Outbound::new(&key(1)?)) } else { None };
-    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    let (rooms, mut state) = (ChunkPool::new(8), 0x2545_F491_4F6C_DD1D_u64);
     for number in 0..packets {
         let mut bytes = packet(number, &mut state);
         if let Some(words) = words(number, speech) {
@@ -62,7 +62,7 @@ fn run(is_secure: bool, packets: u32, speech: &[u8]) -> Result<()> {
             None => HEADER + SAMPLES,
         };
         leg.handle_rtp(now, peer, &mut bytes[..length]);
-        let samples = bytes[HEADER..HEADER + SAMPLES].iter().copied().map(decode_ulaw).collect();
+        let samples = rooms.chunk(&std::array::from_fn::<_, SAMPLES, _>(|n| decode_ulaw(bytes[HEADER + n])));
         leg.handle_command(now, LegCommand::AgentAudio { generation: Generation(0), samples, arrived: now });
         drain(&mut leg);
         let mut out = PacketBuffer::new();

@@ -20,8 +20,8 @@ pub use concealer::{Concealer, Gap};
 pub use converter::Converter;
 pub use jitter_buffer::{JitterBuffer, JitterBufferConfig, JitterBufferReport};
 pub use playout::{
-    Discarded, FRAME_SAMPLES, Filled, Full, Generation, MAX_MARKS, PLAYOUT_HZ, Playout, PlayoutConfig, PlayoutOutput,
-    Segment, SegmentId, Source,
+    Chunk, ChunkPool, Discarded, FRAME_SAMPLES, Filled, Full, Generation, MAX_MARKS, PLAYOUT_HZ, Playout,
+    PlayoutConfig, PlayoutOutput, Segment, SegmentId, Source,
 };
 pub use quiet::Quiet;
 pub use resampler::{Resampler, ResamplerError, resample_clip};

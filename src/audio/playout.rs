@@ -1,6 +1,7 @@
 //! What the caller hears, in order: prompts, the agent's clips, the agent's stream and its marks.
 
 mod backlog;
+mod chunk;
 mod duck;
 mod item;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod tests;
 use std::collections::VecDeque;
 
 use backlog::Backlog;
+pub use chunk::{Chunk, ChunkPool};
 use duck::Ducking;
 pub use item::{Generation, Segment, SegmentId, Source};
 use item::{Item, Tail};
@@ -179,7 +181,7 @@ impl Playout {
     ///
     /// # Errors
     /// [`Full`] where the agent is too far ahead; nothing of `samples` is taken then.
-    pub fn append_agent(&mut self, generation: Generation, samples: Box<[i16]>) -> Result<(), Full> {
+    pub fn append_agent(&mut self, generation: Generation, samples: Chunk) -> Result<(), Full> {
         if generation < self.floor {
             self.discarded.late += samples.len() as u64;
             return Ok(());

@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use audio::{CodecError, FRAME_SAMPLES, Generation, Playout, PlayoutConfig, PlayoutOutput, SegmentId};
+use audio::{Chunk, CodecError, FRAME_SAMPLES, Generation, Playout, PlayoutConfig, PlayoutOutput, SegmentId};
 use gate::wire::ToVault;
 use gate::{CaptureEvent, CapturePrompt, Gate, GateConfig, GateOutput, SinkId, SpeechEdge};
 use rtp::{PacketBuffer, Received, Session, SessionConfig, SessionOutput};
@@ -376,7 +376,7 @@ impl Leg {
         }
     }
 
-    fn append_agent(&mut self, arrived: Instant, generation: Generation, samples: Box<[i16]>) {
+    fn append_agent(&mut self, arrived: Instant, generation: Generation, samples: Chunk) {
         let waiting = self.playout.agent_queued();
         // A refusal is counted by the playout. Whoever feeds the stream sees its depth, and holds the agent back before.
         let _ = self.playout.append_agent(generation, samples);

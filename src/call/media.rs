@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use audio::{Generation, Segment, SegmentId};
+use audio::{Chunk, Generation, Segment, SegmentId};
 use frame::RawInfo;
 use gate::{
     CaptureEvent, CaptureId, CapturePrompt, CleanFrame, Collect, Collected, ControlFailure, MenuKey, MuteAck, SinkId,
@@ -37,7 +37,7 @@ pub enum LegCommand {
         /// The agent's turn; audio of a cleared turn is dropped.
         generation: Generation,
         /// The samples.
-        samples: Box<[i16]>,
+        samples: Chunk,
         /// When they came from the agent.
         arrived: Instant,
     },
@@ -195,7 +195,7 @@ pub struct Delivery {
     pub last_timestamp: u32,
 }
 
-/// What a tap's queue carries.
+/// What a tap's queue carries: one copy for all taps of a leg, which they read and let go.
 pub enum TapItem {
     /// The caller, past the gate. Exact silence in a capture.
     Caller(CleanFrame),

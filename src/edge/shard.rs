@@ -6,7 +6,8 @@
 //! taps    ◀─────────── bounded queues  ◀───────────
 //! ```
 //!
-//! Nothing here blocks, locks or waits for control: a full queue is a counted drop, and in a capture the end of it.
+//! Nothing here blocks, locks or waits for control: a full queue is a counted drop, and in a capture the end of it. Nor does a
+//! packet's way allocate or free anything (`tests/allocations.rs`): frames and agent audio lie in rooms that are used again.
 
 mod alarm;
 mod line;
@@ -82,8 +83,8 @@ pub enum OpenError {
 pub struct OpenedLeg {
     /// The hold on it: dropping it closes the leg.
     pub handle: LegHandle,
-    /// What it tells; it ends with [`LegOutput::Closed`] or with the queue. Boxed, as what taps get: a queue keeps room for 32
-    /// of its kind from its first one on.
+    /// What it tells; it ends with [`LegOutput::Closed`] or with the queue. Boxed, for a queue keeps room for 32 of its kind from
+    /// its first one on; it tells little.
     pub outputs: mpsc::Receiver<Box<LegOutput>>,
 }
 

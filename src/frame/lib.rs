@@ -4,6 +4,7 @@
 //! an INFO body. So nothing here can be printed, cloned, compared or serialised, and all of it is wiped
 //! when dropped. Only decoders make these values and only `pci/gate` looks inside them.
 
+use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 use zeroize::Zeroize;
@@ -19,6 +20,13 @@ pub const INDEX_STEP: u64 = 160;
 pub const MAX_EVENT_BYTES: usize = 16;
 /// Most bytes kept of one INFO body that may carry a key.
 pub const MAX_INFO_BYTES: usize = 256;
+/// Rooms of each length that a thread keeps. Its legs take turns, and none takes more than a few before it drops as many.
+const MOST_SPARE: usize = 16;
+
+thread_local! {
+    /// The rooms of this thread that nobody uses: each was wiped before it came here.
+    static SPARE: RefCell<Vec<Box<[i16]>>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The sampling rate of a leg, in hertz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +61,8 @@ impl SampleRate {
 }
 
 /// The samples of exactly one frame, wiped when dropped. Those of an 8 kHz leg, which is nearly every leg, lie in place:
-/// a queue of frames is no larger than its audio, and no frame of such a leg is allocated.
+/// a queue of frames is no larger than its audio, and no frame of such a leg is allocated. Those of other legs lie in rooms
+/// of which each thread keeps some, to be used again.
 pub struct Samples(Room);
 
 #[expect(clippy::large_enum_variant, reason = "the large one is the common one; that is its purpose")]
@@ -69,7 +78,7 @@ impl Samples {
         Self(match rate {
             SampleRate::Hz8000 => Room::Narrow([0; SampleRate::Hz8000.frame_samples()]),
             SampleRate::Hz16000 | SampleRate::Hz24000 | SampleRate::Hz48000 => {
-                Room::Wide(vec![0; rate.frame_samples()].into_boxed_slice())
+                Room::Wide(silent_room(rate.frame_samples()))
             }
         })
     }
@@ -98,7 +107,30 @@ impl DerefMut for Samples {
 impl Drop for Samples {
     fn drop(&mut self) {
         self.zeroize();
+        if let Room::Wide(room) = &mut self.0 {
+            keep(std::mem::take(room));
+        }
     }
+}
+
+/// A room of exact silence: one that was used before, or a new one.
+fn silent_room(samples: usize) -> Box<[i16]> {
+    let kept = SPARE.try_with(|spare| {
+        let mut spare = spare.borrow_mut();
+        let place = spare.iter().rposition(|room| room.len() == samples)?;
+        Some(spare.swap_remove(place))
+    });
+    kept.ok().flatten().unwrap_or_else(|| vec![0; samples].into_boxed_slice())
+}
+
+/// Keeps a room that was wiped, where not enough are kept. A thread that ends keeps none.
+fn keep(wiped: Box<[i16]>) {
+    let _ = SPARE.try_with(|spare| {
+        let mut spare = spare.borrow_mut();
+        if spare.iter().filter(|room| room.len() == wiped.len()).count() < MOST_SPARE {
+            spare.push(wiped);
+        }
+    });
 }
 
 /// One frame of decoded audio, or the marker of a lost one, on its way to the gate.
@@ -264,6 +296,27 @@ mod tests {
     fn a_lost_frame_reads_as_silence() {
         let frame = RawFrame::lost(SampleRate::Hz16000, 0);
         assert!(frame.is_lost() && frame.samples().len() == 320 && frame.samples().iter().all(|&sample| sample == 0));
+    }
+
+    #[test]
+    fn a_room_is_used_again_and_holds_nothing_of_before() {
+        let first = RawFrame::decoded(SampleRate::Hz16000, 0, |samples| samples.fill(7));
+        let place = first.samples().as_ptr();
+        drop(first);
+        let longer = Samples::silence(SampleRate::Hz48000);
+        let second = RawFrame::decoded(SampleRate::Hz16000, 160, |samples| {
+            assert!(samples.len() == 320 && samples.iter().all(|&sample| sample == 0));
+        });
+        assert!(second.samples().as_ptr() == place && longer.len() == 960);
+    }
+
+    #[test]
+    fn a_thread_keeps_a_few_rooms_of_each_length() {
+        let rates = [SampleRate::Hz16000, SampleRate::Hz24000];
+        let frames: Vec<Samples> =
+            rates.into_iter().flat_map(|rate| (0..100).map(move |_| Samples::silence(rate))).collect();
+        drop(frames);
+        SPARE.with_borrow(|spare| assert_eq!(spare.len(), 2 * MOST_SPARE));
     }
 
     #[test]

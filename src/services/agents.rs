@@ -65,6 +65,7 @@ fn relay(event: Said, leg: &LegSender, mailbox: &Mailbox) {
             mailbox.post(Mail::Bot(BotEvent::Connected));
         }
         Said::Audio { generation, samples } => {
+            let samples = leg.chunk(&samples);
             leg.send(LegCommand::AgentAudio { generation, samples, arrived: Instant::now() }).ok();
         }
         Said::Mark(name) => {

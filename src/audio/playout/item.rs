@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use super::FRAME_SAMPLES;
 use super::duck::scaled;
+use super::{Chunk, FRAME_SAMPLES};
 
 /// Samples of the fade where sound is cut: 8 ms.
 pub(super) const FADE_SAMPLES: usize = 64;
@@ -45,7 +45,7 @@ impl Segment {
 /// One entry of the queue.
 pub(super) enum Item {
     Segment { segment: Segment, position: usize, started: bool },
-    Agent { generation: Generation, samples: Box<[i16]>, position: usize },
+    Agent { generation: Generation, samples: Chunk, position: usize },
     Mark(String),
 }
 

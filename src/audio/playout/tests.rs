@@ -14,7 +14,7 @@ fn prompt(id: u64, samples: usize) -> Segment {
     segment(id, Source::Prompt, false, samples)
 }
 
-fn agent(samples: usize) -> Box<[i16]> {
+fn agent(samples: usize) -> Chunk {
     vec![1_000; samples].into()
 }
 

@@ -16,13 +16,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::driver::{Driver, Opening};
 use super::{BotServer, Identity};
 
-/// Commands that may wait for the bot's driver.
-const COMMANDS: usize = 64;
+/// Commands that may wait for the bot's driver: the echoes of all marks of an agent that is cut, and some more.
+const COMMANDS: usize = audio::MAX_MARKS + 64;
 
 /// What a call tells its bot.
 pub enum BotCommand {
     /// The bounded tap of the caller's clean audio, known to the gate as the stream's sink: the bot hears it from now on.
-    Hear(mpsc::Receiver<Box<TapItem>>),
+    Hear(mpsc::Receiver<Arc<TapItem>>),
     /// The caller pressed a key that the gate let pass.
     Key(MenuKey),
     /// The audio before a mark was played or cleared.

@@ -15,9 +15,9 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::mailbox::{Shared, agent_samples};
-use super::meters::{self, Meters};
+use super::meters::Meters;
 use super::sockets::Sockets;
-use super::tap::{Offered, Tap};
+use super::tap::{self, Offered, Tap};
 use super::vault::{Heard, VaultBuffer, VaultSocket};
 
 /// Packets of one leg's far end that are read in one frame's time; the rest waits in the kernel, which drops what does not
@@ -151,15 +151,19 @@ impl Line {
             let socket = if wire == Wire::Rtp { &sockets.rtp } else { &sockets.rtcp };
             let Ok((length, from)) = socket.recv_from(buffer) else { return };
             self.reads_left.take(wire == Wire::Rtcp || !self.leg.may_hear(from));
-            let (now, bytes) = (Instant::now(), &mut buffer[..length]);
-            match wire {
-                Wire::Rtp => self.leg.handle_rtp(now, from, bytes),
-                Wire::Rtcp => self.leg.handle_rtcp(now, from, bytes),
-            }
-            // It may have held a tone or a key.
-            bytes.fill(0);
-            self.drain(now, meters);
+            self.hear(Instant::now(), wire, from, &mut buffer[..length], meters);
         }
+    }
+
+    /// Takes a datagram, and wipes it.
+    pub(super) fn hear(&mut self, now: Instant, wire: Wire, from: SocketAddr, bytes: &mut [u8], meters: &Meters) {
+        match wire {
+            Wire::Rtp => self.leg.handle_rtp(now, from, bytes),
+            Wire::Rtcp => self.leg.handle_rtcp(now, from, bytes),
+        }
+        // It may have held a tone or a key.
+        bytes.fill(0);
+        self.drain(now, meters);
     }
 
     /// Sends the packet of this leg's slot. Returns whether a socket was left unread in the last slot.
@@ -261,7 +265,7 @@ impl Line {
         }
         self.drain(now, meters);
         self.count(meters);
-        meters::heard(&Quality::of(&report.statistics));
+        meters.heard(&Quality::of(&report.statistics));
         if let Some(sockets) = self.sockets.take() {
             // There is a place for every port.
             let _ = ports.try_send(sockets.local.port());
@@ -296,7 +300,7 @@ impl Line {
             if let LegOutput::FalseInterruption = output {
                 meters.false_interruption();
             }
-            self.report(now, output);
+            self.report(now, output, meters);
         }
     }
 
@@ -321,16 +325,19 @@ impl Line {
 
     fn drain_taps(&mut self, now: Instant, meters: &Meters) {
         while let Some(item) = self.leg.poll_tap() {
+            if self.taps.is_empty() {
+                continue;
+            }
+            let item = tap::shared(item);
             let mut gone = None;
             for tap in &self.taps {
                 match tap.offer(&item) {
                     Offered::Taken => {}
-                    Offered::Full => meters::dropped(tap.label(), "full"),
+                    Offered::Full => meters.tap_full(tap.kind),
                     Offered::Closed => gone = Some(tap.sink),
                 }
             }
-            if let TapItem::Caller(frame) = &item
-                && !self.taps.is_empty()
+            if let TapItem::Caller(frame) = &*item
                 && let Some(received) = self.leg.arrival(frame.index())
             {
                 meters.to_agent(received);
@@ -343,7 +350,7 @@ impl Line {
     }
 
     /// Tells control. A capture whose steps control cannot follow ends.
-    fn report(&mut self, now: Instant, output: LegOutput) {
+    fn report(&mut self, now: Instant, output: LegOutput, meters: &Meters) {
         let closes_vault = matches!(
             output,
             LegOutput::Capture(CaptureEvent::Released) | LegOutput::Control(ControlFailure::WipeUnconfirmed)
@@ -354,7 +361,7 @@ impl Line {
         match self.outputs.try_send(Box::new(output)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
-                meters::dropped("leg_outputs", "full");
+                meters.outputs_full();
                 if self.leg.is_capturing() {
                     self.leg.handle_command(now, LegCommand::CancelCapture);
                 }

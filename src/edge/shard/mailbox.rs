@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use audio::{Chunk, ChunkPool};
 use call::media::LegCommand;
 use gate::{MuteAck, SinkId};
 
@@ -19,6 +20,8 @@ use super::ticks::Counted;
 pub(super) const MAILBOX: usize = 16_384;
 /// Messages of one leg that may wait, so that no call can fill the mailbox for the others.
 const LEG_SHARE: usize = 1_024;
+/// Rooms for agent audio that one thread keeps: a second of ten agents.
+const ROOMS: usize = 512;
 /// Where so many of its messages wait the leg takes no more agent audio: what is left of its share is for marks, clears,
 /// prompts and proofs of silence.
 const AUDIO_SHARE: usize = 768;
@@ -82,6 +85,7 @@ pub(super) struct State {
     stopping: AtomicBool,
     waiting: AtomicUsize,
     legs: AtomicUsize,
+    rooms: ChunkPool,
     /// The thread's ticks.
     pub(super) ticks: Arc<Counted>,
 }
@@ -131,6 +135,7 @@ impl Mailbox {
             stopping: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             legs: AtomicUsize::new(0),
+            rooms: ChunkPool::new(ROOMS),
             ticks: Arc::default(),
         });
         (Self { queue, state: Arc::clone(&state) }, state)
@@ -223,6 +228,12 @@ impl LegSender {
     /// Takes a sink's proof of silence to the gate. Where that fails the capture ends by its deadline.
     pub fn acknowledge(&self, ack: MuteAck) {
         let _ = self.send(LegCommand::Acknowledge(ack));
+    }
+
+    /// Samples for [`LegCommand::AgentAudio`], in a room that the leg's thread gives back instead of freeing it.
+    #[must_use]
+    pub fn chunk(&self, samples: &[i16]) -> Chunk {
+        self.mailbox.state.rooms.chunk(samples)
     }
 
     /// How much streamed agent audio waits to be played, and is on its way to the leg: whoever feeds it holds back before it
