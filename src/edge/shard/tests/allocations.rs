@@ -6,6 +6,7 @@ use allocation_counter::{AllocationInfo, measure};
 use audio::ChunkPool;
 use call::Leg;
 use call::media::{AGENT_SINK, RECORDER_SINK};
+use frame::SampleRate;
 use rtp::{PacketBuffer, Session};
 
 use super::line::{Line, Opening, Wire};
@@ -113,7 +114,9 @@ impl Way {
 #[test]
 fn a_packets_way_allocates_and_frees_nothing() {
     assert_eq!(measure(|| drop(black_box(Box::new(0)))).count_total, 1, "what is taken is counted");
-    for (codec, port) in [(Codec::Pcmu, 42_300), (Codec::G722, 42_304)] {
+    let wide = SampleRate::Hz16000;
+    let codecs = [Codec::Pcmu, Codec::G722, Codec::L16(wide), Codec::Opus(wide)];
+    for (codec, port) in codecs.into_iter().zip((42_300..).step_by(4)) {
         let mut way = Way::new(codec, port);
         for _ in 0..WARM_UP {
             way.frame();
