@@ -19,10 +19,6 @@ use crate::switchboard::Route;
 
 /// A pause after which a bot's undeclared keys are released.
 const KEY_PAUSE: Duration = Duration::from_millis(1_500);
-/// How long the caller must speak until interruptible speech stops: within 200 ms with detection.
-const HUSH_GUARD: Duration = Duration::from_millis(40);
-/// How long from then until it is cut: long enough to notice that it was a cough.
-const HUSH_CONFIRM: Duration = Duration::from_millis(500);
 /// How long without media is too long.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(20);
 /// The least that Opus needs for intelligible speech, in bits a second (RFC 7587 §3.1.1).
@@ -107,7 +103,7 @@ pub(crate) fn leg_config(
             },
         },
         playout: PlayoutConfig::default(),
-        hush: HushPolicy::OnSpeech { guard: HUSH_GUARD, confirm: HUSH_CONFIRM },
+        hush: HushPolicy::default(),
     }
 }
 
@@ -169,6 +165,14 @@ mod tests {
         assert!(settings.is_discontinuous && !settings.has_redundancy);
         assert_eq!(settings.bits_per_second, LEAST_OPUS_BITS);
         assert!(!opus_settings(media::OpusParameters::default()).is_discontinuous);
+    }
+
+    #[test]
+    fn every_call_has_an_end_to_silence_and_an_agent_that_can_be_interrupted() {
+        let identity = Arc::new(crate::make_identity().unwrap());
+        let config = leg_config(None, &media::KeyMaterial::new([0; 30]), &identity, Route::default());
+        assert_eq!(config.session.media_timeout, Some(MEDIA_TIMEOUT));
+        assert_eq!(config.hush, HushPolicy::default());
     }
 
     #[test]

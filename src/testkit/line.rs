@@ -133,9 +133,11 @@ impl Line {
             srtp: None,
         };
         let gate = GateConfig { rate: payloads.codec.rate(), keys: KeyPolicy::Declared };
-        let hush = HushPolicy::OnSpeech { guard: Duration::from_millis(40), confirm: Duration::from_millis(400) };
         let began = Instant::now();
-        let mut leg = Leg::new(LegConfig { session, gate, playout: PlayoutConfig::default(), hush }, began)?;
+        let mut leg = Leg::new(
+            LegConfig { session, gate, playout: PlayoutConfig::default(), hush: HushPolicy::default() },
+            began,
+        )?;
         leg.handle_command(began, LegCommand::Echo(true));
         Ok(Self { leg, began, now: Duration::ZERO, ticks: 0, echo: Vec::new(), taps: Vec::new() })
     }
