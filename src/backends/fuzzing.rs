@@ -62,7 +62,12 @@ pub fn speech_engine(bytes: &[u8]) {
     crate::speech::fuzzing::read(bytes);
 }
 
+/// Sealed recordings, as they were written and otherwise.
+pub fn sealed_recording(bytes: &[u8]) {
+    crate::recorder::fuzzing::read(bytes);
+}
+
 #[cfg(test)]
 mod tests {
-    super::replay::replay!(bot_message, speech_engine);
+    super::replay::replay!(bot_message, sealed_recording, speech_engine);
 }

@@ -6,6 +6,8 @@
 //! was cut off by a crash can be played to within a second of it. In a capture the caller's side is exactly silent, because the
 //! frames are.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod key;
 mod medium;
 mod ogg;

@@ -11,6 +11,9 @@
 
 mod association;
 mod fingerprint;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod provider;
 
