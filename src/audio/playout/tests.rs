@@ -198,9 +198,8 @@ fn a_turn_begins_where_the_agent_was_silent_for_half_a_second() {
     let mut playout = playout();
     let cut = |playout: &mut Playout| {
         playout.clear(Generation(0));
-        outputs(playout).into_iter().find_map(|output| match output {
-            PlayoutOutput::AgentCut { played, dropped, .. } => Some((played, dropped)),
-            _ => None,
+        outputs(playout).into_iter().find_map(|output| {
+            if let PlayoutOutput::AgentCut { played, dropped, .. } = output { Some((played, dropped)) } else { None }
         })
     };
     for _ in 0..3 {

@@ -35,7 +35,7 @@ impl Line {
     fn take(&self, event: BotEvent) {
         self.with(|playout| match event {
             BotEvent::Audio { generation, samples } => {
-                playout.append_agent(generation, samples.into_vec().into()).unwrap()
+                playout.append_agent(generation, samples.into_vec().into()).unwrap();
             }
             BotEvent::Mark(name) => playout.mark(name).unwrap(),
             BotEvent::Clear(generation) => playout.clear(generation),
