@@ -5,6 +5,7 @@ use std::io::Cursor;
 use hpke::Kem as _;
 
 use self::script::Script;
+use super::Gaps;
 use super::key::{Kem, PrivateKey};
 use super::open::{End, Opened, open};
 use super::seal::{CannotSeal, Sealer};
@@ -26,9 +27,9 @@ pub(crate) fn read(bytes: &[u8]) {
     }
 }
 
-/// A recording, and what became of it: what opens is a beginning of what was sealed, and whole only where all of it is.
+/// A recording, and what became of it: what opens is a beginning of what was sealed, and has an end only where all of it is.
 fn changed(key: &PrivateKey, script: &mut Script<'_>) {
-    let (content, written) = sealed(key, script).expect("a few chunks");
+    let (content, end, written) = sealed(key, script).expect("a few chunks");
     let mut file = written.clone();
     while let Some(step) = script.step() {
         let at = usize::from(script.word()) % file.len().max(1);
@@ -41,16 +42,16 @@ fn changed(key: &PrivateKey, script: &mut Script<'_>) {
     }
     let found = opened(key, &file);
     if file == written {
-        assert!(found.as_ref().is_some_and(|(report, _)| report.end == End::Whole), "as it was written");
+        assert!(found.as_ref().is_some_and(|(report, _)| report.end == end), "as it was written");
     }
     if let Some((report, output)) = found {
         assert!(content.starts_with(&output), "what opens was sealed there");
-        assert!(report.end != End::Whole || output == content, "whole is all of it");
+        assert!(report.end != end || output == content, "with its end it is all there");
     }
 }
 
-/// What a few strings are, and what they are sealed.
-fn sealed(key: &PrivateKey, script: &mut Script<'_>) -> Result<(Vec<u8>, Vec<u8>), CannotSeal> {
+/// What a few strings are, how they end, and what they are sealed.
+fn sealed(key: &PrivateKey, script: &mut Script<'_>) -> Result<(Vec<u8>, End, Vec<u8>), CannotSeal> {
     let (mut sealer, mut file) = Sealer::new(&key.public(), "call")?;
     let mut content = Vec::new();
     for _ in 0..script.byte() % 8 {
@@ -61,9 +62,10 @@ fn sealed(key: &PrivateKey, script: &mut Script<'_>) -> Result<(Vec<u8>, Vec<u8>
     }
     let mut last = script.string().to_vec();
     content.extend_from_slice(&last);
-    let length = sealer.seal_last(&mut last)?;
+    let gaps = Gaps { caller_ms: script.byte().into(), sent_ms: script.byte().into() };
+    let length = sealer.seal_last(&mut last, gaps)?;
     file.extend([&length[..], &last].concat());
-    Ok((content, file))
+    Ok((content, if gaps.is_none() { End::Whole } else { End::Gaps(gaps) }, file))
 }
 
 /// What opens of a file, and what is said of it.
