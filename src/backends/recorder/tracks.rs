@@ -191,7 +191,7 @@ mod tests {
 
     /// What is missing of both sides after a call, in milliseconds. Frames of the caller, by their place and whether they are
     /// muted, come so many frames late, and those that were sent at once; what can be written is taken after each pair.
-    fn missing(caller: &[(u64, bool)], late: u64, sent: impl Iterator<Item = u64> + Clone) -> (u64, u64) {
+    fn missing(caller: &[(u64, bool)], late: u64, sent: &(impl Iterator<Item = u64> + Clone)) -> (u64, u64) {
         let mut tracks = Tracks::default();
         for tick in 0..700 {
             for (frame, is_muted) in caller.iter().filter(|(frame, _)| frame + late == tick) {
@@ -215,12 +215,12 @@ mod tests {
     #[test]
     fn frames_that_are_lost_on_their_way_are_missing() {
         let holed = (0..200).filter(|frame| !(50..60).contains(frame));
-        assert_eq!(missing(&caller(0..200, 0..0), 3, 0..200), (0, 0));
-        assert_eq!(missing(&caller(holed.clone(), 0..0), 3, 0..200), (200, 0));
-        assert_eq!(missing(&caller(0..200, 0..0), 3, holed), (0, 200));
+        assert_eq!(missing(&caller(0..200, 0..0), 3, &(0..200)), (0, 0));
+        assert_eq!(missing(&caller(holed.clone(), 0..0), 3, &(0..200)), (200, 0));
+        assert_eq!(missing(&caller(0..200, 0..0), 3, &holed), (0, 200));
         // For longer than one side waits for the other.
         let stalled = (0..300).filter(|frame| !(50..150).contains(frame));
-        assert_eq!(missing(&caller(stalled.clone(), 0..0), 0, stalled), (2_000, 2_000));
+        assert_eq!(missing(&caller(stalled.clone(), 0..0), 0, &stalled), (2_000, 2_000));
     }
 
     #[test]
@@ -239,19 +239,19 @@ mod tests {
         }
         assert_eq!(tracks.gaps(), Gaps { caller_ms: 1_000 - LAG as u64 / 8, sent_ms: 0 });
         let twice = (0..100).map(|frame| if frame % 10 == 5 { frame - 1 } else { frame });
-        assert_eq!(missing(&caller(twice, 0..0), 3, 0..100), (200, 0), "each has taken the place of another");
+        assert_eq!(missing(&caller(twice, 0..0), 3, &(0..100)), (200, 0), "each has taken the place of another");
     }
 
     #[test]
     fn neither_a_mute_nor_a_side_that_begins_later_is_a_gap() {
-        assert_eq!(missing(&caller(0..200, 50..150), 3, 0..200), (0, 0));
+        assert_eq!(missing(&caller(0..200, 50..150), 3, &(0..200)), (0, 0));
         // Lost in a mute, where there was nothing to be heard; at its beginning there may have been.
         let lost = |frames: std::ops::Range<u64>| (0..200).filter(move |frame| !frames.contains(frame));
-        assert_eq!(missing(&caller(lost(100..110), 50..150), 3, 0..200), (0, 0));
-        assert_eq!(missing(&caller(lost(45..55), 50..150), 3, 0..200), (200, 0));
+        assert_eq!(missing(&caller(lost(100..110), 50..150), 3, &(0..200)), (0, 0));
+        assert_eq!(missing(&caller(lost(45..55), 50..150), 3, &(0..200)), (200, 0));
         // The caller is as late as lines let them be, or is heard only after a while.
-        assert_eq!(missing(&caller(0..200, 0..0), 12, 12..212), (0, 0));
-        assert_eq!(missing(&caller(400..600, 0..0), 3, 0..600), (0, 0));
+        assert_eq!(missing(&caller(0..200, 0..0), 12, &(12..212)), (0, 0));
+        assert_eq!(missing(&caller(400..600, 0..0), 3, &(0..600)), (0, 0));
     }
 
     #[test]
