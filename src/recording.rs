@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use backends::recorder::{self, End, Opened, PrivateKey};
+use backends::recorder::{self, End, Gaps, Opened, PrivateKey};
 use zeroize::Zeroizing;
 
 /// Makes a pair of keys: the private one into a new file for its owner alone, the public one to standard output.
@@ -52,9 +52,15 @@ pub(crate) fn open(file: &Path, key: &Path, output: &Path, salvages: bool) -> Re
 fn told(opened: &Opened) -> String {
     let Opened { name, bytes, end } = opened;
     let end = match end {
-        End::Whole => "whole",
-        End::Missing => "CUT: its end is missing, because the gateway died while writing it or because somebody cut it",
-        End::Changed(_) => "SALVAGED: what was after it is not as it was written",
+        End::Whole => "whole".to_owned(),
+        End::Gaps(Gaps { caller_ms, sent_ms }) => format!(
+            "GAPS: as it was written, but {caller_ms} ms of the caller and {sent_ms} ms of what was sent are silent, because they \
+             did not reach the disk"
+        ),
+        End::Missing => {
+            "CUT: its end is missing, because the gateway died while writing it or because somebody cut it".to_owned()
+        }
+        End::Changed(_) => "SALVAGED: what was after it is not as it was written".to_owned(),
     };
     format!("recording {name}: {bytes} bytes, {end}")
 }
@@ -107,6 +113,14 @@ mod tests {
         assert!(PrivateKey::parse(std::str::from_utf8(&before).unwrap()).is_ok());
         assert!(generate(&path).is_err());
         assert_eq!(fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_recording_with_gaps_is_not_called_whole() {
+        let told = |end| told(&Opened { name: "call".to_owned(), bytes: 7, end });
+        assert_eq!(told(End::Whole), "recording call: 7 bytes, whole");
+        let gaps = told(End::Gaps(Gaps { caller_ms: 20, sent_ms: 40 }));
+        assert!(gaps.contains("GAPS") && gaps.contains("20 ms of the caller") && !gaps.contains("whole"), "{gaps}");
     }
 
     #[test]

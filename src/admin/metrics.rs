@@ -297,7 +297,8 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Counter,
         None,
         &["result"],
-        "Recordings finished: `whole`, or cut short or never begun for `quota` or a `failed` disk.",
+        "Recordings finished: `whole`, with `gaps` where audio did not reach the writer in time, or cut short or never begun for \
+         `quota` or a `failed` disk.",
     ),
     metric(
         "tonegate_prompt_seconds",

@@ -56,7 +56,7 @@ pub(super) const SERIES: &[(&str, &str, &[&str])] = &[
         "result",
         &["alert", "completed", "deadline", "fingerprint", "profile", "protocol"],
     ),
-    ("tonegate_recordings_total", "result", &["failed", "quota", "whole"]),
+    ("tonegate_recordings_total", "result", &["failed", "gaps", "quota", "whole"]),
     ("tonegate_bot_warnings_total", "code", &["31924", "31930", "31950", "31951"]),
 ];
 

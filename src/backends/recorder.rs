@@ -1,10 +1,10 @@
 //! Recordings: stereo at 8 kHz, the caller on the left and what was sent to them on the right, aligned by sample; as WAV or
 //! Ogg Opus, in clear or sealed to a public key.
 //!
-//! A recording begins when its writer is attached, which a call does only after the notice was played. One thread writes
-//! one recording, off the media path. Every second all is handed to the kernel in a state that can be read, so that a file that
-//! was cut off by a crash can be played to within a second of it. In a capture the caller's side is exactly silent, because the
-//! frames are.
+//! A recording begins when its writer is attached, which a call does only after the notice was played. One thread opens and
+//! writes one recording, off the media path and off the calls' tasks. Every second all is handed to the kernel in a state that
+//! can be read, so that a file that was cut off by a crash can be played to within a second of it. In a capture the caller's
+//! side is exactly silent, because the frames are. What did not reach its writer is silent too, and told from silence at the end.
 
 mod key;
 mod medium;
@@ -14,18 +14,22 @@ mod quota;
 mod seal;
 mod tracks;
 mod wave;
+mod writer;
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
+    time::{Duration, Instant},
 };
 
 use call::media::TapItem;
-use gate::{CleanFrame, MuteAck, MuteEpoch, SinkId};
-use tokio::sync::{mpsc, oneshot};
-use zeroize::Zeroizing;
+use gate::{MuteAck, SinkId};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 pub use self::{
     key::{KeyError, PrivateKey, PublicKey},
@@ -36,8 +40,9 @@ use self::{
     medium::Medium,
     ogg::OpusFile,
     quota::Quota,
-    tracks::{Pair, Tracks},
+    tracks::Pair,
     wave::WaveFile,
+    writer::{Source, Writer},
 };
 
 /// Where acknowledgements of mutes go: to the leg, without blocking.
@@ -45,11 +50,8 @@ pub type Acknowledge = Box<dyn Fn(MuteAck) + Send + Sync>;
 
 /// Samples a second of each side.
 pub const HERTZ: u32 = 8_000;
-/// What was written is handed to the kernel after this many samples of each side: with what waits on its way there, a crash
-/// takes less than a second.
-const FLUSH_SAMPLES: u64 = HERTZ as u64 * 4 / 5;
-/// An acknowledgement of a mute is renewed after this many frames: half of what the gate grants.
-const RENEWAL_FRAMES: u64 = gate::MUTE_LEASE.as_millis() as u64 / 2 / 20;
+/// How long a file may take to be opened: half of what a recording's queue holds, so that nothing is lost meanwhile.
+const OPENING: Duration = Duration::from_secs(1);
 
 /// Why a recording does not begin.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +67,9 @@ pub enum RecorderError {
         /// What went wrong.
         error: io::Error,
     },
+    /// The disk has not made the file in time.
+    #[error("{} was not opened within {OPENING:?}", .0.display())]
+    Late(PathBuf),
 }
 
 /// How a recording ended.
@@ -76,6 +81,26 @@ pub struct Summary {
     pub samples: u64,
     /// Why it ends before the call did, where it does.
     pub cut: Option<Cut>,
+    /// What is missing in it.
+    pub gaps: Gaps,
+}
+
+/// What is missing in a recording because it did not reach its writer in time, in milliseconds. Silence is in its place. What the
+/// line lost, and what a capture muted, is not: that is how the call was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// Of the caller.
+    pub caller_ms: u64,
+    /// Of what was sent to them.
+    pub sent_ms: u64,
+}
+
+impl Gaps {
+    /// Whether nothing is missing.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Why a recording was cut.
@@ -131,8 +156,8 @@ trait Encoding: Send {
     fn append(&mut self, pairs: &[Pair]) -> io::Result<()>;
     /// Hands everything to the kernel so that it can be read.
     fn flush(&mut self) -> io::Result<()>;
-    /// Ends the file, and waits until it is on the disk. One that was cut is not `whole`.
-    fn finish(&mut self, is_whole: bool) -> io::Result<()>;
+    /// Ends the file, and waits until it is on the disk. One that was cut is not `whole`; one that is may have gaps.
+    fn finish(&mut self, is_whole: bool, gaps: Gaps) -> io::Result<()>;
     /// Samples of each side so far.
     fn samples(&self) -> u64;
 }
@@ -158,74 +183,98 @@ impl Recording {
 }
 
 impl Recorder {
-    /// A recorder for a directory, which is made where it is missing.
+    /// A recorder for a directory, which is made where it is missing, and looked at: what lies there counts.
     ///
     /// # Errors
-    /// Where it cannot be made.
+    /// Where it cannot be made or read.
     pub fn new(options: RecorderOptions) -> Result<Self, RecorderError> {
         let directory = options.directory.clone();
-        match fs::create_dir_all(&directory) {
-            Ok(()) => Ok(Self { quota: Arc::new(Quota::new(directory, options.quota_bytes)), options }),
+        let quota = fs::create_dir_all(&directory)
+            .and_then(|()| Quota::new(directory.clone(), options.quota_bytes, Instant::now()));
+        match quota {
+            Ok(quota) => Ok(Self { quota: Arc::new(quota), options }),
             Err(error) => Err(RecorderError::File { path: directory, error }),
         }
     }
 
     /// Begins the recording `name` with what comes out of `frames` from now on. Mutes are acknowledged in the name of
-    /// `sink`, after everything older was written to the file.
+    /// `sink`, after everything older was written to the file. Where this is given up, there is no recording.
     ///
     /// # Errors
-    /// Where the quota is used up or the file cannot be made, or exists. It counts as a recording that was cut.
-    pub fn begin(
+    /// Where the quota is used up or the file cannot be made in time, or exists. It counts as a recording that was cut.
+    pub async fn begin(
         &self,
         name: &str,
         frames: mpsc::Receiver<Box<TapItem>>,
         sink: SinkId,
         acknowledge: Acknowledge,
     ) -> Result<Recording, RecorderError> {
-        let begun = self.open(name, frames, sink, acknowledge);
+        let (end, ended) = oneshot::channel();
+        let begun = self.start(name, Source { frames, sink, acknowledge, end }).await;
         match &begun {
             Ok(_) => {}
-            Err(RecorderError::Full(_)) => count(Some(Cut::Quota)),
-            Err(RecorderError::File { .. }) => count(Some(Cut::Failed)),
+            Err(RecorderError::Full(_)) => count(Some(Cut::Quota), Gaps::default()),
+            Err(RecorderError::File { .. } | RecorderError::Late(_)) => count(Some(Cut::Failed), Gaps::default()),
         }
-        begun
+        begun.map(|path| Recording { path, ended })
     }
 
-    fn open(
-        &self,
-        name: &str,
-        frames: mpsc::Receiver<Box<TapItem>>,
-        sink: SinkId,
-        acknowledge: Acknowledge,
-    ) -> Result<Recording, RecorderError> {
+    /// Has a thread open the file, and gives it what is recorded once it has.
+    async fn start(&self, name: &str, source: Source) -> Result<PathBuf, RecorderError> {
         let path = self.options.directory.join(self.file_name(name));
-        let at = |error| RecorderError::File { path: path.clone(), error };
-        let Some(share) = self.quota.share(&path).map_err(at)? else {
-            return Err(RecorderError::Full(self.options.directory.clone()));
+        let (opened, opening) = oneshot::channel();
+        let (recorder, at, name) = (self.clone(), path.clone(), name.to_owned());
+        let run = move || recorder.run(&name, &at, opened);
+        let begun = thread::Builder::new().name("recorder".to_owned()).spawn(run);
+        begun.map_err(|error| RecorderError::File { path: path.clone(), error })?;
+        let died = || RecorderError::File { path: path.clone(), error: io::Error::other("its thread has died") };
+        let opened = timeout(OPENING, opening).await.map_err(|_| RecorderError::Late(path.clone()))?;
+        let give = opened.map_err(|_| died())??;
+        give.send(source).map_err(|_| died())?;
+        Ok(path)
+    }
+
+    /// The thread of one recording.
+    fn run(&self, name: &str, path: &Path, opened: oneshot::Sender<Result<oneshot::Sender<Source>, RecorderError>>) {
+        let (give, given) = oneshot::channel();
+        let (file, told) = match self.open(name, path) {
+            Ok(file) => (Some(file), Ok(give)),
+            Err(error) => (None, Err(error)),
         };
-        let medium = Medium::create(&path, share, self.options.seal_to.as_ref(), name).map_err(at)?;
-        let file: Box<dyn Encoding> = match self.options.format {
+        // Where nobody waits any more, nothing is given either.
+        let _ = opened.send(told);
+        let Some(file) = file else { return };
+        match given.blocking_recv() {
+            Ok(source) => Writer::new(path.to_owned(), file).run(source),
+            Err(_) => {
+                drop(file);
+                if let Err(error) = fs::remove_file(path) {
+                    tracing::warn!(%error, path = %path.display(), "an empty recording stays");
+                }
+            }
+        }
+        self.reconcile();
+    }
+
+    fn open(&self, name: &str, path: &Path) -> Result<Box<dyn Encoding>, RecorderError> {
+        let at = |error| RecorderError::File { path: path.to_owned(), error };
+        let share = self.quota.share(path).or_else(|| {
+            // Some may have been moved away.
+            self.reconcile();
+            self.quota.share(path)
+        });
+        let share = share.ok_or_else(|| RecorderError::Full(self.options.directory.clone()))?;
+        let medium = Medium::create(path, share, self.options.seal_to.as_ref(), name).map_err(at)?;
+        Ok(match self.options.format {
             Format::Wave => Box::new(WaveFile::create(medium, HERTZ).map_err(at)?),
             Format::Opus => Box::new(OpusFile::create(medium).map_err(at)?),
-        };
-        let (end, ended) = oneshot::channel();
-        let mut writer = Writer {
-            path: path.clone(),
-            file,
-            tracks: Tracks::default(),
-            unflushed: 0,
-            cut: None,
-            sink,
-            acknowledge,
-            muted: None,
-        };
-        let run = move || {
-            writer.run(frames);
-            // Nobody has to wait for it.
-            let _ = end.send(writer.finish());
-        };
-        thread::Builder::new().name("recorder".to_owned()).spawn(run).map_err(at)?;
-        Ok(Recording { path, ended })
+        })
+    }
+
+    fn reconcile(&self) {
+        if let Err(error) = self.quota.reconcile(Instant::now()) {
+            tracing::warn!(%error, "the space that recordings take is not known anew");
+        }
     }
 
     /// The name of the file of the recording `name`.
@@ -235,112 +284,11 @@ impl Recorder {
     }
 }
 
-/// A mute that was acknowledged.
-struct Muted {
-    epoch: MuteEpoch,
-    first_silent_index: u64,
-    frames: u64,
-}
-
-/// The thread of one recording.
-struct Writer {
-    path: PathBuf,
-    file: Box<dyn Encoding>,
-    tracks: Tracks,
-    unflushed: u64,
-    cut: Option<Cut>,
-    sink: SinkId,
-    acknowledge: Acknowledge,
-    muted: Option<Muted>,
-}
-
-impl Writer {
-    fn run(&mut self, mut frames: mpsc::Receiver<Box<TapItem>>) {
-        while let Some(item) = frames.blocking_recv() {
-            match *item {
-                TapItem::Caller(frame) => self.caller(&frame),
-                TapItem::Sent { index, samples } => self.tracks.right.put(index, &samples),
-            }
-            self.write(false);
-        }
-    }
-
-    fn caller(&mut self, frame: &CleanFrame) {
-        let is_muted = frame.mute_epoch().is_some();
-        if frame.rate().hertz() != HERTZ {
-            metrics::counter!("tonegate_drops_total", "queue" => "recorder", "reason" => "rate").increment(1);
-        } else if is_muted {
-            self.tracks.left.mute(frame.index(), frame.samples().len());
-        } else {
-            self.tracks.left.put(frame.index(), frame.samples());
-        }
-        match frame.mute_epoch() {
-            Some(epoch) => self.mute(epoch, frame.index()),
-            None => self.muted = None,
-        }
-    }
-
-    /// Writes out everything older than the mute, then says so; again and again while it lasts.
-    fn mute(&mut self, epoch: MuteEpoch, index: u64) {
-        if self.muted.as_ref().is_none_or(|muted| muted.epoch != epoch) {
-            self.write(true);
-            self.flush();
-            self.muted = Some(Muted { epoch, first_silent_index: index, frames: 0 });
-        }
-        let Some(muted) = &mut self.muted else { return };
-        if muted.frames.is_multiple_of(RENEWAL_FRAMES) {
-            (self.acknowledge)(MuteAck { sink: self.sink, epoch, first_silent_index: muted.first_silent_index });
-        }
-        muted.frames += 1;
-    }
-
-    /// Writes what both sides have, or everything.
-    fn write(&mut self, everything: bool) {
-        let pairs = Zeroizing::new(self.tracks.take(everything));
-        if self.cut.is_some() || pairs.is_empty() {
-            return;
-        }
-        self.unflushed += pairs.len() as u64;
-        if let Err(error) = self.file.append(&pairs) {
-            self.failed(&error);
-        }
-        if self.unflushed >= FLUSH_SAMPLES {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        self.unflushed = 0;
-        if self.cut != Some(Cut::Failed)
-            && let Err(error) = self.file.flush()
-        {
-            self.failed(&error);
-        }
-    }
-
-    fn failed(&mut self, error: &io::Error) {
-        if error.kind() == io::ErrorKind::QuotaExceeded {
-            self.cut = Some(Cut::Quota);
-            return;
-        }
-        tracing::error!(%error, "a recording cannot be written");
-        self.cut = Some(Cut::Failed);
-    }
-
-    fn finish(&mut self) -> Summary {
-        self.write(true);
-        if let Err(error) = self.file.finish(self.cut.is_none()) {
-            self.failed(&error);
-        }
-        count(self.cut);
-        Summary { path: self.path.clone(), samples: self.file.samples(), cut: self.cut }
-    }
-}
-
 /// Counts a recording by how it ended.
-fn count(cut: Option<Cut>) {
+fn count(cut: Option<Cut>, gaps: Gaps) {
     let result = match cut {
-        None => "whole",
+        None if gaps.is_none() => "whole",
+        None => "gaps",
         Some(Cut::Quota) => "quota",
         Some(Cut::Failed) => "failed",
     };

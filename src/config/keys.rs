@@ -129,7 +129,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "recording.quota_megabytes",
         "10000",
-        "Space recordings may take, those being written among them; when it is full, calls go on unrecorded and an alert fires.",
+        "Space recordings may take, those being written among them; when it is full, calls go on unrecorded and an alert fires. What is moved away is noticed within a minute.",
     ),
     key(
         "recording.format",

@@ -25,8 +25,8 @@ use crate::{
     signalling::SignallingHandle,
 };
 
-/// Frames a tap may hold: two seconds.
-const TAP: usize = 100;
+/// Frames that a tap may hold of each side that it takes: two seconds.
+const TAP_FRAMES: usize = 100;
 /// How long a leg may take to close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -180,7 +180,7 @@ impl Driver {
             Output::Request(ticket, request) => self.request(ticket, request),
             Output::Ring | Output::Answer | Output::Refuse | Output::HangUp(_) => self.signal(output).await,
             Output::Leg(command) => self.command(command),
-            Output::Attach(sink) => self.attach(sink),
+            Output::Attach(sink) => self.attach(sink).await,
             Output::Detach(sink) => self.detach(sink),
             Output::Listen(grammar) => {
                 if let Some(recognition) = &mut self.recognition {
@@ -288,17 +288,18 @@ impl Driver {
         });
     }
 
-    fn attach(&mut self, sink: SinkKind) {
+    async fn attach(&mut self, sink: SinkKind) {
         let Some(leg) = self.leg.as_ref().map(LegHandle::sender) else { return };
         let number = number_of(sink);
-        let (queue, items) = mpsc::channel(TAP);
+        let (queue, items) = mpsc::channel(TAP_FRAMES * sides_of(sink));
         if leg.attach(Tap { sink: number, kind: sink, queue }).is_err() {
             return;
         }
         let tap = Sink { items, number, leg };
         match (sink, self.agent) {
             (SinkKind::Recorder, _) => {
-                let file = self.plant.services.record(self.call.id(), tap);
+                // The call's records say whether it is recorded, so nothing else may happen to it before that is known.
+                let file = self.plant.services.record(self.call.id(), tap).await;
                 self.call.handle_recorder(Instant::now(), file);
             }
             (SinkKind::Agent, AgentKind::Collector) => {
@@ -359,6 +360,14 @@ fn number_of(sink: SinkKind) -> gate::SinkId {
     match sink {
         SinkKind::Agent => AGENT_SINK,
         SinkKind::Recorder => RECORDER_SINK,
+    }
+}
+
+/// How many sides of a call a sink takes: the caller, and what is sent to them.
+fn sides_of(sink: SinkKind) -> usize {
+    match sink {
+        SinkKind::Agent => 1,
+        SinkKind::Recorder => 2,
     }
 }
 

@@ -121,8 +121,8 @@ pub trait Services: Send + Sync + 'static {
     fn show(&self, call: CallId, entry: &Entry);
     /// Starts a recogniser.
     fn recognise(&self, call: CallId, sink: Sink, mailbox: Mailbox) -> Box<dyn Recognition>;
-    /// Starts the recorder; the name of its file, where it records.
-    fn record(&self, call: CallId, sink: Sink) -> Option<String>;
+    /// Starts the recorder; by its own deadline at the latest the name of its file, where it records.
+    fn record(&self, call: CallId, sink: Sink) -> Pending<Option<String>>;
     /// Connects to the bot that serves a trunk.
     fn connect_bot(&self, call: CallId, trunk: &str, leg: LegSender, mailbox: Mailbox) -> Box<dyn Bot>;
 }

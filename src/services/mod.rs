@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use backends::{
     book::{AccountBook, GuardedBook},
     processor::Processor,
-    recorder::Recorder,
+    recorder::{Gaps, Recorder, Recording, Summary},
     speech::{PromptStore, Recogniser, Recognisers},
     store::Store,
     vault::VaultLink,
@@ -90,23 +90,22 @@ impl Services for Behind {
         Box::new(Ear(recogniser))
     }
 
-    fn record(&self, call: CallId, sink: Sink) -> Option<String> {
-        let acknowledge = sink.acknowledge();
-        match self.0.recorder.begin(&call.to_string(), sink.items, sink.number, acknowledge) {
-            Ok(recording) => {
-                let file = recording.path().file_name().map(|name| name.to_string_lossy().into_owned());
-                tokio::spawn(async move {
-                    if let Some(cut) = recording.ended().await.and_then(|summary| summary.cut) {
-                        tracing::warn!(call = %call, ?cut, "the recording ends before the call does");
-                    }
-                });
-                file
+    fn record(&self, call: CallId, sink: Sink) -> Pending<Option<String>> {
+        let recorder = self.0.recorder.clone();
+        Box::pin(async move {
+            let acknowledge = sink.acknowledge();
+            match recorder.begin(&call.to_string(), sink.items, sink.number, acknowledge).await {
+                Ok(recording) => {
+                    let file = recording.path().file_name().map(|name| name.to_string_lossy().into_owned());
+                    tokio::spawn(look_back(call, recording));
+                    file
+                }
+                Err(error) => {
+                    tracing::error!(call = %call, %error, "the call is not recorded");
+                    None
+                }
             }
-            Err(error) => {
-                tracing::error!(call = %call, %error, "the call is not recorded");
-                None
-            }
-        }
+        })
     }
 
     fn connect_bot(&self, call: CallId, trunk: &str, leg: LegSender, mailbox: Mailbox) -> Box<dyn Bot> {
@@ -158,6 +157,18 @@ impl Backends {
             }
             Err(_) => Reply::Failed(Failure::Late),
         }
+    }
+}
+
+/// Tells of a recording that is not whole.
+async fn look_back(call: CallId, recording: Recording) {
+    let Some(Summary { cut, gaps, .. }) = recording.ended().await else { return };
+    if let Some(cut) = cut {
+        tracing::warn!(call = %call, ?cut, "the recording ends before the call does");
+    }
+    if !gaps.is_none() {
+        let Gaps { caller_ms, sent_ms } = gaps;
+        tracing::warn!(call = %call, caller_ms, sent_ms, "the recording has gaps: so much did not reach its writer");
     }
 }
 

@@ -10,9 +10,10 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
+    Gaps,
     key::PublicKey,
     quota::Share,
-    seal::{CHUNK, OVERHEAD, Sealer},
+    seal::{CHUNK, OVERHEAD, Sealer, TRAILER},
 };
 
 /// A file that grows. Bytes wait here until [`Medium::commit`] hands them to the kernel.
@@ -33,7 +34,7 @@ impl Medium {
         if let Some(key) = seal_to {
             let (sealer, header) = Sealer::new(key, name).map_err(io::Error::other)?;
             // The last chunk's own bytes are kept from the start: its end can always be marked.
-            medium.take(header.len() as u64 + OVERHEAD)?;
+            medium.take(header.len() as u64 + OVERHEAD + TRAILER as u64)?;
             medium.file.write_all(&header)?;
             medium.sealer = Some(sealer);
         }
@@ -81,11 +82,14 @@ impl Medium {
         self.file.seek(SeekFrom::End(0)).map(drop)
     }
 
-    /// Commits, marks the end where it is sealed, and waits until all is on the disk.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    /// Commits, marks the end and what is missing where it is sealed, and waits until all is on the disk.
+    pub(super) fn finish(&mut self, gaps: Gaps) -> io::Result<()> {
+        if self.waiting.len() + TRAILER > CHUNK {
+            self.commit()?;
+        }
         match self.sealer.take() {
             Some(sealer) => {
-                let length = sealer.seal_last(&mut self.waiting)?;
+                let length = sealer.seal_last(&mut self.waiting, gaps)?;
                 self.hand_over(&length)?;
             }
             None => self.commit()?,

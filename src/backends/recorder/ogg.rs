@@ -12,7 +12,7 @@ use opus::{Application, Bitrate, MSEncoder};
 use rand::Rng;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Encoding, HERTZ, Pair, medium::Medium};
+use super::{Encoding, Gaps, HERTZ, Pair, medium::Medium};
 
 /// Samples of each side in a packet: 20 ms.
 const FRAME: usize = HERTZ as usize / 50;
@@ -186,11 +186,11 @@ impl Encoding for OpusFile {
         self.medium.commit().and(written)
     }
 
-    fn finish(&mut self, is_whole: bool) -> io::Result<()> {
+    fn finish(&mut self, is_whole: bool, gaps: Gaps) -> io::Result<()> {
         if is_whole {
             self.end_stream()?;
         }
-        self.medium.finish()
+        self.medium.finish(gaps)
     }
 
     fn samples(&self) -> u64 {

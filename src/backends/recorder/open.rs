@@ -5,10 +5,14 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use zeroize::Zeroizing;
 
 use super::{
+    Gaps,
     key::PrivateKey,
-    seal::{CHUNK, ENCAPSULATED, LAST, LENGTH, MAGIC, SEALED_KEY, TAG, Unsealer},
+    seal::{CHUNK, ENCAPSULATED, LAST, LENGTH, MAGIC, SEALED_KEY, TAG, Unsealer, WITH_GAPS},
     wave,
 };
+
+/// The length of a last chunk that says what is missing has both.
+const LAST_WITH_GAPS: u32 = LAST | WITH_GAPS;
 
 /// Why a sealed recording cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,8 @@ pub enum OpenError {
 pub enum End {
     /// As it was written, all of it.
     Whole,
+    /// As it was written, all of it, and this was missing then.
+    Gaps(Gaps),
     /// Its end is missing: the gateway died while writing it, or somebody cut it.
     Missing,
     /// From this byte on it is not what was written in its place.
@@ -60,7 +66,7 @@ pub fn open(input: &mut impl Read, key: &PrivateKey, output: &mut (impl Write + 
     let (mut start, mut bytes) = (Vec::new(), 0);
     let end = loop {
         let end = next(&mut input, &mut unsealer, &mut chunk)?;
-        if matches!(end, None | Some(End::Whole)) {
+        if matches!(end, None | Some(End::Whole | End::Gaps(_))) {
             output.write_all(&chunk)?;
             bytes += chunk.len() as u64;
             start.extend(chunk.iter().take(wave::RECOGNISED.saturating_sub(start.len())));
@@ -83,29 +89,31 @@ fn next(
     unsealer: &mut Unsealer,
     chunk: &mut Zeroizing<Vec<u8>>,
 ) -> io::Result<Option<End>> {
-    let changed = Ok(Some(End::Changed(input.at)));
+    let changed = End::Changed(input.at);
     let mut prefix = [0; LENGTH];
     if input.read(&mut prefix)? < LENGTH {
         return Ok(Some(End::Missing));
     }
     let prefix = u32::from_be_bytes(prefix);
-    let (is_last, length) = (prefix & LAST != 0, (prefix & !LAST) as usize);
+    let (flags, length) = (prefix & LAST_WITH_GAPS, (prefix & !LAST_WITH_GAPS) as usize);
     if prefix == 0 && input.rest_is_zero()? {
         // A machine that lost its power can leave a file longer than what was written.
         return Ok(Some(End::Missing));
     }
     if !(TAG..=CHUNK + TAG).contains(&length) {
-        return changed;
+        return Ok(Some(changed));
     }
     chunk.resize(length, 0);
     if input.read(chunk)? < length {
         return Ok(Some(End::Missing));
     }
-    match is_last {
-        true if input.read(&mut [0])? == 0 && unsealer.open_last(chunk) => Ok(Some(End::Whole)),
-        false if unsealer.open(chunk) => Ok(None),
-        true | false => changed,
-    }
+    Ok(match flags {
+        0 => (!unsealer.open(chunk)).then_some(changed),
+        _ if input.read(&mut [0])? > 0 => Some(changed),
+        LAST => Some(if unsealer.open_last(chunk) { End::Whole } else { changed }),
+        LAST_WITH_GAPS => Some(unsealer.open_last_with_gaps(chunk).map_or(changed, End::Gaps)),
+        _ => Some(changed),
+    })
 }
 
 /// Reads the header: the recording's name, and what opens its chunks.

@@ -9,6 +9,9 @@
 //! chunk    length 4, big-endian, the top bit set in the last one · AES-256-GCM of at most 64 KiB, 16 bytes longer
 //! ```
 //!
+//! Where something is missing, the next bit of the last length is set too, and the last chunk ends with eight bytes that say how
+//! many milliseconds are: of the caller 4, of what was sent 4, big-endian. That it does is bound to the chunk.
+//!
 //! All of the header before the encapsulated key is bound to the file key. Whoever has the public key can make a file: a seal
 //! keeps a secret, and does not prove who wrote it.
 
@@ -18,7 +21,10 @@ use hpke::{Deserializable, OpModeR, OpModeS, Serializable, single_shot_open, sin
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-use super::key::{Kem, PrivateKey, PublicKey};
+use super::{
+    Gaps,
+    key::{Kem, PrivateKey, PublicKey},
+};
 
 /// Most bytes of content in a chunk.
 pub(super) const CHUNK: usize = 65_536;
@@ -30,6 +36,10 @@ pub(super) const OVERHEAD: u64 = (LENGTH + TAG) as u64;
 pub(super) const LENGTH: usize = 4;
 /// Set in the length of the last chunk.
 pub(super) const LAST: u32 = 1 << 31;
+/// Set too where the last chunk says what is missing.
+pub(super) const WITH_GAPS: u32 = 1 << 30;
+/// Bytes that say what is missing.
+pub(super) const TRAILER: usize = 8;
 /// How a sealed recording begins: its format and the version of it.
 pub(super) const MAGIC: [u8; 16] = *b"tonegate-sealed1";
 /// Bytes of the encapsulated key.
@@ -42,6 +52,8 @@ const FILE_KEY: usize = 32;
 const NONCE: [u8; 7] = [0; 7];
 /// What the sealing of a file key is for (RFC 9180 §5.1).
 const INFO: &[u8] = b"tonegate recording: file key";
+/// What a last chunk that says what is missing is bound to.
+const GAPS: &[u8] = b"gaps";
 
 type Kdf = hpke::kdf::HkdfSha256;
 type Aead = hpke::aead::AesGcm256;
@@ -81,10 +93,18 @@ impl Sealer {
         length(chunk, 0)
     }
 
-    /// Seals the last chunk, which may be empty, in its place. Returns what goes before it.
-    pub(super) fn seal_last(self, chunk: &mut Vec<u8>) -> Result<[u8; LENGTH], CannotSeal> {
-        self.0.encrypt_last_in_place(&[], chunk).map_err(|_| CannotSeal)?;
-        length(chunk, LAST)
+    /// Seals the last chunk, which may be empty and has room for what says that there are gaps, in its place. Returns what goes
+    /// before it.
+    pub(super) fn seal_last(self, chunk: &mut Vec<u8>, gaps: Gaps) -> Result<[u8; LENGTH], CannotSeal> {
+        let (flags, bound): (u32, &[u8]) = if gaps.is_none() {
+            (LAST, &[])
+        } else {
+            let millis = |millis: u64| u32::try_from(millis).unwrap_or(u32::MAX).to_be_bytes();
+            chunk.extend([millis(gaps.caller_ms), millis(gaps.sent_ms)].as_flattened());
+            (LAST | WITH_GAPS, GAPS)
+        };
+        self.0.encrypt_last_in_place(bound, chunk).map_err(|_| CannotSeal)?;
+        length(chunk, flags)
     }
 }
 
@@ -116,5 +136,18 @@ impl Unsealer {
     /// Opens the last chunk in its place; whether it is what was written there.
     pub(super) fn open_last(&mut self, chunk: &mut Vec<u8>) -> bool {
         self.0.take().is_some_and(|stream| stream.decrypt_last_in_place(&[], chunk).is_ok())
+    }
+
+    /// The same with one that says what is missing: it is returned, and no longer in the chunk.
+    pub(super) fn open_last_with_gaps(&mut self, chunk: &mut Vec<u8>) -> Option<Gaps> {
+        self.0.take()?.decrypt_last_in_place(GAPS, chunk).ok()?;
+        let content = chunk.len().checked_sub(TRAILER)?;
+        let (caller, sent) = chunk[content..].split_first_chunk()?;
+        let gaps = Gaps {
+            caller_ms: u32::from_be_bytes(*caller).into(),
+            sent_ms: u32::from_be_bytes(*sent.first_chunk()?).into(),
+        };
+        chunk.truncate(content);
+        Some(gaps)
     }
 }

@@ -24,16 +24,16 @@ struct Leg {
 }
 
 impl Leg {
-    fn new(recorder: &Recorder) -> Self {
-        Self::named(recorder, "call")
+    async fn new(recorder: &Recorder) -> Self {
+        Self::named(recorder, "call").await
     }
 
-    fn named(recorder: &Recorder, name: &str) -> Self {
+    async fn named(recorder: &Recorder, name: &str) -> Self {
         let acknowledged = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&acknowledged);
         let (tap, frames) = mpsc::channel(10_000);
         let acknowledge = Box::new(move |ack| seen.lock().unwrap().push(ack));
-        let recording = recorder.begin(name, frames, SINK, acknowledge).unwrap();
+        let recording = recorder.begin(name, frames, SINK, acknowledge).await.unwrap();
         let now = Instant::now();
         let mut gate = Gate::new(GateConfig { rate: SampleRate::Hz8000, keys: KeyPolicy::Declared }, now);
         gate.add_sink(now, SINK);
@@ -61,6 +61,12 @@ impl Leg {
         }
     }
 
+    /// Lets so many frames of both sides get lost on their way to the recorder.
+    fn loses(&mut self, count: u64) {
+        self.index += count * 160;
+        self.now += Duration::from_millis(20) * count as u32;
+    }
+
     /// Waits until everything was taken, and tells the gate of what was acknowledged.
     async fn taken(&mut self) {
         while self.tap.capacity() < self.tap.max_capacity() {
@@ -75,8 +81,8 @@ impl Leg {
 
 /// A file with a quota of its own that is never full.
 pub(super) fn medium(path: &Path, seal_to: Option<&PublicKey>) -> Medium {
-    let quota = Arc::new(Quota::new(path.parent().unwrap().to_owned(), u64::MAX));
-    let share = quota.share(path).unwrap().unwrap();
+    let quota = Arc::new(Quota::new(path.parent().unwrap().to_owned(), u64::MAX, Instant::now()).unwrap());
+    let share = quota.share(path).unwrap();
     Medium::create(path, share, seal_to, "call").unwrap()
 }
 
@@ -98,13 +104,13 @@ fn sides(path: &Path) -> (Vec<i16>, Vec<i16>) {
 async fn both_sides_are_written_and_a_capture_is_exactly_silent() {
     let directory = tempfile::tempdir().unwrap();
     let recorder = recorder(&directory.path().join("recordings"), 10_000_000);
-    let mut leg = Leg::new(&recorder);
+    let mut leg = Leg::new(&recorder).await;
     leg.frames(50, 1_000, 7).await;
     leg.gate.arm(leg.now, CaptureId::from([1; 16]));
     leg.frames(50, 2_000, 8).await;
     drop(leg.tap);
     let summary = leg.recording.ended().await.unwrap();
-    assert_eq!((summary.samples, summary.cut), (100 * 160, None));
+    assert_eq!((summary.samples, summary.cut, summary.gaps), (100 * 160, None, Gaps::default()));
     let (left, right) = sides(&summary.path);
     let ack = leg.acknowledged.lock().unwrap()[0];
     let silent = usize::try_from(ack.first_silent_index).unwrap();
@@ -119,7 +125,7 @@ async fn both_sides_are_written_and_a_capture_is_exactly_silent() {
 async fn an_acknowledgement_comes_after_everything_older_is_in_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let recorder = recorder(directory.path(), 10_000_000);
-    let mut leg = Leg::new(&recorder);
+    let mut leg = Leg::new(&recorder).await;
     leg.frames(10, 1_000, 7).await;
     leg.gate.arm(leg.now, CaptureId::from([1; 16]));
     leg.frames(30, 2_000, 8).await;
@@ -152,26 +158,72 @@ async fn what_a_crash_leaves_can_be_played() {
 async fn the_quota_is_kept() {
     let directory = tempfile::tempdir().unwrap();
     let recorder = recorder(directory.path(), 10_000);
-    let mut leg = Leg::new(&recorder);
+    let mut leg = Leg::new(&recorder).await;
     leg.frames(50, 1_000, 7).await;
     drop(leg.tap);
     let summary = leg.recording.ended().await.unwrap();
     assert_eq!(summary.cut, Some(Cut::Quota));
     assert!(fs::metadata(&summary.path).unwrap().len() <= 10_000);
     assert!(!sides(&summary.path).0.is_empty());
+}
+
+#[tokio::test]
+async fn what_lies_in_the_directory_counts_from_the_start() {
+    let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("other.wav"), vec![0; 10_000]).unwrap();
     let (_tap, frames) = mpsc::channel(1);
-    let refused = recorder.begin("next", frames, SINK, Box::new(|_| {}));
+    let refused = recorder(directory.path(), 10_000).begin("next", frames, SINK, Box::new(|_| {})).await;
     assert!(matches!(refused, Err(RecorderError::Full(_))));
+}
+
+#[tokio::test]
+async fn frames_that_do_not_reach_the_writer_are_silent_and_the_recording_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut leg = Leg::new(&recorder(directory.path(), 10_000_000)).await;
+    leg.frames(50, 1_000, 7).await;
+    leg.loses(30);
+    leg.frames(50, 1_000, 7).await;
+    drop(leg.tap);
+    let summary = leg.recording.ended().await.unwrap();
+    assert_eq!((summary.cut, summary.gaps), (None, Gaps { caller_ms: 600, sent_ms: 600 }));
+    let (_, right) = sides(&summary.path);
+    assert_eq!(right.iter().filter(|sample| **sample == 0).count(), 30 * 160);
 }
 
 #[tokio::test]
 async fn a_recording_is_never_written_over() {
     let directory = tempfile::tempdir().unwrap();
     let recorder = recorder(directory.path(), 10_000_000);
-    let leg = Leg::new(&recorder);
+    let leg = Leg::new(&recorder).await;
     let (_tap, frames) = mpsc::channel(1);
-    let refused = recorder.begin("call", frames, SINK, Box::new(|_| {}));
+    let refused = recorder.begin("call", frames, SINK, Box::new(|_| {})).await;
     assert!(matches!(refused, Err(RecorderError::File { .. })));
     drop(leg);
+}
+
+#[tokio::test]
+async fn a_disk_that_stalls_holds_up_nobody_but_the_recording_and_leaves_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let recorder = recorder(directory.path(), 10_000_000);
+    // No thread gets beyond its share, as if the disk did not answer.
+    let (quota, (held, is_held), (over, is_over)) =
+        (Arc::clone(&recorder.quota), oneshot::channel(), oneshot::channel::<()>());
+    let stall = thread::spawn(move || {
+        let ledger = quota.ledger();
+        held.send(()).unwrap();
+        is_over.blocking_recv().unwrap();
+        drop(ledger);
+    });
+    is_held.await.unwrap();
+    let (tap, frames) = mpsc::channel(1);
+    let refused = recorder.begin("call", frames, SINK, Box::new(|_| {})).await;
+    assert!(matches!(refused, Err(RecorderError::Late(_))), "{refused:?}");
+    assert!(tap.is_closed(), "what was to be recorded is let go of");
+    over.send(()).unwrap();
+    stall.join().unwrap();
+    // The thread finds that nobody waits any more, and takes its file away.
+    while Arc::strong_count(&recorder.quota) > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }

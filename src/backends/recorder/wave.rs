@@ -4,7 +4,7 @@ use std::io;
 
 use zeroize::Zeroizing;
 
-use super::{Encoding, Pair, medium::Medium};
+use super::{Encoding, Gaps, Pair, medium::Medium};
 
 /// Bytes of the header.
 const HEADER: u64 = 44;
@@ -52,9 +52,9 @@ impl Encoding for WaveFile {
         Ok(())
     }
 
-    fn finish(&mut self, _is_whole: bool) -> io::Result<()> {
+    fn finish(&mut self, _is_whole: bool, gaps: Gaps) -> io::Result<()> {
         self.flush()?;
-        self.medium.finish()
+        self.medium.finish(gaps)
     }
 
     fn samples(&self) -> u64 {

@@ -19,7 +19,7 @@ fn written(path: &Path, pairs: &[Pair]) {
     for frame in pairs.chunks(160) {
         file.append(frame).unwrap();
     }
-    file.finish(true).unwrap();
+    file.finish(true, Gaps::default()).unwrap();
 }
 
 /// What a decoder that was told nothing makes of it, at 48 kHz: the caller, and what was sent.

@@ -3,19 +3,25 @@
 use std::io::Cursor;
 
 use super::*;
+use crate::recorder::seal::{CHUNK, LAST, TRAILER, WITH_GAPS};
 
 /// Bytes of the header of a recording named `call`.
 const HEADER: usize = 16 + 8 + 1 + 4 + 32 + 48;
 
 /// A sealed WAV file of five seconds, with its end where it is `whole`.
 fn sealed(path: &Path, key: &PublicKey, is_whole: bool) -> Vec<u8> {
+    sealed_with(path, key, is_whole.then(Gaps::default))
+}
+
+/// The same that says what is missing; without an end where nothing is said.
+fn sealed_with(path: &Path, key: &PublicKey, gaps: Option<Gaps>) -> Vec<u8> {
     let mut file = WaveFile::create(medium(path, Some(key)), HERTZ).unwrap();
     for second in 0..5_i16 {
         file.append(&vec![(Some(second), -second); 8_000]).unwrap();
         file.flush().unwrap();
     }
-    if is_whole {
-        file.finish(true).unwrap();
+    if let Some(gaps) = gaps {
+        file.finish(true, gaps).unwrap();
     } else {
         file.append(&[(Some(9), 9); 4_000]).unwrap();
         std::mem::forget(file);
@@ -45,7 +51,7 @@ fn is_a_beginning(content: &[u8]) -> bool {
 fn chunks(bytes: &[u8]) -> Vec<usize> {
     let mut places = vec![HEADER];
     while let Some(prefix) = bytes.get(places[places.len() - 1]..).and_then(<[u8]>::first_chunk::<4>) {
-        let length = u32::from_be_bytes(*prefix) & !(1 << 31);
+        let length = u32::from_be_bytes(*prefix) & !(LAST | WITH_GAPS);
         places.push(places[places.len() - 1] + 4 + length as usize);
     }
     places
@@ -64,6 +70,38 @@ fn what_is_sealed_is_opened_by_its_key_alone() {
     let second = 8_000 * 4;
     let is_in_clear = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
     assert!(!is_in_clear(&content[44 + 2 * second..44 + 2 * second + 16]) && !is_in_clear(b"WAVE"));
+}
+
+#[test]
+fn what_is_missing_is_told_and_cannot_be_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = PrivateKey::generate();
+    let gaps = Gaps { caller_ms: 1_020, sent_ms: 70_000 };
+    let bytes = sealed_with(&directory.path().join("call.wav.sealed"), &key.public(), Some(gaps));
+    let (report, content) = opened(&bytes, &key).unwrap();
+    assert_eq!((report.end, length(&content)), (End::Gaps(gaps), 40_000));
+    let last = *chunks(&bytes).iter().rev().nth(1).unwrap();
+    for bit in [0x40, 0x80, 0xc0] {
+        let mut changed = bytes.clone();
+        changed[last] ^= bit;
+        let (report, _) = opened(&changed, &key).unwrap();
+        assert_eq!(report.end, End::Changed(last as u64), "{bit:x}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_told_however_full_the_last_chunk_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = PrivateKey::generate();
+    let gaps = Gaps { caller_ms: 20, sent_ms: 0 };
+    for spare in [0, 1, TRAILER - 1, TRAILER, TRAILER + 1] {
+        let path = directory.path().join(format!("{spare}.sealed"));
+        let mut medium = medium(&path, Some(&key.public()));
+        medium.write(&vec![5; CHUNK - spare]).unwrap();
+        medium.finish(gaps).unwrap();
+        let (report, content) = opened(&fs::read(path).unwrap(), &key).unwrap();
+        assert_eq!((report.end, content.len()), (End::Gaps(gaps), CHUNK - spare));
+    }
 }
 
 #[test]
@@ -136,7 +174,7 @@ async fn the_quota_holds_for_recordings_that_are_written_together_and_their_ends
             seal_to: Some(key.public()),
         };
         let recorder = Recorder::new(options).unwrap();
-        let (one, other) = (Leg::named(&recorder, "one"), Leg::named(&recorder, "other"));
+        let (one, other) = (Leg::named(&recorder, "one").await, Leg::named(&recorder, "other").await);
         let mut legs = [one, other];
         for _ in 0..5 {
             for leg in &mut legs {
@@ -168,7 +206,7 @@ async fn an_acknowledgement_comes_after_everything_older_is_sealed_and_handed_ov
             format,
             seal_to: Some(key.public()),
         };
-        let mut leg = Leg::new(&Recorder::new(options).unwrap());
+        let mut leg = Leg::new(&Recorder::new(options).unwrap()).await;
         leg.frames(10, 1_000, 7).await;
         leg.gate.arm(leg.now, CaptureId::from([1; 16]));
         leg.frames(30, 2_000, 8).await;
