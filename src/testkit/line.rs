@@ -1,6 +1,8 @@
 //! A call's media leg on a bad line, in virtual time: speech goes in as packets over an [`Impairment`], what the gateway's
 //! taps hear and what the caller hears back comes out. No socket, no clock, an hour in seconds.
 
+mod counted;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     time::{Duration, Instant},
@@ -16,6 +18,8 @@ use call::{
 };
 use gate::{GateConfig, KeyPolicy};
 use rtp::{Packet, PacketBuffer, Payloads, SessionConfig};
+
+pub use self::counted::{Counted, Disagreement};
 
 use crate::{
     relay::{Fate, Impairment},

@@ -43,6 +43,7 @@ fn five_minutes_over_a_bad_line_sound_right_and_are_counted() {
         done.bursts
     );
     assert_eq!(passage.buffer.dropped, 0);
+    assert_eq!(Counted::of(&passage).disagreements(&done), []);
 
     // It sounds like what was said, without holes.
     let windows = Comparer::new().windows(&script.samples, &passage.echo);
