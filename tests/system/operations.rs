@@ -40,7 +40,6 @@ const ONLY_ON_EVENT: &[(&str, &str)] = &[
     ("tonegate_recognition_seconds", "the caller spoke where an answer was listened for"),
     ("tonegate_utterances_total", "the caller spoke where an answer was listened for"),
     ("tonegate_utterances_cut_total", "the caller spoke without end"),
-    ("tonegate_call_reported_mos", "a far end reported how it hears the gateway (RTCP XR)"),
     ("tonegate_bot_warnings_total", "a bot broke the rules of its stream"),
     ("tonegate_speech_fallbacks_total", "a worker of `speech.models` failed"),
 ];

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::mailbox::Shared;
-use super::meters::{self, Meters};
+use super::meters::Meters;
 use super::sockets::Sockets;
 use super::tap::{Offered, Tap};
 use super::vault::{Heard, VaultBuffer, VaultSocket};
@@ -250,7 +250,7 @@ impl Line {
         }
         self.drain(now, meters);
         self.count(meters);
-        meters::heard(&Quality::of(&report.statistics));
+        meters.heard(&Quality::of(&report.statistics));
         if let Some(sockets) = self.sockets.take() {
             // There is a place for every port.
             let _ = ports.try_send(sockets.local.port());
@@ -285,7 +285,7 @@ impl Line {
             if let LegOutput::FalseInterruption = output {
                 meters.false_interruption();
             }
-            self.report(now, output);
+            self.report(now, output, meters);
         }
     }
 
@@ -314,7 +314,7 @@ impl Line {
             for tap in &self.taps {
                 match tap.offer(&item) {
                     Offered::Taken => {}
-                    Offered::Full => meters::dropped(tap.label(), "full"),
+                    Offered::Full => meters.tap_full(tap.kind),
                     Offered::Closed => gone = Some(tap.sink),
                 }
             }
@@ -332,7 +332,7 @@ impl Line {
     }
 
     /// Tells control. A capture whose steps control cannot follow ends.
-    fn report(&mut self, now: Instant, output: LegOutput) {
+    fn report(&mut self, now: Instant, output: LegOutput, meters: &Meters) {
         let closes_vault = matches!(
             output,
             LegOutput::Capture(CaptureEvent::Released) | LegOutput::Control(ControlFailure::WipeUnconfirmed)
@@ -343,7 +343,7 @@ impl Line {
         match self.outputs.try_send(Box::new(output)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
-                meters::dropped("leg_outputs", "full");
+                meters.outputs_full();
                 if self.leg.is_capturing() {
                     self.leg.handle_command(now, LegCommand::CancelCapture);
                 }

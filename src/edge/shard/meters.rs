@@ -3,27 +3,16 @@
 use std::time::{Duration, Instant};
 
 use audio::{Discarded, JitterBufferReport};
+use call::SinkKind;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use rtp::{Quality, Rejection, Statistics};
 
 /// How late a leg's packet may leave before the tick counts as overrun.
 pub(super) const TICK_BUDGET: Duration = Duration::from_millis(2);
 
-/// Counts one drop of a bounded queue.
+/// Counts one drop of a bounded queue, for others than the media threads: the counter is looked up, behind locks.
 pub(super) fn dropped(queue: &'static str, reason: &'static str) {
     counter!("tonegate_drops_total", "queue" => queue, "reason" => reason).increment(1);
-}
-
-/// How a leg sounded, once it is closed.
-pub(super) fn heard(quality: &Quality) {
-    for (direction, heard) in [("from_caller", quality.from_caller), ("to_caller", quality.to_caller)] {
-        if let Some(heard) = heard {
-            histogram!("tonegate_call_mos", "direction" => direction).record(heard.mos);
-        }
-    }
-    if let Some(mos) = quality.reported {
-        histogram!("tonegate_call_reported_mos").record(mos);
-    }
 }
 
 pub(super) struct Meters {
@@ -39,9 +28,14 @@ pub(super) struct Meters {
     buffered: [Counter; 5],
     discarded: [Counter; 4],
     unsent: Counter,
+    tap_agent_full: Counter,
+    tap_recorder_full: Counter,
+    outputs_full: Counter,
     rejected: Vec<Counter>,
     to_agent: Histogram,
     to_caller: Histogram,
+    mos: [Histogram; 2],
+    reported_mos: Histogram,
     legs: Gauge,
     waiting: Gauge,
 }
@@ -51,6 +45,7 @@ impl Meters {
         let shard = shard.to_string();
         let rejected =
             |reason: Rejection| counter!("tonegate_drops_total", "queue" => "rtp", "reason" => reason.name());
+        let full = |queue: &'static str| counter!("tonegate_drops_total", "queue" => queue, "reason" => "full");
         Self {
             tick_lag: histogram!("tonegate_tick_lag_seconds", "shard" => shard.clone()),
             overruns: counter!("tonegate_tick_overruns_total", "shard" => shard.clone()),
@@ -68,9 +63,15 @@ impl Meters {
             discarded: ["late", "muted", "full", "backlog"]
                 .map(|reason| counter!("tonegate_agent_samples_dropped_total", "reason" => reason)),
             unsent: counter!("tonegate_drops_total", "queue" => "rtp", "reason" => "send_failed"),
+            tap_agent_full: full("tap_agent"),
+            tap_recorder_full: full("tap_recorder"),
+            outputs_full: full("leg_outputs"),
             rejected: Rejection::ALL.into_iter().map(rejected).collect(),
             to_agent: histogram!("tonegate_added_latency_seconds", "direction" => "to_agent"),
             to_caller: histogram!("tonegate_added_latency_seconds", "direction" => "to_caller"),
+            mos: ["from_caller", "to_caller"]
+                .map(|direction| histogram!("tonegate_call_mos", "direction" => direction)),
+            reported_mos: histogram!("tonegate_call_reported_mos"),
             legs: gauge!("tonegate_media_legs", "shard" => shard.clone()),
             waiting: gauge!("tonegate_queue_depth", "queue" => "media_commands", "shard" => shard),
         }
@@ -102,12 +103,38 @@ impl Meters {
         self.unsent.increment(1);
     }
 
+    /// A frame found no place in a tap's queue.
+    pub(super) fn tap_full(&self, kind: SinkKind) {
+        let counter = match kind {
+            SinkKind::Agent => &self.tap_agent_full,
+            SinkKind::Recorder => &self.tap_recorder_full,
+        };
+        counter.increment(1);
+    }
+
+    /// An output of a leg found no place on its way to control.
+    pub(super) fn outputs_full(&self) {
+        self.outputs_full.increment(1);
+    }
+
     pub(super) fn legs(&self, count: usize) {
         self.legs.set(count as f64);
     }
 
     pub(super) fn waiting(&self, count: usize) {
         self.waiting.set(count as f64);
+    }
+
+    /// How a leg sounded, once it is closed.
+    pub(super) fn heard(&self, quality: &Quality) {
+        for (histogram, heard) in self.mos.iter().zip([quality.from_caller, quality.to_caller]) {
+            if let Some(heard) = heard {
+                histogram.record(heard.mos);
+            }
+        }
+        if let Some(mos) = quality.reported {
+            self.reported_mos.record(mos);
+        }
     }
 
     /// Adds gaps of a leg that were filled.

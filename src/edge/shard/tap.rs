@@ -25,14 +25,6 @@ pub(super) enum Offered {
 }
 
 impl Tap {
-    /// The queue's name in metrics.
-    pub(super) fn label(&self) -> &'static str {
-        match self.kind {
-            SinkKind::Agent => "tap_agent",
-            SinkKind::Recorder => "tap_recorder",
-        }
-    }
-
     pub(super) fn offer(&self, item: &TapItem) -> Offered {
         let copy = match (self.kind, item) {
             (SinkKind::Agent, TapItem::Sent { .. }) => return Offered::Taken,
