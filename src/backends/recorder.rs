@@ -178,7 +178,7 @@ impl Recorder {
     pub fn begin(
         &self,
         name: &str,
-        frames: mpsc::Receiver<Box<TapItem>>,
+        frames: mpsc::Receiver<Arc<TapItem>>,
         sink: SinkId,
         acknowledge: Acknowledge,
     ) -> Result<Recording, RecorderError> {
@@ -194,7 +194,7 @@ impl Recorder {
     fn open(
         &self,
         name: &str,
-        frames: mpsc::Receiver<Box<TapItem>>,
+        frames: mpsc::Receiver<Arc<TapItem>>,
         sink: SinkId,
         acknowledge: Acknowledge,
     ) -> Result<Recording, RecorderError> {
@@ -255,11 +255,11 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(&mut self, mut frames: mpsc::Receiver<Box<TapItem>>) {
+    fn run(&mut self, mut frames: mpsc::Receiver<Arc<TapItem>>) {
         while let Some(item) = frames.blocking_recv() {
-            match *item {
-                TapItem::Caller(frame) => self.caller(&frame),
-                TapItem::Sent { index, samples } => self.tracks.right.put(index, &samples),
+            match &*item {
+                TapItem::Caller(frame) => self.caller(frame),
+                TapItem::Sent { index, samples } => self.tracks.right.put(*index, samples),
             }
             self.write(false);
         }

@@ -195,7 +195,7 @@ pub struct Delivery {
     pub last_timestamp: u32,
 }
 
-/// What a tap's queue carries.
+/// What a tap's queue carries: one copy for all taps of a leg, which they read and let go.
 pub enum TapItem {
     /// The caller, past the gate. Exact silence in a capture.
     Caller(CleanFrame),

@@ -1,6 +1,6 @@
 //! What calls need of the rest of the gateway. The root package implements it with the parts of `backends`.
 
-use std::{pin::Pin, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use book::{ComplianceRecord, ContactAttempt};
 use call::{
@@ -66,7 +66,7 @@ impl Mailbox {
 /// Clean audio for one writer, and its way to prove that it is silent.
 pub struct Sink {
     /// The audio.
-    pub items: mpsc::Receiver<Box<TapItem>>,
+    pub items: mpsc::Receiver<Arc<TapItem>>,
     /// The writer's number in its leg.
     pub number: SinkId,
     /// The leg it belongs to.

@@ -82,8 +82,8 @@ pub enum OpenError {
 pub struct OpenedLeg {
     /// The hold on it: dropping it closes the leg.
     pub handle: LegHandle,
-    /// What it tells; it ends with [`LegOutput::Closed`] or with the queue. Boxed, as what taps get: a queue keeps room for 32
-    /// of its kind from its first one on.
+    /// What it tells; it ends with [`LegOutput::Closed`] or with the queue. Boxed, for a queue keeps room for 32 of its kind from
+    /// its first one on; it tells little.
     pub outputs: mpsc::Receiver<Box<LegOutput>>,
 }
 

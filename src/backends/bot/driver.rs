@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use call::media::TapItem;
@@ -40,7 +41,7 @@ pub(super) struct Opening {
 pub(super) struct Driver {
     stream: Stream,
     mute: MuteWatch<gate::MuteEpoch>,
-    frames: Option<mpsc::Receiver<Box<TapItem>>>,
+    frames: Option<mpsc::Receiver<Arc<TapItem>>>,
     commands: mpsc::Receiver<BotCommand>,
     sink: SinkId,
     acknowledge: Acknowledge,
@@ -109,8 +110,8 @@ impl Driver {
                     Some(command) => self.obey(command, &mut wire.outbox),
                     None => return Ended::Politely,
                 },
-                Some(item) = next(self.frames.as_mut()) => match *item {
-                    TapItem::Caller(frame) => self.send_frame(&frame, &mut wire.outbox),
+                Some(item) = next(self.frames.as_mut()) => match &*item {
+                    TapItem::Caller(frame) => self.send_frame(frame, &mut wire.outbox),
                     // A bot knows what it said.
                     TapItem::Sent { .. } => Ok(()),
                 },
@@ -218,7 +219,7 @@ impl Driver {
 }
 
 /// The next frame of the caller; never, where there is no tap.
-async fn next(frames: Option<&mut mpsc::Receiver<Box<TapItem>>>) -> Option<Box<TapItem>> {
+async fn next(frames: Option<&mut mpsc::Receiver<Arc<TapItem>>>) -> Option<Arc<TapItem>> {
     match frames {
         Some(frames) => frames.recv().await,
         None => std::future::pending().await,

@@ -1,6 +1,7 @@
 //! A call's hold on its bot: commands in, events out, and why it ended.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use audio::Generation;
 use call::media::TapItem;
@@ -18,7 +19,7 @@ const COMMANDS: usize = 64;
 /// What a call tells its bot.
 pub enum BotCommand {
     /// The bounded tap of the caller's clean audio, known to the gate as the stream's sink: the bot hears it from now on.
-    Hear(mpsc::Receiver<Box<TapItem>>),
+    Hear(mpsc::Receiver<Arc<TapItem>>),
     /// The caller pressed a key that the gate let pass.
     Key(MenuKey),
     /// The audio before a mark was played or cleared.

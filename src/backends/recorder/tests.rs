@@ -18,7 +18,7 @@ struct Leg {
     gate: Gate,
     now: Instant,
     index: u64,
-    tap: mpsc::Sender<Box<TapItem>>,
+    tap: mpsc::Sender<Arc<TapItem>>,
     recording: Recording,
     acknowledged: Arc<Mutex<Vec<MuteAck>>>,
 }
@@ -51,10 +51,10 @@ impl Leg {
             });
             self.gate.handle_frame(self.now, raw);
             while let Some(clean) = self.gate.poll_frame() {
-                self.tap.send(Box::new(TapItem::Caller(clean))).await.unwrap();
+                self.tap.send(Arc::new(TapItem::Caller(clean))).await.unwrap();
             }
             while self.gate.poll_output().is_some() {}
-            self.tap.send(Box::new(TapItem::Sent { index: self.index, samples: [sent; 160] })).await.unwrap();
+            self.tap.send(Arc::new(TapItem::Sent { index: self.index, samples: [sent; 160] })).await.unwrap();
             self.taken().await;
             self.index += 160;
             self.now += Duration::from_millis(20);

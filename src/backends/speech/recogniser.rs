@@ -58,7 +58,7 @@ impl Recogniser {
     pub fn start(
         shared: Arc<Recognisers>,
         hertz: u32,
-        frames: mpsc::Receiver<Box<TapItem>>,
+        frames: mpsc::Receiver<Arc<TapItem>>,
         sink: SinkId,
         acknowledge: Acknowledge,
     ) -> (Self, mpsc::Receiver<Recognised>) {
@@ -135,7 +135,7 @@ struct Muted {
 }
 
 impl Ear {
-    async fn run(mut self, mut frames: mpsc::Receiver<Box<TapItem>>, mut commands: mpsc::Receiver<Command>) {
+    async fn run(mut self, mut frames: mpsc::Receiver<Arc<TapItem>>, mut commands: mpsc::Receiver<Command>) {
         loop {
             tokio::select! {
                 biased;

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::mailbox::Shared;
 use super::meters::Meters;
 use super::sockets::Sockets;
-use super::tap::{Offered, Tap};
+use super::tap::{self, Offered, Tap};
 use super::vault::{Heard, VaultBuffer, VaultSocket};
 
 /// Packets of one leg's far end that are read in one frame's time; the rest waits in the kernel, which drops what does not
@@ -310,6 +310,10 @@ impl Line {
 
     fn drain_taps(&mut self, now: Instant, meters: &Meters) {
         while let Some(item) = self.leg.poll_tap() {
+            if self.taps.is_empty() {
+                continue;
+            }
+            let item = tap::shared(item);
             let mut gone = None;
             for tap in &self.taps {
                 match tap.offer(&item) {
@@ -318,8 +322,7 @@ impl Line {
                     Offered::Closed => gone = Some(tap.sink),
                 }
             }
-            if let TapItem::Caller(frame) = &item
-                && !self.taps.is_empty()
+            if let TapItem::Caller(frame) = &*item
                 && let Some(received) = self.leg.arrival(frame.index())
             {
                 meters.to_agent(received);

@@ -104,7 +104,7 @@ impl Far {
         tokio::spawn(async move {
             let (mut heard, mut sent) = (0, 0);
             while let Some(item) = items.recv().await {
-                match *item {
+                match &*item {
                     TapItem::Caller(frame) => {
                         heard += 1;
                         if let Some(epoch) = frame.mute_epoch() {
@@ -168,7 +168,7 @@ async fn a_call_flows_both_ways() {
 #[tokio::test]
 async fn clearing_silences_the_wire() {
     let mut far = Far::new(42_040..=42_079).await;
-    let samples = vec![8_000; 16_000].into();
+    let samples = far.handle.chunk(&[8_000; 16_000]);
     far.handle.send(LegCommand::AgentAudio { generation: Generation(0), samples, arrived: Instant::now() }).unwrap();
     while far.exchange(0xff).await.1.iter().all(|&code| code == 0xff) {}
     assert!(far.handle.agent_queued() > Duration::from_secs(1));

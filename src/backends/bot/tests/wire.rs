@@ -1,5 +1,7 @@
 //! The driver against a bot server on a public WebSocket library, over real sockets.
 
+use std::sync::Arc;
+
 use testkit::bot::{BotServer as TestServer, BotSession};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -16,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A stream, the caller's frames to it, and what it tells.
 struct Peer {
     link: BotLink,
-    tap: mpsc::Sender<Box<TapItem>>,
+    tap: mpsc::Sender<Arc<TapItem>>,
     events: mpsc::Receiver<BotEvent>,
 }
 
@@ -97,7 +99,7 @@ async fn the_caller_is_heard_in_order_and_in_time() {
     let mut leg = Leg::new();
     let frames: Vec<CleanFrame> = std::iter::from_fn(|| Some(leg.pass())).take(12).flatten().collect();
     for frame in &frames {
-        peer.tap.send(Box::new(TapItem::Caller(frame.share()))).await.unwrap();
+        peer.tap.send(Arc::new(TapItem::Caller(frame.share()))).await.unwrap();
     }
     for (number, frame) in frames.iter().enumerate() {
         let message = bot.expect("media").await.unwrap();
@@ -118,7 +120,7 @@ async fn a_mute_is_acknowledged_and_only_silence_follows() {
     let mut bot = server.accept().await.unwrap();
     let mut leg = Leg::new();
     for frame in (0..5).flat_map(|_| leg.pass()) {
-        peer.tap.send(Box::new(TapItem::Caller(frame))).await.unwrap();
+        peer.tap.send(Arc::new(TapItem::Caller(frame))).await.unwrap();
     }
     leg.gate.arm(leg.now, [7; 16]);
     let mut first_silent = None;
@@ -126,7 +128,7 @@ async fn a_mute_is_acknowledged_and_only_silence_follows() {
         if frame.mute_epoch().is_some() {
             first_silent.get_or_insert((frame.mute_epoch().unwrap(), frame.index()));
         }
-        peer.tap.send(Box::new(TapItem::Caller(frame))).await.unwrap();
+        peer.tap.send(Arc::new(TapItem::Caller(frame))).await.unwrap();
     }
     let ack = timeout(PATIENCE, acks.recv()).await.unwrap().unwrap();
     let (epoch, first_silent_index) = first_silent.unwrap();
@@ -219,7 +221,7 @@ async fn a_bot_that_reads_nothing_loses_audio_and_then_its_call() {
     let mut leg = Leg::new();
     let mut frames = std::iter::repeat_with(|| leg.pass()).flatten();
     // The network holds some megabytes for a reader that does not come; the stream ends when it takes no more.
-    while peer.tap.send(Box::new(TapItem::Caller(frames.next().unwrap()))).await.is_ok() {}
+    while peer.tap.send(Arc::new(TapItem::Caller(frames.next().unwrap()))).await.is_ok() {}
     assert_eq!(peer.event().await, BotEvent::Closed(Closure::Abnormal(Abnormal::Stalled)));
 }
 

@@ -67,7 +67,7 @@ struct Line {
     gate: Gate,
     now: Instant,
     index: u64,
-    tap: mpsc::Sender<Box<TapItem>>,
+    tap: mpsc::Sender<Arc<TapItem>>,
     recogniser: Recogniser,
     heard: mpsc::Receiver<Recognised>,
     acknowledged: Arc<Mutex<Vec<MuteAck>>>,
@@ -111,7 +111,7 @@ impl Line {
             self.index += 160;
             self.now += Duration::from_millis(20);
             while let Some(clean) = self.gate.poll_frame() {
-                self.tap.send(Box::new(TapItem::Caller(clean))).await.unwrap();
+                self.tap.send(Arc::new(TapItem::Caller(clean))).await.unwrap();
             }
             while self.gate.poll_output().is_some() {}
             self.taken().await;
