@@ -149,15 +149,19 @@ impl Line {
             let socket = if wire == Wire::Rtp { &sockets.rtp } else { &sockets.rtcp };
             let Ok((length, from)) = socket.recv_from(buffer) else { return };
             self.reads_left.take(wire == Wire::Rtcp || !self.leg.may_hear(from));
-            let (now, bytes) = (Instant::now(), &mut buffer[..length]);
-            match wire {
-                Wire::Rtp => self.leg.handle_rtp(now, from, bytes),
-                Wire::Rtcp => self.leg.handle_rtcp(now, from, bytes),
-            }
-            // It may have held a tone or a key.
-            bytes.fill(0);
-            self.drain(now, meters);
+            self.hear(Instant::now(), wire, from, &mut buffer[..length], meters);
         }
+    }
+
+    /// Takes a datagram, and wipes it.
+    pub(super) fn hear(&mut self, now: Instant, wire: Wire, from: SocketAddr, bytes: &mut [u8], meters: &Meters) {
+        match wire {
+            Wire::Rtp => self.leg.handle_rtp(now, from, bytes),
+            Wire::Rtcp => self.leg.handle_rtcp(now, from, bytes),
+        }
+        // It may have held a tone or a key.
+        bytes.fill(0);
+        self.drain(now, meters);
     }
 
     /// Sends the packet of this leg's slot. Returns whether a socket was left unread in the last slot.

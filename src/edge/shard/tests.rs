@@ -17,6 +17,8 @@ use tokio::time::timeout;
 
 use super::*;
 
+mod allocations;
+
 const BOUND: Duration = Duration::from_secs(5);
 const TAP: SinkId = SinkId(2);
 const QUARANTINE: Duration = Duration::from_secs(3_600);
