@@ -40,9 +40,10 @@ check: ## the quick loop: format, lints, unit tests of the pure zones
 	$(CARGO) test --locked -q -p tonegate-frame -p tonegate-sip -p tonegate-audio -p tonegate-rtp -p tonegate-gate \
 	    -p tonegate-rules -p tonegate-dialogue -p tonegate-book -p tonegate-call
 
-bench: bench-programs $(if $(WITH_QUALITY),build $(PESQ)/ready) ## measure under load beside floors and peers, into benches/RESULTS.md (about 90 minutes); QUICK=1 for a short look
+bench: bench-programs $(if $(WITH_QUALITY),build $(PESQ)/ready) ## measure under load beside floors and peers, into benches/RESULTS.md (about 100 minutes); QUICK=1 for a short look
 	@target/release/examples/bench $(if $(QUICK),--quick,--results benches/RESULTS.md) $(BENCH)
 	@$(if $(WITH_QUALITY),target/debug/examples/quality --results benches/RESULTS.md)
+	@$(if $(WITH_QUALITY),target/debug/examples/quality --judge)
 
 soak: bench-programs ## calls that come and go for MINUTES=30, and whether memory stays flat
 	@target/release/examples/bench soak --minutes $(MINUTES)
@@ -64,8 +65,9 @@ $(FLOORS)/codecs-bundled: benches/floor/codecs.c
 	@mkdir -p $(@D)
 	$(CC) $(FLOOR_FLAGS) -o $@ $< "$$(ls -t target/release/build/opusic-sys-*/out/lib/libopus.a | head -n 1)" $(CODEC_LIBRARIES)
 
-quality: setup build $(PESQ)/ready ## how callers sound over bad lines, by PESQ, beside others: benches/README.md
+quality: setup build $(PESQ)/ready ## how callers sound over bad lines, by PESQ, beside others; fails where a long call does not sound right: benches/README.md
 	@target/debug/examples/quality
+	@target/debug/examples/quality --judge
 
 $(PESQ)/ready: examples/quality/requirements.txt examples/quality/requirements-pesq.txt
 	@$(SETUP) packages-quality.txt

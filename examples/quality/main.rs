@@ -1,8 +1,9 @@
 //! How callers sound over bad lines, scored with PESQ beside other jitter buffers: `make quality`.
 //!
 //! Recorded speech goes as packets over lines that lose and delay them, and is said back. `--virtual` has the gateway's
-//! own media leg do it in virtual time, without sockets, in seconds. It judges nothing: the exit status is 0 where the
-//! measurement could be made.
+//! own media leg do it in virtual time, without sockets, in seconds. Neither judges anything: the exit status is 0 where the
+//! measurement could be made. `--judge` holds one call of five minutes, and leaves with another status where it does not sound
+//! right, or is not counted right.
 
 mod baresip;
 mod caller;
@@ -44,6 +45,10 @@ struct Arguments {
     /// In virtual time: the gateway's media leg without sockets.
     #[arg(long = "virtual")]
     is_virtual: bool,
+    /// The long call alone, in virtual time and through a lossy relay: whether it sounds right, and whether the gateway's
+    /// counters say what the relay did. With `--virtual` without the relay.
+    #[arg(long, conflicts_with = "results")]
+    judge: bool,
     /// One piece, four lines and a long call of 30 s, to see that everything works.
     #[arg(long)]
     quick: bool,
@@ -72,6 +77,9 @@ fn main() -> Result<()> {
     ensure!((1..=speech::PIECE_COUNT).contains(&arguments.pieces), "--pieces is between 1 and {}", speech::PIECE_COUNT);
     let directory = &arguments.directory;
     fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+    if arguments.judge {
+        return judge(&arguments);
+    }
     let script = Script::of(arguments.pieces, if arguments.is_virtual { 3 } else { LEAD_SECONDS })?;
     let judge = Judge { script: &script, python: &arguments.python, directory };
     let mut cells = Cell::all();
@@ -87,5 +95,15 @@ fn main() -> Result<()> {
     if let Some(results) = &arguments.results {
         PLACE.replace(results, &String::from_utf8(tables)?)?;
     }
+    Ok(())
+}
+
+/// Has the long call judged.
+fn judge(arguments: &Arguments) -> Result<()> {
+    let mut tables = Vec::new();
+    let faults = tokio::runtime::Runtime::new()?.block_on(long::judge(arguments, &mut tables))?;
+    io::stdout().write_all(&tables)?;
+    ensure!(faults.is_empty(), "the long call is not as it should be:\n{}", faults.join("\n"));
+    writeln!(io::stdout(), "The long call sounds right, and is counted right.")?;
     Ok(())
 }
