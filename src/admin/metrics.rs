@@ -172,7 +172,8 @@ pub(crate) const METRICS: &[Metric] = &[
         None,
         &["result"],
         "Frames of 20 ms in which a caller's stream had nothing of its own: `lost`, packets did not come; `paused`, none was \
-         sent; `left_out` and `put_in`, quiet frames that made up for a caller's fast or slow clock.",
+         sent; `recovered`, the next packet had them as well (Opus); `left_out` and `put_in`, quiet frames that made up for a \
+         caller's fast or slow clock.",
     ),
     metric(
         "tonegate_rtp_stream_changes_total",

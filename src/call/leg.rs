@@ -439,8 +439,10 @@ impl Leg {
                 Some(narrow) => whole.transform(narrow),
                 None => whole,
             };
-            if let Some(echo) = &mut self.echo {
-                echo.hear(now, &frame);
+            match &mut self.echo {
+                Some(echo) if self.held => echo.forget(),
+                Some(echo) => echo.hear(now, &frame),
+                None => {}
             }
             self.taps.push_back(TapItem::Caller(frame));
         }

@@ -157,6 +157,7 @@ impl Receiver {
             codec: Some(self.payloads.codec),
             lost_frames: frames.lost,
             paused_frames: frames.paused,
+            recovered_frames: frames.recovered,
             left_out_frames: frames.left_out,
             put_in_frames: frames.put_in,
             resynchronised: frames.resynchronised,

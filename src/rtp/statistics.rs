@@ -163,6 +163,8 @@ pub struct Statistics {
     pub lost_frames: u64,
     /// Frames marked, or filled with comfort noise, because the far end sent nothing.
     pub paused_frames: u64,
+    /// Frames of lost packets that the packets after them had as well (Opus, RFC 6716 §2.1.7).
+    pub recovered_frames: u64,
     /// Frames left out because the far end's clock is faster than ours.
     pub left_out_frames: u64,
     /// Frames put in because it is slower.

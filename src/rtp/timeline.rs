@@ -94,6 +94,8 @@ pub(crate) struct Counts {
     pub(crate) paused: u64,
     /// Marked, and it is not known yet which of the two it was.
     absent: u64,
+    /// Not missing, because the packet after the lost one had them too.
+    pub(crate) recovered: u64,
     /// Left out because the far end's clock is fast.
     pub(crate) left_out: u64,
     /// Put in because it is slow.
@@ -163,6 +165,7 @@ impl Timeline {
         let place = self.align(now, timestamp, length).ok_or(Unheard::Late)?;
         let missing = self.pause_until(self.clock.samples(place.missing));
         let recovered = if after_loss { self.recover(payload, missing, samples) } else { 0 };
+        self.counts.recovered += (recovered as u64).div_ceil(self.frame_samples());
         self.push_absent(missing - recovered as u64);
         self.counts.resolve(after_loss);
         self.push_decoded(0..recovered);

@@ -32,6 +32,11 @@ impl Echo {
         }
     }
 
+    /// Nobody listens: what was said is not for later.
+    pub(super) fn forget(&mut self) {
+        self.buffer.reset();
+    }
+
     /// The 20 ms that are due, unless something else is said.
     pub(super) fn next_frame(&mut self, now: Instant, said: Filled, out: &mut [i16; FRAME_SAMPLES]) {
         if !self.on {

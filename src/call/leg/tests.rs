@@ -261,6 +261,21 @@ fn a_prompt_waits_while_the_call_is_held_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn who_holds_an_echo_hears_nothing_of_the_hold_afterwards() {
+    let mut line = Line::new();
+    line.command(LegCommand::Echo(true));
+    line.steps(10);
+    line.command(LegCommand::Retarget(on_hold()));
+    (0..100).for_each(|_| line.step(0x10));
+    line.command(LegCommand::Retarget(target(Some(peer()))));
+    line.steps(30);
+    assert_eq!(line.leg.jitter_buffer().map(|report| report.dropped), Some(0));
+    let is_loud = |code: &u8| audio::g711::decode_ulaw(*code).abs() > 1_000;
+    let heard = line.sent[10..].iter().filter(|(_, _, payload)| payload.iter().any(is_loud)).count();
+    assert!(heard <= 2, "{heard} packets, and not only the frame that was in the gate");
+}
+
+#[test]
 fn holding_again_is_no_news_and_a_hold_without_an_address_keeps_the_source() {
     let mut line = Line::new();
     line.steps(1);

@@ -22,7 +22,7 @@ pub(super) struct Meters {
     sent: Counter,
     lost: Counter,
     conflicts: [Counter; 2],
-    absent: [Counter; 4],
+    absent: [Counter; 5],
     changes: [Counter; 2],
     gate: [Counter; 4],
     concealed: Counter,
@@ -56,7 +56,7 @@ impl Meters {
             lost: counter!("tonegate_rtp_packets_lost_total"),
             conflicts: ["changed", "looped"]
                 .map(|result| counter!("tonegate_rtp_ssrc_conflicts_total", "result" => result)),
-            absent: ["lost", "paused", "left_out", "put_in"]
+            absent: ["lost", "paused", "recovered", "left_out", "put_in"]
                 .map(|result| counter!("tonegate_rtp_absent_frames_total", "result" => result)),
             changes: ["new_ssrc", "found_again"]
                 .map(|result| counter!("tonegate_rtp_stream_changes_total", "result" => result)),
@@ -187,7 +187,13 @@ impl Meters {
             counter.increment(after - before);
         }
         let counts = |statistics: &Statistics| {
-            [statistics.lost_frames, statistics.paused_frames, statistics.left_out_frames, statistics.put_in_frames]
+            [
+                statistics.lost_frames,
+                statistics.paused_frames,
+                statistics.recovered_frames,
+                statistics.left_out_frames,
+                statistics.put_in_frames,
+            ]
         };
         for ((counter, before), after) in self.absent.iter().zip(counts(before)).zip(counts(after)) {
             counter.increment(after - before);
@@ -232,6 +238,7 @@ mod tests {
             given_up: 3,
             lost_frames: 4,
             paused_frames: 5,
+            recovered_frames: 12,
             left_out_frames: 6,
             put_in_frames: 7,
             stream_changes: 8,
@@ -248,6 +255,7 @@ mod tests {
                 ("tonegate_rtp_packets_lost_total", 3),
                 ("tonegate_rtp_absent_frames_total{result=\"lost\"}", 4),
                 ("tonegate_rtp_absent_frames_total{result=\"paused\"}", 5),
+                ("tonegate_rtp_absent_frames_total{result=\"recovered\"}", 12),
                 ("tonegate_rtp_absent_frames_total{result=\"left_out\"}", 6),
                 ("tonegate_rtp_absent_frames_total{result=\"put_in\"}", 7),
                 ("tonegate_rtp_stream_changes_total{result=\"new_ssrc\"}", 8),

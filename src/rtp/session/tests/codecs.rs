@@ -78,6 +78,7 @@ fn what_opus_sent_twice_is_audio_and_no_loss() {
         // The encoder decides which frames are worth a copy.
         assert!(recovered.len() >= 3, "{}", recovered.len());
         assert_eq!((far.statistics().lost, far.statistics().lost_frames), (5, 5 - recovered.len() as u64));
+        assert_eq!(far.statistics().recovered_frames, recovered.len() as u64);
         assert!(recovered.iter().all(|frame| frame.samples().iter().any(|sample| sample.unsigned_abs() > 4_000)));
     }
 }
