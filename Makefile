@@ -78,7 +78,8 @@ $(PESQ)/ready: examples/quality/requirements.txt examples/quality/requirements-p
 
 fuzz: $(TOOLS)/bin/cargo-fuzz ## look for bytes that break a parser: TARGET=sip_message SECONDS=60; the targets: fuzz/README.md
 	@test -n '$(TARGET)' || { echo 'TARGET is missing, one of:' $(basename $(notdir $(wildcard fuzz/targets/*.rs))) >&2; exit 2; }
-	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(CARGO) fuzz run -s none $(TARGET) -- -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024
+	@mkdir -p target/fuzz-found/$(TARGET)
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(CARGO) fuzz run -s none $(TARGET) $(CURDIR)/target/fuzz-found/$(TARGET) $(CURDIR)/fuzz/corpus/$(TARGET) -- -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024
 
 $(TOOLS)/bin/cargo-fuzz:
 	$(CARGO) install cargo-fuzz --version 0.13.2 --locked --root $(TOOLS)

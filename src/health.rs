@@ -1,6 +1,7 @@
 //! Watches what every call needs, and shuts the door while something of it is missing.
 
 mod clock;
+pub(crate) mod overflow;
 mod pace;
 
 use std::{

@@ -94,6 +94,8 @@ async fn run(path: &Path, config: Config) -> Result<()> {
     });
     let tls = api::Tls::of(&config.api)?;
     tasks.push(tokio::spawn(report(api::serve(interface, tls.clone(), routes, sockets.clone()))));
+    let ports = config.media.first_port..=config.media.last_port;
+    tasks.push(tokio::spawn(health::overflow::watch(ports, sockets.clone())));
     tasks.push(tokio::spawn(health::watch(
         Arc::clone(&readiness),
         parts.store.clone(),

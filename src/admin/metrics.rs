@@ -107,8 +107,9 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Histogram(ADDED),
         SECONDS,
         &["direction"],
-        "What the gateway adds to audio: `to_agent` from reading a packet, which may have waited a millisecond in its socket, to \
-         the back end's queue; `to_caller` from the agent's message to its packet.",
+        "What the gateway adds to audio: `to_agent` from the moment a frame is in order and decoded to the back end's queue; what \
+         it waited in its socket, a millisecond at most, and for packets before it is not in it. `to_caller` from a bot's message \
+         that finds nothing waiting to its packet; what waits behind other audio is as late as the bot is ahead.",
     ),
     metric(
         "tonegate_tick_lag_seconds",
@@ -133,6 +134,14 @@ pub(crate) const METRICS: &[Metric] = &[
          `from_caller` by what arrived, `to_caller` by the far end's RTCP, where it sends any.",
     ),
     metric(
+        "tonegate_call_jitter_seconds",
+        Kind::Histogram(ADDED),
+        SECONDS,
+        &["direction"],
+        "Interarrival jitter (RFC 3550 §6.4.1) of each call's audio, as it was at its end: `from_caller` as it arrived, \
+         `to_caller` by the far end's RTCP, where it sends any.",
+    ),
+    metric(
         "tonegate_call_reported_mos",
         Kind::Histogram(MOS),
         None,
@@ -150,7 +159,13 @@ pub(crate) const METRICS: &[Metric] = &[
          the far end; `protocol`.",
     ),
     metric("tonegate_media_legs", Kind::Gauge, None, &["shard"], "Legs on a media thread now."),
-    metric("tonegate_rtp_packets_total", Kind::Counter, None, &["direction"], "RTP packets, `received` and `sent`."),
+    metric(
+        "tonegate_rtp_packets_total",
+        Kind::Counter,
+        None,
+        &["direction"],
+        "RTP packets, `received` from those who are heard (what strangers send is in drops alone) and `sent`.",
+    ),
     metric(
         "tonegate_rtp_packets_lost_total",
         Kind::Counter,
@@ -171,7 +186,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Counter,
         None,
         &["result"],
-        "Frames of 20 ms in which a caller's stream had nothing of its own: `lost`, packets did not come; `paused`, none was \
+        "Frames of 20 ms in which a caller's stream had nothing of its own, up to its last packet: `lost`, packets did not come; `paused`, none was \
          sent; `recovered`, the next packet had them as well (Opus); `left_out` and `put_in`, quiet frames that made up for a \
          caller's fast or slow clock.",
     ),
@@ -197,6 +212,13 @@ pub(crate) const METRICS: &[Metric] = &[
         &["reason"],
         "Samples at 8 kHz of streamed agent audio that were not played: `late`, of a turn that was cut; `muted`; `full`, more \
          than a minute ahead; `backlog`, silence that stood in the queue of an agent that streams in real time.",
+    ),
+    metric(
+        "tonegate_interruptions_total",
+        Kind::Counter,
+        None,
+        &[],
+        "Times an agent was cut because the caller spoke.",
     ),
     metric(
         "tonegate_false_interruptions_total",
@@ -227,12 +249,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Counter,
         None,
         &["queue", "reason"],
-        "What was dropped at a queue or a socket, by why. Of RTP (`queue=\"rtp\"`): `second_stream`, of an SSRC beside the one \
-         that is heard and goes on. Of SRTP: `authentication`, a tag that does not fit; `replay`, a packet that came before; `streams`, one SSRC too many; `unkeyed`, media before the DTLS \
-         handshake gave keys, or RTCP to a port that has none; `handshake`, DTLS after its end. At the gate (`queue=\"gate\"`): \
-         `malformed`, a telephone-event or INFO body that is none; `wrong_rate`, a frame of another rate than the leg's; \
-         `acknowledgement`, of a mute that is none; `overflow`, what the media thread did not take. Of a bot: \
-         `queue=\"bot_commands\"`, keys and echoes of marks on their way to its stream.",
+        "What was dropped at a queue or a socket, by why: see [What is dropped](#what-is-dropped).",
     ),
     metric("tonegate_child_up", Kind::Gauge, None, &["child"], "1 while a child process answers, else 0."),
     metric(

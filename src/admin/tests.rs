@@ -22,6 +22,23 @@ fn the_documentation_lists_every_metric_and_no_other() {
 }
 
 #[test]
+fn the_documentation_tells_every_reason_and_queue_of_drops() {
+    let (_, told) = README.split_once("## What is dropped").unwrap();
+    let names: BTreeSet<&str> = told.split('`').skip(1).step_by(2).collect();
+    for reason in rtp::Rejection::ALL.map(rtp::Rejection::name) {
+        assert!(names.contains(reason), "what does a packet drop of {reason} mean?");
+    }
+    let marker = "\"tonegate_drops_total\", \"queue\" => \"";
+    let mut used = BTreeSet::new();
+    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut |text| {
+        used.extend(text.split(marker).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+    });
+    assert!(used.contains("rtp") && used.len() > 10, "the sources were read wrongly: {used:?}");
+    let untold: Vec<&String> = used.iter().filter(|queue| !names.contains(queue.as_str())).collect();
+    assert!(untold.is_empty(), "what do these queues hold? {untold:?}");
+}
+
+#[test]
 fn names_follow_the_conventions() {
     let mut names = BTreeSet::new();
     for metric in METRICS {
@@ -42,16 +59,14 @@ fn no_label_could_hold_anything_private() {
     }
 }
 
-/// Every metric name in the sources, whichever crate emits it.
-fn names_in(directory: &Path, found: &mut BTreeSet<String>) {
+/// Shows every source file below a directory.
+fn sources(directory: &Path, show: &mut impl FnMut(&str)) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            names_in(&path, found);
+            sources(&path, show);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let uses = text.match_indices("\"tonegate_").filter(|(at, _)| text[..*at].trim_end().ends_with("!("));
-            found.extend(uses.filter_map(|(at, _)| text[at + 1..].split('"').next()).map(str::to_owned));
+            show(&std::fs::read_to_string(&path).unwrap());
         }
     }
 }
@@ -59,7 +74,10 @@ fn names_in(directory: &Path, found: &mut BTreeSet<String>) {
 #[test]
 fn every_metric_in_the_sources_is_in_the_table() {
     let mut used = BTreeSet::new();
-    names_in(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut used);
+    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut |text| {
+        let uses = text.match_indices("\"tonegate_").filter(|(at, _)| text[..*at].trim_end().ends_with("!("));
+        used.extend(uses.filter_map(|(at, _)| text[at + 1..].split('"').next()).map(str::to_owned));
+    });
     let described: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
     assert!(used.contains("tonegate_ready"), "the sources were read wrongly: {used:?}");
     let unknown: Vec<&String> = used.iter().filter(|name| !described.contains(name.as_str())).collect();

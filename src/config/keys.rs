@@ -67,7 +67,7 @@ pub(crate) const KEYS: &[Key] = &[
         "Address the RTP sockets are bound to; of the family of the SIP addresses, IPv4 or IPv6.",
     ),
     key("media.first_port", "20000", "Lowest RTP port; even, RTCP takes the next one."),
-    key("media.last_port", "20999", "Highest port; a call takes two."),
+    key("media.last_port", "20999", "Highest port; a call takes two, and the range must hold `limits.calls`."),
     key("media.threads", "0", "Media threads; 0 means one per core."),
     key(
         "media.quarantine_seconds",

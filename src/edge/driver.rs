@@ -170,6 +170,9 @@ impl Driver {
         if let LegOutput::HandshakeFailed(failure) = &output {
             handshake(failure.name());
         }
+        if let LegOutput::Closed(quality) = &output {
+            tracing::info!(call = %self.call.id(), %quality, "media closed");
+        }
         self.call.handle_leg(Instant::now(), output);
     }
 
@@ -341,8 +344,8 @@ impl Driver {
         self.command(LegCommand::Close);
         let deadline = tokio::time::Instant::now() + CLOSE_DEADLINE;
         while let Ok(Some(output)) = tokio::time::timeout_at(deadline, receive(self.leg_outputs.as_mut())).await {
-            if let LegOutput::Closed(quality) = *output {
-                tracing::info!(call = %self.call.id(), %quality, "media closed");
+            if let LegOutput::Closed(_) = *output {
+                self.leg_says(*output);
                 break;
             }
         }

@@ -103,6 +103,7 @@ impl WriterThread {
             gauge!("tonegate_queue_depth", "queue" => "store").set(group.len() as f64);
             self.pulse.begin();
             let result = self.group(group);
+            gauge!("tonegate_queue_depth", "queue" => "store").set(0.0);
             self.pulse.end(result);
         }
     }

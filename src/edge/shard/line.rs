@@ -297,8 +297,9 @@ impl Line {
             self.drain_handshake(meters);
             self.drain_taps(now, meters);
             let Some(output) = self.leg.poll_output() else { return };
-            if let LegOutput::FalseInterruption = output {
-                meters.false_interruption();
+            let is_false = matches!(output, LegOutput::FalseInterruption);
+            if is_false || matches!(output, LegOutput::Hushed { .. }) {
+                meters.interrupted(is_false);
             }
             self.report(now, output, meters);
         }

@@ -26,6 +26,7 @@ pub(super) struct Meters {
     changes: [Counter; 2],
     gate: [Counter; 4],
     concealed: Counter,
+    interruptions: Counter,
     false_interruptions: Counter,
     buffered: [Counter; 5],
     discarded: [Counter; 4],
@@ -37,6 +38,7 @@ pub(super) struct Meters {
     to_agent: Histogram,
     to_caller: Histogram,
     mos: [Histogram; 2],
+    jitter: [Histogram; 2],
     reported_mos: Histogram,
     legs: Gauge,
     waiting: Gauge,
@@ -63,6 +65,7 @@ impl Meters {
             gate: ["wrong_rate", "malformed", "acknowledgement", "overflow"]
                 .map(|reason| counter!("tonegate_drops_total", "queue" => "gate", "reason" => reason)),
             concealed: counter!("tonegate_rtp_gaps_concealed_total"),
+            interruptions: counter!("tonegate_interruptions_total"),
             false_interruptions: counter!("tonegate_false_interruptions_total"),
             buffered: ["played", "concealed", "skipped", "stretched", "dropped"]
                 .map(|result| counter!("tonegate_jitter_buffer_frames_total", "result" => result)),
@@ -77,6 +80,8 @@ impl Meters {
             to_caller: histogram!("tonegate_added_latency_seconds", "direction" => "to_caller"),
             mos: ["from_caller", "to_caller"]
                 .map(|direction| histogram!("tonegate_call_mos", "direction" => direction)),
+            jitter: ["from_caller", "to_caller"]
+                .map(|direction| histogram!("tonegate_call_jitter_seconds", "direction" => direction)),
             reported_mos: histogram!("tonegate_call_reported_mos"),
             legs: gauge!("tonegate_media_legs", "shard" => shard.clone()),
             waiting: gauge!("tonegate_queue_depth", "queue" => "media_commands", "shard" => shard),
@@ -101,8 +106,10 @@ impl Meters {
         self.to_caller.record(waited);
     }
 
-    pub(super) fn false_interruption(&self) {
-        self.false_interruptions.increment(1);
+    /// An agent was cut because the caller spoke, or went on because they did not.
+    pub(super) fn interrupted(&self, is_false: bool) {
+        let counter = if is_false { &self.false_interruptions } else { &self.interruptions };
+        counter.increment(1);
     }
 
     pub(super) fn unsent(&self) {
@@ -133,9 +140,11 @@ impl Meters {
 
     /// How a leg sounded, once it is closed.
     pub(super) fn heard(&self, quality: &Quality) {
-        for (histogram, heard) in self.mos.iter().zip([quality.from_caller, quality.to_caller]) {
+        let directions = self.mos.iter().zip(&self.jitter);
+        for ((mos, jitter), heard) in directions.zip([quality.from_caller, quality.to_caller]) {
             if let Some(heard) = heard {
-                histogram.record(heard.mos);
+                mos.record(heard.mos);
+                jitter.record(heard.jitter);
             }
         }
         if let Some(mos) = quality.reported {
@@ -289,7 +298,8 @@ mod tests {
             meters.discard(&Discarded::default(), &discarded);
             meters.gate(&gate::Counters::default(), &counters);
             meters.conceal(14);
-            (0..15).for_each(|_| meters.false_interruption());
+            (0..15).for_each(|_| meters.interrupted(true));
+            (0..17).for_each(|_| meters.interrupted(false));
             (0..16).for_each(|_| meters.unsent());
         });
         assert_shows(
@@ -310,6 +320,7 @@ mod tests {
                 ("tonegate_drops_total{queue=\"gate\",reason=\"overflow\"}", 13),
                 ("tonegate_rtp_gaps_concealed_total", 14),
                 ("tonegate_false_interruptions_total", 15),
+                ("tonegate_interruptions_total", 17),
                 ("tonegate_drops_total{queue=\"rtp\",reason=\"send_failed\"}", 16),
             ],
         );

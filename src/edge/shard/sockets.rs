@@ -10,6 +10,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Expedited forwarding (RFC 3246), code point 46, where a type of service has it.
 const EXPEDITED: u32 = 46 << 2;
 
+/// What the kernel may hold for a socket, in bytes: a burst of strangers' packets, while a media thread is late, beside the caller's.
+const RECEIVE_BUFFER: usize = 1024 * 1024;
+
 /// The sockets of RTP and, one port above, RTCP.
 pub(super) struct Sockets {
     pub(super) rtp: UdpSocket,
@@ -29,6 +32,8 @@ fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     mark(&socket, local);
+    // The kernel may grant less (`net.core.rmem_max`).
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     socket.bind(&local.into())?;
     Ok(UdpSocket::from_std(socket.into()))
 }

@@ -1,0 +1,43 @@
+//! Every promise of the media path names files and tests that are there.
+
+use std::fs;
+use std::path::Path;
+
+/// The text of every source file below a directory, one after the other.
+fn sources(directory: &Path, text: &mut String) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+/// What stands in backticks.
+fn names(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_media_paths_promises_name_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("src/rtp/README.md")).unwrap();
+    let mut text = String::new();
+    sources(&root.join("src"), &mut text);
+    sources(&root.join("tests"), &mut text);
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    assert!(rows.len() > 20, "the table is read");
+    for row in rows {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let [_, places, tests] = cells.as_slice() else { panic!("a row of three cells: {row}") };
+        for place in names(places) {
+            assert!(root.join("src").join(place).exists(), "src/{place} is not there");
+        }
+        assert!(names(tests).next().is_some(), "no test: {row}");
+        for test in names(tests).filter(|name| !name.starts_with("make ")) {
+            assert!(text.contains(&format!("fn {test}(")), "no test is called {test}");
+        }
+    }
+}
