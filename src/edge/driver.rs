@@ -171,7 +171,7 @@ impl Driver {
             handshake(failure.name());
         }
         if let LegOutput::Closed(quality) = &output {
-            tracing::info!(call = %self.call.id(), %quality, "media closed");
+            self.media_closed(quality);
         }
         self.call.handle_leg(Instant::now(), output);
     }
@@ -344,13 +344,18 @@ impl Driver {
         self.command(LegCommand::Close);
         let deadline = tokio::time::Instant::now() + CLOSE_DEADLINE;
         while let Ok(Some(output)) = tokio::time::timeout_at(deadline, receive(self.leg_outputs.as_mut())).await {
-            if let LegOutput::Closed(_) = *output {
-                self.leg_says(*output);
+            if let LegOutput::Closed(quality) = *output {
+                self.media_closed(&quality);
                 break;
             }
         }
         self.plant.registry.leave(self.call.id(), reason, self.call.timeline().entries());
         reason
+    }
+
+    /// Says how the call sounded. Of a call that is over the timeline ends with its end.
+    fn media_closed(&self, quality: &rtp::Quality) {
+        tracing::info!(call = %self.call.id(), %quality, "media closed");
     }
 
     fn wall(&self) -> Timestamp {
