@@ -4,10 +4,14 @@
 //! an INFO body. So nothing here can be printed, cloned, compared or serialised, and all of it is wiped
 //! when dropped. Only decoders make these values and only `pci/gate` looks inside them.
 
+mod sabotage;
+
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 use zeroize::Zeroize;
+
+pub use sabotage::{SABOTAGE, sabotaged, spoil};
 
 /// Length of one frame in milliseconds.
 pub const FRAME_MILLIS: u32 = 20;
