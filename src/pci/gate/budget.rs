@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    BUDGET_WINDOW, Collect, CollectEnd, Collected, GateOutput, KEY_BUDGET, KeyPolicy, MenuKey, SuppressReason,
-    Suppressed, key::Key, outputs::Outputs,
+    BUDGET_WINDOW, Collect, CollectEnd, Collected, GateOutput, KEY_BUDGET, KeyPolicy, MenuKey, Purpose, SHORTEST_PAUSE,
+    SuppressReason, Suppressed, key::Key, output::Outputs,
 };
 
 const BUDGET: usize = KEY_BUDGET as usize;
 
+#[derive(Clone, Copy)]
 struct Active {
     collect: Collect,
     keys: u8,
@@ -16,9 +17,10 @@ struct Active {
 }
 
 /// Keys with no pause between them, whoever they are for.
-struct Run {
+#[derive(Clone, Copy)]
+pub(crate) struct Run {
     /// Keys that were pressed.
-    pressed: u32,
+    pressed: usize,
     /// Keys that left.
     delivered: u8,
     last: Instant,
@@ -27,26 +29,30 @@ struct Run {
 /// Lets keys leave within the budget and counts the rest. Outside a collect it holds the keys of one run, at most
 /// [`KEY_BUDGET`], and wipes them when the run ends.
 pub(crate) struct Budget {
-    policy: KeyPolicy,
+    /// Whether runs that nobody declared leave.
+    releases: bool,
+    /// What ends a run.
+    pause: Duration,
     active: Option<Active>,
     run: Option<Run>,
-    held: [Option<Key>; BUDGET],
+    /// The keys of an undeclared run.
+    held: [Option<Box<Key>>; BUDGET],
     /// When the latest keys left.
     left: [Option<Instant>; BUDGET],
     next: usize,
     dropped: Option<Suppressed>,
-    suppressed: u64,
+    /// Keys dropped so far.
+    pub(crate) suppressed: u64,
 }
 
 impl Budget {
     pub(crate) fn new(policy: KeyPolicy) -> Self {
-        let held = [const { None }; BUDGET];
-        Self { policy, active: None, run: None, held, left: [None; BUDGET], next: 0, dropped: None, suppressed: 0 }
-    }
-
-    /// Keys dropped so far.
-    pub(crate) fn suppressed(&self) -> u64 {
-        self.suppressed
+        let (releases, pause) = match policy {
+            KeyPolicy::Declared => (false, SHORTEST_PAUSE),
+            KeyPolicy::Released { pause } => (true, pause.max(SHORTEST_PAUSE)),
+        };
+        let (active, run, dropped, held) = (None, None, None, [const { None }; BUDGET]);
+        Self { releases, pause, active, run, held, left: [None; BUDGET], next: 0, dropped, suppressed: 0 }
     }
 
     /// Declares a collect.
@@ -58,9 +64,11 @@ impl Budget {
         self.active = Some(Active { collect, keys: 0, deadline: now + collect.patience });
     }
 
-    /// Ends the collect that is under way.
-    pub(crate) fn end_collect(&mut self, outputs: &mut Outputs) {
-        self.end(CollectEnd::Withdrawn, outputs);
+    /// Ends the collect that is under way, if one is.
+    pub(crate) fn end(&mut self, end: CollectEnd, outputs: &mut Outputs) {
+        if let Some(Active { collect, keys, .. }) = self.active.take() {
+            outputs.push(GateOutput::Collected(Collected { purpose: collect.purpose, keys, end }));
+        }
     }
 
     /// A capture begins: everything held is dropped.
@@ -70,89 +78,62 @@ impl Budget {
         self.tell_dropped(outputs);
     }
 
-    /// A key was pressed while a capture was not taking keys.
-    pub(crate) fn refuse(&mut self, now: Instant) {
-        self.lengthen_run(now);
-        self.suppress(1, SuppressReason::Capture);
-    }
-
-    /// A key was pressed outside captures.
-    pub(crate) fn press(&mut self, now: Instant, key: Key, outputs: &mut Outputs) {
+    /// A key was pressed that is not the vault's: outside captures, or while one `is_mute` and takes no keys.
+    pub(crate) fn press(&mut self, now: Instant, key: Key, is_mute: bool, outputs: &mut Outputs) {
         self.handle_timeout(now, outputs);
-        let delivered = self.lengthen_run(now);
-        if self.active.is_some() {
-            self.press_in_collect(now, key, delivered, outputs);
-            return;
-        }
-        match self.policy {
-            KeyPolicy::Declared => self.suppress(1, SuppressReason::Undeclared),
-            KeyPolicy::Released { .. } if self.run.as_ref().is_some_and(|run| run.pressed as usize <= BUDGET) => {
-                self.hold(key);
-            }
-            KeyPolicy::Released { .. } => {
-                self.drop_held(SuppressReason::RunTooLong);
-                self.suppress(1, SuppressReason::RunTooLong);
-            }
+        let run = self.lengthen_run(now);
+        if is_mute {
+            self.suppress(1, SuppressReason::Capture);
+        } else if let Some(active) = self.active {
+            self.press_in_collect(now, key, active, run, outputs);
+        } else if !self.releases {
+            self.suppress(1, SuppressReason::Undeclared);
+        } else if run.pressed <= BUDGET {
+            self.held[run.pressed - 1] = Some(Box::new(key));
+        } else {
+            self.drop_held(SuppressReason::RunTooLong);
+            self.suppress(1, SuppressReason::RunTooLong);
         }
     }
 
     /// When a run or a collect ends.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let run = self.run.as_ref().map(|run| run.last + self.pause());
+        let run = self.run.as_ref().map(|run| run.last + self.pause);
         run.into_iter().chain(self.active.as_ref().map(|active| active.deadline)).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, outputs: &mut Outputs) {
-        if let Some(active) = self.active.as_ref().filter(|active| now >= active.deadline) {
-            let end = if active.keys == 0 { CollectEnd::NoKeys } else { CollectEnd::Paused };
-            self.end(end, outputs);
+        if let Some(active) = self.active.filter(|active| now >= active.deadline) {
+            self.end(if active.keys == 0 { CollectEnd::NoKeys } else { CollectEnd::Paused }, outputs);
         }
-        let pause = self.pause();
-        if self.run.take_if(|run| now >= run.last + pause).is_some() {
+        if self.run.take_if(|run| now >= run.last + self.pause).is_some() {
             self.end_run(now, outputs);
-            self.tell_dropped(outputs);
         }
     }
 
-    fn pause(&self) -> Duration {
-        match self.policy {
-            KeyPolicy::Declared => KeyPolicy::SHORTEST_PAUSE,
-            KeyPolicy::Released { pause } => pause.max(KeyPolicy::SHORTEST_PAUSE),
-        }
-    }
-
-    /// Keys of the run that have left before this one.
-    fn lengthen_run(&mut self, now: Instant) -> u8 {
+    /// The run with the key that was pressed now, which has not left, or goes to the vault.
+    pub(crate) fn lengthen_run(&mut self, now: Instant) -> Run {
         let run = self.run.get_or_insert(Run { pressed: 0, delivered: 0, last: now });
-        run.pressed += 1;
-        run.last = now;
-        run.delivered
+        (run.pressed, run.last) = (run.pressed + 1, now);
+        *run
     }
 
-    fn press_in_collect(&mut self, now: Instant, key: Key, delivered: u8, outputs: &mut Outputs) {
-        let Some(active) = &mut self.active else { return };
-        if active.collect.terminator == Some(char::from(key.symbol())) {
+    fn press_in_collect(&mut self, now: Instant, key: Key, mut active: Active, run: Run, outputs: &mut Outputs) {
+        let Collect { purpose, max_keys, terminator, pause, .. } = active.collect;
+        let end = if terminator == Some(char::from(key.symbol())) {
             // Before any key it belongs to the answer before, which was full without it.
-            if active.keys > 0 {
-                self.end(CollectEnd::Terminated, outputs);
-            }
-        } else if delivered >= KEY_BUDGET {
+            (active.keys > 0).then_some(CollectEnd::Terminated)
+        } else if run.delivered >= KEY_BUDGET {
             self.suppress(1, SuppressReason::RunTooLong);
-            self.end(CollectEnd::Overrun, outputs);
+            Some(CollectEnd::Overrun)
         } else {
-            active.keys += 1;
-            active.deadline = now + active.collect.pause;
-            let (full, purpose) = (active.keys == active.collect.max_keys, active.collect.purpose);
-            self.deliver(now, MenuKey { key, purpose: Some(purpose) }, outputs);
-            if full {
-                self.end(CollectEnd::Full, outputs);
-            }
-        }
-    }
-
-    fn hold(&mut self, key: Key) {
-        if let Some(slot) = self.held.iter_mut().find(|slot| slot.is_none()) {
-            *slot = Some(key);
+            (active.keys, active.deadline) = (active.keys + 1, now + pause);
+            self.deliver(now, Box::new(key), Some(purpose), outputs);
+            (active.keys == max_keys).then_some(CollectEnd::Full)
+        };
+        self.active = Some(active);
+        if let Some(end) = end {
+            self.end(end, outputs);
         }
     }
 
@@ -162,35 +143,27 @@ impl Budget {
         let recent = self.left.iter().flatten().filter(|&&left| now < left + BUDGET_WINDOW).count();
         if recent + held > BUDGET {
             self.drop_held(SuppressReason::BudgetSpent);
-            return;
         }
         for place in 0..BUDGET {
-            if let Some(key) = self.held[place].as_ref().map(Key::duplicate) {
-                self.held[place] = None;
-                self.deliver(now, MenuKey { key, purpose: None }, outputs);
+            if let Some(key) = self.held[place].take() {
+                self.deliver(now, key, None, outputs);
             }
         }
+        self.tell_dropped(outputs);
     }
 
-    fn deliver(&mut self, now: Instant, key: MenuKey, outputs: &mut Outputs) {
+    fn deliver(&mut self, now: Instant, key: Box<Key>, purpose: Option<Purpose>, outputs: &mut Outputs) {
         self.left[self.next] = Some(now);
         self.next = (self.next + 1) % BUDGET;
         if let Some(run) = &mut self.run {
-            run.delivered = run.delivered.saturating_add(1);
+            run.delivered += 1;
         }
-        outputs.push(GateOutput::MenuKey(key));
+        outputs.push(GateOutput::MenuKey(MenuKey { key, purpose }));
     }
 
-    fn end(&mut self, end: CollectEnd, outputs: &mut Outputs) {
-        if let Some(active) = self.active.take() {
-            let (purpose, keys) = (active.collect.purpose, active.keys);
-            outputs.push(GateOutput::Collected(Collected { purpose, keys, end }));
-        }
-    }
-
+    /// Drops the keys of the run, which wipes them.
     fn drop_held(&mut self, reason: SuppressReason) {
         let held = self.held.iter().flatten().count();
-        // In their places, so that they are wiped there.
         self.held.iter_mut().for_each(|place| *place = None);
         if held > 0 {
             self.suppress(held as u32, reason);

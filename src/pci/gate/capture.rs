@@ -1,7 +1,7 @@
-//! A capture on the gateway's side: the mute and its proof, the vault's messages, and the way out.
+//! A capture on the gateway's side: the mute, the vault's messages, and the way out.
 //!
-//! `Idle → Muting → Armed → Wiping → Releasing → Idle`. Whatever fails leads to `Wiping` or `Releasing`, and only
-//! `Releasing` leads out of the mute.
+//! `Idle → Muting → Opening → Entering → Submitting → Wiping → Releasing → Idle`, or `Delegated` after `Opening`. Whatever
+//! fails leads to `Wiping`, or to `Releasing` where the vault has nothing to wipe, and only `Releasing` leads out of the mute.
 
 use std::time::Instant;
 
@@ -9,90 +9,93 @@ use crate::{
     CaptureEvent, CaptureFailure, CaptureId, CaptureOutcome, CapturePrompt, ControlFailure, GateOutput, KEY_UP_GUARD,
     LONGEST_CAPTURE, MuteEpoch, VAULT_SILENCE, WIPE_DEADLINE,
     key::Key,
-    outputs::Outputs,
-    wire::{FromVault, Outcome, Step, ToVault},
+    output::Outputs,
+    wire::{FromVault, Keypress, Step, ToVault},
 };
 
 /// Where a capture stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    /// There is none.
+    Idle,
     /// The leg is mute; not every sink has said so.
     Muting,
-    /// Every sink is silent.
-    Armed,
-    /// The outcome is known; the vault has yet to say that it wiped.
-    Wiping { deadline: Instant },
+    /// Every sink is silent; the vault has said nothing yet.
+    Opening,
+    /// Every sink is silent, and the carrier takes the keys: there is no vault.
+    Delegated,
+    /// The vault takes keys.
+    Entering,
+    /// It takes keys, and the card may have been submitted.
+    Submitting,
+    /// The outcome is known; until then the vault is to say that it wiped.
+    Wiping(Instant),
     /// Wiped. Waits until every key is up.
     Releasing,
 }
 
-struct Session {
-    name: CaptureId,
-    epoch: MuteEpoch,
+/// The capture of one leg. Its fields are the last capture's where there is none.
+pub(crate) struct Capture {
     phase: Phase,
+    name: CaptureId,
+    /// How many there were: the number of its mute.
+    epoch: u64,
     began: Instant,
     /// The step whose prompt is being played.
     prompt: Option<Step>,
-    /// The vault has said something.
-    opened: bool,
-    /// The card may have been submitted.
-    submitting: bool,
     /// The caller hung up: no key is waited for.
     gone: bool,
 }
 
-/// The capture of one leg.
-pub(crate) struct Capture {
-    session: Option<Session>,
-    epochs: u64,
-}
-
 impl Capture {
-    pub(crate) fn new() -> Self {
-        Self { session: None, epochs: 0 }
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { phase: Phase::Idle, name: CaptureId::default(), epoch: 0, began: now, prompt: None, gone: false }
     }
 
     /// The mute that is on.
     pub(crate) fn epoch(&self) -> Option<MuteEpoch> {
-        self.session.as_ref().map(|session| session.epoch)
+        (self.phase != Phase::Idle).then_some(MuteEpoch(self.epoch))
     }
 
     /// Whether keys belong to the vault: it is armed and the vault has asked for something.
     pub(crate) fn takes_keys(&self) -> bool {
-        self.session.as_ref().is_some_and(|session| session.phase == Phase::Armed && session.opened)
+        matches!(self.phase, Phase::Entering | Phase::Submitting)
     }
 
     /// Whether sinks must prove that they are mute.
     pub(crate) fn needs_proof(&self) -> bool {
-        self.session.as_ref().is_some_and(|session| matches!(session.phase, Phase::Muting | Phase::Armed))
+        matches!(self.phase, Phase::Muting | Phase::Opening | Phase::Delegated) || self.takes_keys()
     }
 
-    /// Begins: the mute is on from here. The new epoch, or `None` where a capture is under way.
-    pub(crate) fn begin(&mut self, now: Instant, name: CaptureId) -> Option<MuteEpoch> {
-        if self.session.is_some() {
-            return None;
+    /// Begins: the mute is on from here. Whether it does: not where a capture is under way.
+    pub(crate) fn begin(&mut self, now: Instant, name: CaptureId) -> bool {
+        let begins = self.phase == Phase::Idle;
+        if begins {
+            (self.phase, self.name, self.began, self.gone) = (Phase::Muting, name, now, false);
+            self.epoch += 1;
         }
-        self.epochs += 1;
-        let epoch = MuteEpoch(self.epochs);
-        let phase = Phase::Muting;
-        let (opened, submitting, gone) = (false, false, false);
-        self.session = Some(Session { name, epoch, phase, began: now, prompt: None, opened, submitting, gone });
-        Some(epoch)
+        begins
     }
 
-    /// Every sink has proven its mute.
+    /// Every sink has proven its mute, or had before.
     pub(crate) fn proven(&mut self, outputs: &mut Outputs) {
-        if let Some(session) = self.session.as_mut().filter(|session| session.phase == Phase::Muting) {
-            session.phase = Phase::Armed;
+        if self.phase == Phase::Muting {
+            self.phase = Phase::Opening;
             outputs.push(GateOutput::Capture(CaptureEvent::Armed));
         }
     }
 
+    /// The carrier takes the keys from here on.
+    pub(crate) fn delegate(&mut self) {
+        if self.phase == Phase::Opening {
+            self.phase = Phase::Delegated;
+        }
+    }
+
     /// Passes a key to the vault. A key during a prompt cuts it short. A to D belong to no card.
-    pub(crate) fn press(&mut self, key: Key, outputs: &mut Outputs) {
-        let Some(session) = &mut self.session else { return };
-        let Some(keypress) = key.into_keypress() else { return };
-        if let Some(step) = session.prompt.take() {
+    pub(crate) fn press(&mut self, key: &Key, outputs: &mut Outputs) {
+        let Some(keypress) = Keypress::new(key.symbol()) else { return };
+        if let Some(step) = self.prompt.take() {
             outputs.push(GateOutput::Vault(ToVault::prompt_ended(step)));
         }
         outputs.push(GateOutput::Vault(ToVault::key(keypress)));
@@ -100,47 +103,39 @@ impl Capture {
 
     /// The prompt of this step was played to its end.
     pub(crate) fn prompt_ended(&mut self, prompt: CapturePrompt, outputs: &mut Outputs) {
-        let Some(session) = self.session.as_mut().filter(|session| session.phase == Phase::Armed) else { return };
-        if session.prompt.take_if(|step| *step == prompt.step).is_some() {
+        if self.prompt.take_if(|step| *step == prompt.step).is_some() {
             outputs.push(GateOutput::Vault(ToVault::prompt_ended(prompt.step)));
         }
     }
 
     /// Takes one packet of the capture socket.
     pub(crate) fn handle_vault(&mut self, now: Instant, packet: &[u8], outputs: &mut Outputs) {
-        let Some(session) = &mut self.session else { return };
-        match (session.phase, FromVault::decode(packet)) {
-            (Phase::Armed, Ok(message)) => self.take_message(now, message, outputs),
-            (Phase::Wiping { .. }, Ok(FromVault::Wiped(record))) if record.capture == session.name => {
-                session.phase = Phase::Releasing;
+        match (self.phase, FromVault::decode(packet)) {
+            (Phase::Opening | Phase::Entering | Phase::Submitting, Ok(message)) => {
+                self.take_message(now, message, outputs);
+            }
+            (Phase::Wiping(_), Ok(FromVault::Wiped(record))) if record.capture == self.name => {
+                self.phase = Phase::Releasing;
                 outputs.push(GateOutput::Capture(CaptureEvent::WipeRecord(record)));
             }
-            (Phase::Muting, _) | (Phase::Armed, Err(_)) => {
-                self.fail(now, CaptureFailure::VaultMisbehaved, outputs);
-            }
-            // The outcome is known; what crossed with it, or is malformed, changes nothing more.
-            (Phase::Wiping { .. } | Phase::Releasing, _) => {}
+            // In `Wiping` and later: what crossed with the outcome, or is malformed, changes nothing more.
+            (_, _) => self.fail(now, CaptureFailure::VaultMisbehaved, outputs),
         }
     }
 
     /// The vault's end of the capture socket is closed, which wipes; without a wipe record that is not proven.
     pub(crate) fn vault_closed(&mut self, now: Instant, outputs: &mut Outputs) {
-        let Some(phase) = self.session.as_ref().map(|session| session.phase) else { return };
-        match phase {
-            Phase::Muting | Phase::Armed => {
-                self.fail(now, CaptureFailure::VaultClosed, outputs);
-                self.wipe_unconfirmed(outputs);
-            }
-            Phase::Wiping { .. } => self.wipe_unconfirmed(outputs),
-            Phase::Releasing => {}
-        }
+        self.fail(now, CaptureFailure::VaultClosed, outputs);
+        self.wipe_unconfirmed(outputs);
     }
 
-    /// Withdraws the capture. Without effect once the card may have been submitted: the outcome will come.
+    /// Withdraws the capture. Once a connection is wanted only the vault knows whether the card was submitted: it wipes a
+    /// card that was not, and says so; else the processor's outcome comes.
     pub(crate) fn cancel(&mut self, now: Instant, outputs: &mut Outputs) {
-        if self.session.as_ref().is_some_and(|session| !session.submitting) {
-            self.fail(now, CaptureFailure::Cancelled, outputs);
+        if self.phase == Phase::Submitting {
+            return outputs.push(GateOutput::Vault(ToVault::cancel()));
         }
+        self.fail(now, CaptureFailure::Cancelled, outputs);
     }
 
     /// A sink's mute is not proven.
@@ -154,107 +149,82 @@ impl Capture {
     /// The call has ended: only the wipe is waited for.
     pub(crate) fn hang_up(&mut self, now: Instant, outputs: &mut Outputs) {
         self.fail(now, CaptureFailure::HungUp, outputs);
-        if let Some(session) = &mut self.session {
-            session.gone = true;
-        }
+        self.gone = true;
     }
 
     /// When something is due, where the last key or tone was at `quiet_since`.
     pub(crate) fn poll_timeout(&self, quiet_since: Instant) -> Option<Instant> {
-        let session = self.session.as_ref()?;
-        match session.phase {
+        match self.phase {
             // The sinks' own deadlines name the one that is missing.
-            Phase::Muting => None,
-            Phase::Armed => Some(session.began + if session.opened { LONGEST_CAPTURE } else { VAULT_SILENCE }),
-            Phase::Wiping { deadline } => Some(deadline),
-            Phase::Releasing if session.gone => Some(session.began),
-            Phase::Releasing => Some(quiet_since.max(session.began) + KEY_UP_GUARD),
+            Phase::Idle | Phase::Muting => None,
+            Phase::Opening => Some(self.began + VAULT_SILENCE),
+            Phase::Delegated | Phase::Entering | Phase::Submitting => Some(self.began + LONGEST_CAPTURE),
+            Phase::Wiping(deadline) => Some(deadline),
+            Phase::Releasing if self.gone => Some(self.began),
+            Phase::Releasing => Some(quiet_since.max(self.began) + KEY_UP_GUARD),
         }
     }
 
     /// Does what is due. Whether the mute has just ended, so that the gate must flush.
     pub(crate) fn handle_timeout(&mut self, now: Instant, quiet_since: Instant, outputs: &mut Outputs) -> bool {
-        while let Some(session) = &self.session
-            && self.poll_timeout(quiet_since).is_some_and(|due| now >= due)
-        {
-            match session.phase {
-                Phase::Muting => {}
-                Phase::Armed => self.fail(now, CaptureFailure::Expired, outputs),
-                Phase::Wiping { .. } => self.wipe_unconfirmed(outputs),
-                Phase::Releasing => {
-                    self.session = None;
-                    outputs.push(GateOutput::Capture(CaptureEvent::Released));
-                    return true;
-                }
+        while self.poll_timeout(quiet_since).is_some_and(|due| now >= due) {
+            if self.phase == Phase::Releasing {
+                self.phase = Phase::Idle;
+                outputs.push(GateOutput::Capture(CaptureEvent::Released));
+                return true;
             }
+            self.wipe_unconfirmed(outputs);
+            self.fail(now, CaptureFailure::Expired, outputs);
         }
         false
     }
 
     fn take_message(&mut self, now: Instant, message: FromVault, outputs: &mut Outputs) {
-        let Some(session) = &mut self.session else { return };
-        session.opened = true;
+        if self.phase == Phase::Opening {
+            self.phase = Phase::Entering;
+        }
         match message {
             FromVault::Prompt { step, reason } => {
-                session.prompt = Some(step);
+                self.prompt = Some(step);
                 outputs.push(GateOutput::Prompt(CapturePrompt { step, reason }));
             }
             FromVault::Progress { step, count } => {
                 outputs.push(GateOutput::Capture(CaptureEvent::Progress { step, count }));
             }
             FromVault::ConnectionWanted => {
-                session.submitting = true;
+                self.phase = Phase::Submitting;
                 outputs.push(GateOutput::Capture(CaptureEvent::ConnectionWanted));
             }
-            FromVault::Outcome(outcome) => self.conclude(now, told(outcome), outputs),
+            FromVault::Outcome(outcome) => self.conclude(now, outcome.into(), outputs),
             FromVault::Wiped(_) => self.fail(now, CaptureFailure::VaultMisbehaved, outputs),
         }
     }
 
     /// Ends the capture without the vault's word: told to it where it can hear, and unknown where a card may be on
-    /// its way.
+    /// its way. Without effect where there is none, or its outcome is known.
     fn fail(&mut self, now: Instant, failure: CaptureFailure, outputs: &mut Outputs) {
-        let Some(session) = self.session.as_mut() else { return };
-        match session.phase {
-            Phase::Muting => {
-                session.phase = Phase::Releasing;
-                outputs.push(GateOutput::Capture(CaptureEvent::Outcome(CaptureOutcome::Failed(failure))));
-            }
-            Phase::Armed => {
-                outputs.push(GateOutput::Vault(ToVault::cancel()));
-                let outcome =
-                    if session.submitting { CaptureOutcome::Unknown } else { CaptureOutcome::Failed(failure) };
-                self.conclude(now, outcome, outputs);
-            }
-            Phase::Wiping { .. } | Phase::Releasing => {}
+        let outcome = match self.phase {
+            Phase::Idle | Phase::Wiping(_) | Phase::Releasing => return,
+            Phase::Muting | Phase::Opening | Phase::Delegated | Phase::Entering => CaptureOutcome::Failed(failure),
+            Phase::Submitting => CaptureOutcome::Unknown,
+        };
+        if !matches!(self.phase, Phase::Muting | Phase::Delegated) {
+            outputs.push(GateOutput::Vault(ToVault::cancel()));
         }
+        self.conclude(now, outcome, outputs);
     }
 
+    /// A vault that has said nothing has nothing to wipe.
     fn conclude(&mut self, now: Instant, outcome: CaptureOutcome, outputs: &mut Outputs) {
-        if let Some(session) = &mut self.session {
-            let deadline = now + WIPE_DEADLINE;
-            session.phase = if session.opened { Phase::Wiping { deadline } } else { Phase::Releasing };
-            session.prompt = None;
-            outputs.push(GateOutput::Capture(CaptureEvent::Outcome(outcome)));
-        }
+        self.phase = if self.takes_keys() { Phase::Wiping(now + WIPE_DEADLINE) } else { Phase::Releasing };
+        self.prompt = None;
+        outputs.push(GateOutput::Capture(CaptureEvent::Outcome(outcome)));
     }
 
     fn wipe_unconfirmed(&mut self, outputs: &mut Outputs) {
-        if let Some(session) = self.session.as_mut().filter(|session| matches!(session.phase, Phase::Wiping { .. })) {
-            session.phase = Phase::Releasing;
+        if matches!(self.phase, Phase::Wiping(_)) {
+            self.phase = Phase::Releasing;
             outputs.push(GateOutput::Control(ControlFailure::WipeUnconfirmed));
         }
     }
 }
-
-fn told(outcome: Outcome) -> CaptureOutcome {
-    match outcome {
-        Outcome::Approved(approval) => CaptureOutcome::Approved(approval),
-        Outcome::Declined(reason) => CaptureOutcome::Declined(reason),
-        Outcome::Failed(reason) => CaptureOutcome::Failed(CaptureFailure::Vault(reason)),
-        Outcome::Unknown => CaptureOutcome::Unknown,
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,15 +1,13 @@
 //! Audio that has passed the gate, and the numbers by which a mute is proven.
 
 use frame::{SampleRate, Samples};
+use payment::SinkId;
+use zeroize::Zeroize;
 
 /// The number of one mute of one leg, from 1. Frames muted by a capture carry it; a new number means that everything
 /// older than the frame is to be flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MuteEpoch(pub(crate) u64);
-
-/// Something that takes a leg's clean frames: an agent's queue, a recorder. Chosen by the driver, unique in a leg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SinkId(pub u32);
 
 /// A sink's statement that its writer has flushed or discarded everything older than the first silent frame it
 /// wrote. Given once per epoch at first, then again at least every [`crate::MUTE_LEASE`].
@@ -51,7 +49,7 @@ pub trait Transform {
 /// let (rate, samples) = (SampleRate::Hz8000, Samples::silence(SampleRate::Hz8000));
 /// let frame = gate::CleanFrame { rate, samples };
 /// ```
-/// It is not copied by accident; a second tap asks for [`CleanFrame::share`]:
+/// It is not copied; several taps read one:
 /// ```compile_fail,E0599
 /// fn twice(frame: gate::CleanFrame) -> (gate::CleanFrame, gate::CleanFrame) { (frame.clone(), frame) }
 /// ```
@@ -69,69 +67,55 @@ pub struct CleanFrame {
 impl CleanFrame {
     /// The samples: exactly zero in a capture. Outside of one, what was lost or clamped is zero as the gate gives it; a
     /// [`Transform`] may have put there what it made of earlier frames.
-    #[must_use]
     pub fn samples(&self) -> &[i16] {
         &self.samples
     }
 
     /// The stream time before this frame: [`frame::INDEX_STEP`] for each 20 ms, whatever the rate.
-    #[must_use]
     pub fn index(&self) -> u64 {
         self.index
     }
 
     /// The sampling rate.
-    #[must_use]
     pub fn rate(&self) -> SampleRate {
         self.rate
     }
 
     /// Whether somebody speaks. Never set in a capture.
-    #[must_use]
     pub fn voice(&self) -> bool {
         self.voice
     }
 
     /// Whether the frame stands for one that never arrived.
-    #[must_use]
     pub fn is_lost(&self) -> bool {
         self.lost
     }
 
     /// Whether the frame was silenced outside a capture, whole or beside a loss, because it may have held a tone.
-    #[must_use]
     pub fn is_clamped(&self) -> bool {
         self.clamped
     }
 
     /// The capture's mute that silenced this frame.
-    #[must_use]
     pub fn mute_epoch(&self) -> Option<MuteEpoch> {
         self.epoch
     }
 
-    /// A copy for one more tap.
-    #[must_use]
-    pub fn share(&self) -> Self {
-        let mut copy = self.silent(self.rate);
-        copy.samples.copy_from_slice(&self.samples);
-        copy
-    }
-
     /// The frame after `transform`. In a capture the transform is flushed and its output is exact silence.
-    #[must_use]
     pub fn transform<T: Transform>(&self, transform: &mut T) -> Self {
-        let mut made = self.silent(transform.output_rate());
+        let (rate, missing) = (transform.output_rate(), Missing::default());
+        let mut made = Self { rate, missing, samples: Samples::silence(rate), ..*self };
         if self.epoch.is_some() {
             transform.flush();
         } else {
             transform.apply(&self.samples, self.missing, &mut made.samples);
         }
-        made.missing = Missing::default();
         made
     }
 
-    fn silent(&self, rate: SampleRate) -> Self {
-        Self { rate, samples: Samples::silence(rate), ..*self }
+    /// Exact silence in place of whatever it held, and no word about that.
+    pub(crate) fn mute(&mut self, epoch: MuteEpoch) {
+        self.samples.zeroize();
+        (self.lost, self.missing, self.clamped, self.epoch) = (false, Missing::default(), false, Some(epoch));
     }
 }

@@ -2,8 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use zeroize::Zeroize;
-
 use crate::key::Key;
 
 /// Most keys of one run, of one collect, and of one [`BUDGET_WINDOW`] of undeclared runs: half of a card number, and
@@ -20,15 +18,13 @@ pub enum KeyPolicy {
     /// For bots that cannot declare: keys are held until none has come for `pause`, then the run leaves whole, or is
     /// dropped whole where it is longer than [`KEY_BUDGET`] or more than that would have left in [`BUDGET_WINDOW`].
     Released {
-        /// The pause that ends a run. At least [`KeyPolicy::SHORTEST_PAUSE`].
+        /// The pause that ends a run. At least [`SHORTEST_PAUSE`].
         pause: Duration,
     },
 }
 
-impl KeyPolicy {
-    /// A shorter pause is taken as this one.
-    pub const SHORTEST_PAUSE: Duration = Duration::from_millis(1_000);
-}
+/// A shorter pause between undeclared runs is taken as this one.
+pub const SHORTEST_PAUSE: Duration = Duration::from_millis(1_000);
 
 /// What a collect is for; goes to the audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,21 +84,20 @@ pub enum CollectEnd {
     Withdrawn,
 }
 
-/// A key outside captures. Its [`fmt::Debug`] does not show which.
+/// A key outside captures, wiped when dropped. On the heap, because a key that is moved through queues would leave itself
+/// behind in their slots. Its [`fmt::Debug`] does not show which.
 pub struct MenuKey {
-    pub(crate) key: Key,
+    pub(crate) key: Box<Key>,
     pub(crate) purpose: Option<Purpose>,
 }
 
 impl MenuKey {
     /// The key: `0` to `9`, `*`, `#` or `A` to `D`.
-    #[must_use]
     pub fn key(&self) -> char {
         char::from(self.key.symbol())
     }
 
     /// The collect it belongs to; none for an undeclared run.
-    #[must_use]
     pub fn purpose(&self) -> Option<Purpose> {
         self.purpose
     }
@@ -111,11 +106,5 @@ impl MenuKey {
 impl fmt::Debug for MenuKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("MenuKey").field("purpose", &self.purpose).finish_non_exhaustive()
-    }
-}
-
-impl Drop for MenuKey {
-    fn drop(&mut self) {
-        self.key.zeroize();
     }
 }

@@ -1,203 +1,178 @@
 //! Telephone-events (RFC 4733): one key for each press, whatever senders and networks do to its packets.
 //!
 //! A press is known by SSRC, timestamp and code; the marker bit is never asked. Its key is told at its first packet,
-//! also where that is an end. Only the press under way keeps its code; of the ones before, and of that one
-//! [`CLOSED`] after its last packet, only the timestamp is remembered.
+//! also where that is an end. Packets come in the order of their sequence numbers: `rtp` waits for what was overtaken.
+//! Only the press under way keeps its key, until [`CLOSED`] after its last packet; of the ones before, only the
+//! timestamps are remembered.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use frame::RawEvent;
-use zeroize::Zeroize;
 
 use crate::key::Key;
 
 /// A press without a packet for so long is over: its ends were lost.
-pub(crate) const CLOSED: Duration = Duration::from_millis(100);
-/// Ends repeated with another timestamp come within this of the last packet.
-const RESTAMPED: Duration = Duration::from_millis(50);
+const CLOSED: Duration = Duration::from_millis(100);
+/// Ends repeated with another timestamp come within this of the last packet: an interval of 50 ms, and some jitter.
+const RESTAMPED: Duration = Duration::from_millis(70);
 /// A packet of a never seen press this much older than the latest came too late to keep the order of keys.
 const LATE: Duration = Duration::from_secs(2);
-/// Earlier presses that are remembered.
+/// Timestamps that are remembered.
 const REMEMBERED: usize = 16;
 /// Records in one payload at most.
-pub(crate) const MOST_RECORDS: usize = frame::MAX_EVENT_BYTES / RECORD;
+const MOST_RECORDS: usize = frame::MAX_EVENT_BYTES / RECORD;
 const RECORD: usize = 4;
-/// Durations from which a press may go on in a new segment (RFC 4733 §2.5.1.3), and the farthest that one may begin.
-const SEGMENT: std::ops::RangeInclusive<u32> = 0xF000..=0x1_1000;
+/// How far from a segment's beginning the next one of a long press may begin (RFC 4733 §2.5.1.3).
+const SEGMENT: RangeInclusive<u32> = 0xF000..=0x1_1000;
 
-/// The keys that one payload began.
-pub(crate) type Begun = [Option<Key>; MOST_RECORDS];
-
-struct Press {
-    code: u8,
-    source: u32,
-    start: u32,
-    /// The end of what was told of it, as a timestamp.
-    end: u32,
-    duration: u32,
-    ended: bool,
-    last_packet: Instant,
-}
-
+/// One record of a payload (RFC 4733 §2.3) but for its code, in units of its clock.
 struct Record {
-    code: u8,
     source: u32,
     start: u32,
     duration: u32,
-    end: bool,
+    is_end: bool,
     clock_rate: u32,
 }
 
-/// What became of a payload.
-pub(crate) enum EventError {
-    /// Not made of whole records.
-    Malformed,
+struct Press {
+    /// None once it is over.
+    key: Option<Key>,
+    /// The segment under way, and whether the press was told to have ended.
+    told: Record,
+    /// The end of what was told, as a timestamp.
+    end: u32,
+    last_packet: Instant,
 }
 
 /// The telephone-events of one leg.
+#[derive(Default)]
 pub(crate) struct Events {
     latest: Option<Press>,
-    /// The newest press's SSRC and timestamp, and when its last packet came.
-    newest: Option<(u32, u32, Instant)>,
-    earlier: [Option<(u32, u32)>; REMEMBERED],
+    /// The SSRC and timestamp of presses and of their segments, those of the latest among them.
+    known: [Option<(u32, u32)>; REMEMBERED],
     next: usize,
-    ignored: u64,
+    /// Records that told nothing.
+    pub(crate) ignored: u64,
 }
 
 impl Events {
-    pub(crate) fn new() -> Self {
-        Self { latest: None, newest: None, earlier: [None; REMEMBERED], next: 0, ignored: 0 }
-    }
-
     /// Whether a key is held down.
     pub(crate) fn is_down(&self, now: Instant) -> bool {
-        self.latest.as_ref().is_some_and(|press| !press.ended && now < press.last_packet + CLOSED)
+        self.latest.as_ref().is_some_and(|press| !press.told.is_end && now < press.last_packet + CLOSED)
     }
 
-    /// Records that told nothing, since this was last asked.
-    pub(crate) fn take_ignored(&mut self) -> u64 {
-        std::mem::take(&mut self.ignored)
-    }
-
-    /// Takes a payload; the keys of the presses that it began, in order.
-    pub(crate) fn handle(&mut self, now: Instant, event: &RawEvent) -> Result<Begun, EventError> {
-        let payload = event.payload();
-        if payload.is_empty() || !payload.len().is_multiple_of(RECORD) {
-            return Err(EventError::Malformed);
+    /// Takes a payload: the keys of the presses that it began, in order, or `None` where it is not made of whole records.
+    pub(crate) fn handle(&mut self, now: Instant, event: &RawEvent) -> Option<[Option<Key>; MOST_RECORDS]> {
+        let (records, rest) = event.payload().as_chunks::<RECORD>();
+        if records.is_empty() || !rest.is_empty() {
+            return None;
         }
-        let mut begun = Begun::default();
+        let mut begun = [const { None }; MOST_RECORDS];
         let mut start = event.timestamp();
-        for (bytes, slot) in payload.chunks_exact(RECORD).zip(&mut begun) {
-            let duration = u32::from(u16::from_be_bytes([bytes[2], bytes[3]]));
-            let end = bytes[1] & 0x80 != 0;
-            let record =
-                Record { code: bytes[0], source: event.source(), start, duration, end, clock_rate: event.clock_rate() };
-            *slot = self.record(now, &record);
+        for (&[code, flags, high, low], slot) in records.iter().zip(&mut begun) {
+            let duration = u32::from(u16::from_be_bytes([high, low]));
+            let (source, clock_rate, is_end) = (event.source(), event.clock_rate(), flags & 0x80 != 0);
+            *slot = self.record(now, Key::from_code(code), Record { source, start, duration, is_end, clock_rate });
             start = start.wrapping_add(duration);
         }
-        Ok(begun)
+        Some(begun)
     }
 
     /// When [`Events::expire`] has something to forget.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.latest.as_ref().map(|press| press.last_packet + CLOSED)
+        self.latest.as_ref().filter(|press| press.key.is_some()).map(|press| press.last_packet + CLOSED)
     }
 
-    /// Forgets the code of a press that is over.
+    /// Forgets the key of a press that is over.
     pub(crate) fn expire(&mut self, now: Instant) {
-        if self.latest.as_ref().is_some_and(|press| now >= press.last_packet + CLOSED) {
-            self.retire();
+        if let Some(press) = self.latest.as_mut().filter(|press| now >= press.last_packet + CLOSED) {
+            // In its place, so that the key is wiped there.
+            press.key = None;
         }
     }
 
-    fn record(&mut self, now: Instant, record: &Record) -> Option<Key> {
+    fn record(&mut self, now: Instant, key: Option<Key>, record: Record) -> Option<Key> {
         self.expire(now);
-        if let Some(press) = self.latest.as_mut().filter(|press| press.goes_on(now, record)) {
-            let replaced = press.update(now, record);
-            self.newest = Some((press.source, press.start, now));
-            self.remember(replaced);
+        if let (Some(press), Some(key)) = (&mut self.latest, &key)
+            && press.goes_on(now, key, &record)
+        {
+            press.update(now, &record);
+            self.remember();
             return None;
         }
-        if record.code > 15 || record.duration == 0 || self.is_known(record) || self.is_late(now, record) {
+        let told = key.filter(|_| record.duration > 0 && !self.is_known(&record) && !self.is_late(now, &record));
+        if let Some(key) = &told {
+            let (key, end) = (Some(key.duplicate()), record.start.wrapping_add(record.duration));
+            self.latest = Some(Press { key, told: record, end, last_packet: now });
+            self.remember();
+        } else {
             self.ignored += 1;
-            return None;
         }
-        self.retire();
-        self.latest = Some(Press::begin(now, record));
-        self.newest = Some((record.source, record.start, now));
-        Key::from_code(record.code)
+        told
     }
 
+    /// Whether an earlier press had this timestamp. Another press under that of the latest is none of the earlier ones.
     fn is_known(&self, record: &Record) -> bool {
-        self.earlier.contains(&Some((record.source, record.start)))
+        let name = Some(record.name());
+        self.known.contains(&name) && self.latest.as_ref().map(|press| press.told.name()) != name
     }
 
     fn is_late(&self, now: Instant, record: &Record) -> bool {
         let ticks = record.clock_rate.saturating_mul(LATE.as_secs() as u32);
-        self.newest.is_some_and(|(source, start, at)| {
-            source == record.source && (1..ticks).contains(&start.wrapping_sub(record.start)) && now < at + LATE
+        self.latest.as_ref().is_some_and(|Press { told, last_packet, .. }| {
+            let behind = told.start.wrapping_sub(record.start);
+            told.source == record.source && (1..ticks).contains(&behind) && now < *last_packet + LATE
         })
     }
 
-    fn retire(&mut self) {
-        self.remember(self.latest.as_ref().map(|press| (press.source, press.start)));
-        // In its place, so that the code is wiped there.
-        self.latest = None;
-    }
-
-    fn remember(&mut self, press: Option<(u32, u32)>) {
-        if press.is_some() {
-            self.earlier[self.next] = press;
+    fn remember(&mut self) {
+        let name = self.latest.as_ref().map(|press| press.told.name());
+        if !self.known.contains(&name) {
+            self.known[self.next] = name;
             self.next = (self.next + 1) % REMEMBERED;
         }
     }
 }
 
-impl Press {
-    fn begin(now: Instant, record: &Record) -> Self {
-        let Record { code, source, start, duration, end, .. } = *record;
-        Self { code, source, start, end: start.wrapping_add(duration), duration, ended: end, last_packet: now }
+impl Record {
+    fn name(&self) -> (u32, u32) {
+        (self.source, self.start)
     }
+}
 
+impl Press {
     /// Whether the record tells more of this press.
-    fn goes_on(&self, now: Instant, record: &Record) -> bool {
-        if self.source != record.source || self.code != record.code {
+    fn goes_on(&self, now: Instant, key: &Key, record: &Record) -> bool {
+        if self.told.source != record.source || self.key.as_ref().is_some_and(|own| !own.is(key)) {
             return false;
         }
-        let apart = record.start.wrapping_sub(self.start);
-        let grows = record.duration >= self.duration;
-        let segment = !self.ended && self.duration >= *SEGMENT.start() && SEGMENT.contains(&apart);
-        let within = grows && apart <= self.end.wrapping_sub(self.start).saturating_add(record.clock_rate / 50);
-        let restamped = record.end && grows && now < self.last_packet + RESTAMPED;
-        apart == 0 || segment || within || restamped
+        let (apart, grows) = (record.start.wrapping_sub(self.told.start), record.duration >= self.told.duration);
+        if apart == 0 {
+            // A sender that gives every press the same timestamp begins the next one with a short duration again.
+            return grows || record.is_end || now < self.last_packet + CLOSED;
+        }
+        let moved = apart <= self.end.wrapping_sub(self.told.start).saturating_add(record.clock_rate / 50);
+        let restamped = record.is_end && now < self.last_packet + RESTAMPED;
+        self.is_followed_by(record) || (self.key.is_some() && grows && (moved || restamped))
     }
 
-    /// Takes the record in; the identity that a new segment replaced.
-    fn update(&mut self, now: Instant, record: &Record) -> Option<(u32, u32)> {
-        let replaced = (self.source, self.start);
-        let segment = !self.ended && SEGMENT.contains(&record.start.wrapping_sub(self.start));
-        if segment {
-            self.start = record.start;
+    /// Whether the record is of the next segment of this press: it begins where this one was told to end, but for a few
+    /// updates that were lost.
+    fn is_followed_by(&self, record: &Record) -> bool {
+        let (apart, lost) = (record.start.wrapping_sub(self.told.start), record.start.wrapping_sub(self.end));
+        !self.told.is_end && SEGMENT.contains(&apart) && lost <= record.clock_rate / 5
+    }
+
+    fn update(&mut self, now: Instant, record: &Record) {
+        if self.is_followed_by(record) {
+            (self.told.start, self.told.duration) = (record.start, 0);
         }
-        if segment || record.duration >= self.duration {
-            self.duration = record.duration;
-            self.end = record.start.wrapping_add(record.duration);
+        if record.duration >= self.told.duration {
+            (self.told.duration, self.end) = (record.duration, record.start.wrapping_add(record.duration));
         }
-        self.ended |= record.end;
+        self.told.is_end |= record.is_end;
         self.last_packet = now;
-        segment.then_some(replaced)
-    }
-}
-
-impl Drop for Press {
-    fn drop(&mut self) {
-        self.code.zeroize();
-    }
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        self.code.zeroize();
     }
 }
 

@@ -1,31 +1,24 @@
 //! The gate of one leg: raw frames in, clean frames and decisions out.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use frame::{RawEvent, RawFrame, RawInfo, SampleRate};
+use tones::voice::Voice;
 
+use crate::arbiter::{Arbiter, Path};
 use crate::{
-    CaptureId, CapturePrompt, CleanFrame, Collect, GateOutput, KeyPolicy, MuteAck, SinkId,
-    arbiter::{Arbiter, Path},
-    budget::Budget,
-    capture::Capture,
-    clamp::Clamp,
-    events::{EventError, Events},
-    key::Key,
-    narrow::Narrow,
-    outputs::Outputs,
-    sinks::Sinks,
-    voice::Voice,
+    CaptureId, CapturePrompt, CleanFrame, Collect, CollectEnd, GateOutput, KeyPolicy, MuteAck, SinkId, budget::Budget,
+    capture::Capture, clamp::Clamp, events::Events, key::Key, output::Outputs, sinks::Sinks,
 };
 
-/// Within this every sink must acknowledge a mute, or the capture does not begin.
+/// Within this every sink must acknowledge a mute, or the capture does not begin. Ten frames: the first mute one leaves, comes
+/// to each writer behind what waits there, and is told back. A caller who waits for the prompt does not notice.
 pub const MUTE_DEADLINE: Duration = Duration::from_millis(200);
-/// Within this every sink must renew its acknowledgement, or the capture ends. Writers renew every half of it.
+/// Within this every sink must renew its acknowledgement, or the capture ends: a sink that is no longer known to be mute is
+/// unknown for no longer than a wipe may take. Writers renew every half of it, so that one renewal may be late.
 pub const MUTE_LEASE: Duration = Duration::from_millis(1_000);
-/// How long all keys must be up, and every tone over, before the caller's audio flows again.
+/// How long all keys must be up, and every tone over, before the caller's audio flows again. Longer than INFO may come after
+/// its press (300 ms), and than packets may wait for each other and for their place (150 ms, 200 ms).
 pub const KEY_UP_GUARD: Duration = Duration::from_millis(500);
 /// How long the vault may take to say its first word after the capture is armed.
 pub const VAULT_SILENCE: Duration = Duration::from_secs(5);
@@ -64,33 +57,24 @@ pub struct Counters {
     pub bad_acknowledgements: u64,
     /// Keys dropped outside captures.
     pub suppressed: u64,
-    /// Clean frames or outputs dropped because the driver did not drain them.
+    /// Outputs dropped because the driver did not drain them. In a capture that ends it: one may have been a key.
     pub overflow: u64,
 }
 
-/// Clean frames that wait at most for a driver that is late.
-const MOST_FRAMES: usize = 8;
-/// Clean frames that usually wait.
-const USUAL_FRAMES: usize = 1;
-
 /// The gate of one leg.
 ///
-/// Every input is followed by draining [`Gate::poll_frame`] and [`Gate::poll_output`] to `None`, then a sleep until
-/// [`Gate::poll_timeout`] at the latest.
+/// Every input is followed by draining [`Gate::poll_output`] to `None`, then a sleep until [`Gate::poll_timeout`] at the
+/// latest.
 pub struct Gate {
-    config: GateConfig,
+    rate: SampleRate,
     clamp: Clamp,
     events: Events,
     arbiter: Arbiter,
     budget: Budget,
     capture: Capture,
     sinks: Sinks,
-    narrow: Narrow,
     voice: Voice,
-    frames: VecDeque<CleanFrame>,
     outputs: Outputs,
-    /// The index of the newest clean frame.
-    newest_index: Option<u64>,
     /// When a key or a tone was last heard, or else when the gate was made.
     quiet_since: Instant,
     closed: bool,
@@ -99,50 +83,45 @@ pub struct Gate {
 
 impl Gate {
     /// A gate that has seen nothing.
-    #[must_use]
     pub fn new(config: GateConfig, now: Instant) -> Self {
         Self {
-            config,
+            rate: config.rate,
             clamp: Clamp::new(config.rate),
-            events: Events::new(),
-            arbiter: Arbiter::new(),
+            events: Events::default(),
+            arbiter: Arbiter::default(),
             budget: Budget::new(config.keys),
-            capture: Capture::new(),
-            sinks: Sinks::new(),
-            narrow: Narrow::new(config.rate),
-            voice: Voice::new(),
-            frames: VecDeque::with_capacity(USUAL_FRAMES),
+            capture: Capture::new(now),
+            sinks: Sinks::default(),
+            voice: Voice::new(config.rate),
             outputs: Outputs::new(),
-            newest_index: None,
             quiet_since: now,
             closed: false,
             counters: Counters::default(),
         }
     }
 
-    /// Takes one decoded frame, or the marker of a lost one. One clean frame comes out for each, one frame later.
-    pub fn handle_frame(&mut self, now: Instant, frame: RawFrame) {
+    /// Takes one decoded frame, or the marker of a lost one, and gives the clean frame of the one before it.
+    pub fn handle_frame(&mut self, now: Instant, frame: RawFrame) -> Option<CleanFrame> {
         if self.closed {
-            return;
+            return None;
         }
         self.counters.frames += 1;
-        let wrong = frame.rate() != self.config.rate;
+        let wrong = frame.rate() != self.rate;
         self.counters.wrong_rate += u64::from(wrong);
-        let frame = if wrong { RawFrame::lost(self.config.rate, frame.index()) } else { frame };
-        let judged = self.clamp.handle_frame(now, frame, self.capture.epoch());
-        if judged.tone {
+        let frame = if wrong { RawFrame::lost(self.rate, frame.index()) } else { frame };
+        let judged = self.clamp.handle_frame(now, frame);
+        if judged.suspected || judged.pressed {
             self.quiet_since = now;
         }
-        if let Some(released) = judged.released {
-            self.release(released);
-        }
+        let released = judged.released.map(|frame| self.release(frame));
         if let Some(key) = judged.key {
             self.press(now, Path::InBand, key);
         }
-        if self.clamp.is_pressed() {
+        if judged.pressed {
             self.arbiter.hold(now, Path::InBand);
         }
         self.handle_timeout(now);
+        released
     }
 
     /// Takes one telephone-event payload (RFC 4733) of the leg's locked source.
@@ -151,10 +130,9 @@ impl Gate {
         self.clamp.event(now);
         self.quiet_since = now;
         match self.events.handle(now, &event) {
-            Ok(begun) => begun.into_iter().flatten().for_each(|key| self.press(now, Path::Event, key)),
-            Err(EventError::Malformed) => self.counters.malformed += 1,
+            Some(begun) => begun.into_iter().flatten().for_each(|key| self.press(now, Path::Event, key)),
+            None => self.counters.malformed += 1,
         }
-        self.counters.ignored_events += self.events.take_ignored();
         self.handle_timeout(now);
     }
 
@@ -168,20 +146,14 @@ impl Gate {
         self.handle_timeout(now);
     }
 
-    /// The next clean frame.
-    pub fn poll_frame(&mut self) -> Option<CleanFrame> {
-        self.frames.pop_front()
-    }
-
     /// The next output.
     pub fn poll_output(&mut self) -> Option<GateOutput> {
-        self.outputs.pop()
+        self.outputs.queue.pop_front()
     }
 
     /// When [`Gate::handle_timeout`] wants to be called at the latest.
-    #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let proof = if self.capture.needs_proof() { self.sinks.poll_timeout() } else { None };
+        let proof = self.sinks.poll_timeout().filter(|_| self.capture.needs_proof());
         let capture = self.capture.poll_timeout(self.quiet_since);
         [proof, capture, self.budget.poll_timeout(), self.arbiter.poll_timeout(), self.events.poll_timeout()]
             .into_iter()
@@ -191,6 +163,11 @@ impl Gate {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.outputs.overflow > self.counters.overflow && self.outputs.queue.is_empty() {
+            // What was dropped may have been for the vault: it cannot be reached any more.
+            self.counters.overflow = self.outputs.overflow;
+            self.capture.vault_closed(now, &mut self.outputs);
+        }
         if self.events.is_down(now) {
             self.quiet_since = now;
             self.arbiter.hold(now, Path::Event);
@@ -198,13 +175,15 @@ impl Gate {
         self.events.expire(now);
         self.arbiter.expire(now);
         self.budget.handle_timeout(now, &mut self.outputs);
-        if self.capture.needs_proof()
-            && let Some(failure) = self.sinks.overdue(now)
-        {
+        if let Some(failure) = self.sinks.overdue(now) {
             self.capture.fail_control(now, failure, &mut self.outputs);
+        }
+        if self.sinks.are_proven() {
+            self.capture.proven(&mut self.outputs);
         }
         if self.capture.handle_timeout(now, self.quiet_since, &mut self.outputs) {
             self.clamp.flush();
+            self.forget_voice();
         }
     }
 
@@ -217,17 +196,15 @@ impl Gate {
     pub fn remove_sink(&mut self, now: Instant, sink: SinkId) {
         self.sinks.remove(sink);
         self.handle_timeout(now);
-        self.arm_if_proven();
     }
 
     /// A sink's writer acknowledges the mute, or renews that.
     pub fn acknowledge(&mut self, now: Instant, ack: MuteAck) {
         if self.capture.needs_proof() {
-            let good = self.sinks.acknowledge(now, ack, self.newest_index);
-            self.counters.bad_acknowledgements += u64::from(!good);
+            let counts = self.capture.epoch() == Some(ack.epoch) && self.sinks.acknowledge(now, ack);
+            self.counters.bad_acknowledgements += u64::from(!counts);
         }
         self.handle_timeout(now);
-        self.arm_if_proven();
     }
 
     /// Declares that the caller is being asked for keys. Replaces a collect that is under way. Refused in a capture:
@@ -235,30 +212,30 @@ impl Gate {
     pub fn collect(&mut self, now: Instant, collect: Collect) {
         self.budget.collect(now, collect, &mut self.outputs);
         if self.is_capturing() {
-            self.budget.end_collect(&mut self.outputs);
+            self.budget.end(CollectEnd::Withdrawn, &mut self.outputs);
         }
     }
 
     /// Ends the collect that is under way.
     pub fn end_collect(&mut self, now: Instant) {
         self.handle_timeout(now);
-        self.budget.end_collect(&mut self.outputs);
+        self.budget.end(CollectEnd::Withdrawn, &mut self.outputs);
     }
 
     /// Begins a capture: mutes at once, then waits for every sink. Ignored where a capture is under way.
     pub fn arm(&mut self, now: Instant, capture: CaptureId) {
-        if self.closed {
+        if self.closed || !self.capture.begin(now, capture) {
             return;
         }
-        let Some(epoch) = self.capture.begin(now, capture) else { return };
         self.budget.withdraw(&mut self.outputs);
-        let next = self.newest_index.map_or(0, |newest| newest + 1);
-        self.sinks.ask(now, epoch, self.clamp.held_index().unwrap_or(next));
-        if let Some(edge) = self.voice.clear() {
-            self.outputs.push(GateOutput::Speech(edge));
-        }
-        self.narrow.clear();
-        self.arm_if_proven();
+        self.sinks.ask(now);
+        self.forget_voice();
+        self.handle_timeout(now);
+    }
+
+    /// The carrier takes the keys of the armed capture: no vault is waited for, and keys that come here are dropped.
+    pub fn delegate(&mut self) {
+        self.capture.delegate();
     }
 
     /// Takes one packet of the vault's capture socket.
@@ -279,7 +256,8 @@ impl Gate {
         self.capture.prompt_ended(prompt, &mut self.outputs);
     }
 
-    /// Withdraws the capture. Without effect once the card may have been submitted: then the outcome comes.
+    /// Withdraws the capture. Once a connection is wanted the vault decides: it withdraws a card that was not submitted,
+    /// which is told as [`crate::wire::FailReason::Withdrawn`]; else the outcome comes.
     pub fn cancel_capture(&mut self, now: Instant) {
         self.capture.cancel(now, &mut self.outputs);
         self.handle_timeout(now);
@@ -290,24 +268,23 @@ impl Gate {
     /// the capture socket at once wipes too.
     pub fn hang_up(&mut self, now: Instant) {
         self.closed = true;
-        self.clamp.close();
-        self.frames.clear();
+        // What it held is wiped as it goes.
+        self.clamp = Clamp::new(self.rate);
+        self.forget_voice();
         self.budget.withdraw(&mut self.outputs);
         self.capture.hang_up(now, &mut self.outputs);
         self.handle_timeout(now);
     }
 
     /// Whether a capture is under way, from arming to release: the agent is to be muted both ways.
-    #[must_use]
     pub fn is_capturing(&self) -> bool {
         self.capture.epoch().is_some()
     }
 
     /// What was counted.
-    #[must_use]
     pub fn counters(&self) -> Counters {
-        let suppressed = self.budget.suppressed();
-        Counters { suppressed, overflow: self.counters.overflow + self.outputs.overflow(), ..self.counters }
+        let (suppressed, ignored_events) = (self.budget.suppressed, self.events.ignored);
+        Counters { suppressed, ignored_events, overflow: self.outputs.overflow, ..self.counters }
     }
 
     fn press(&mut self, now: Instant, path: Path, key: Key) {
@@ -316,39 +293,31 @@ impl Gate {
             self.counters.duplicates += 1;
             return;
         };
+        let is_mute = self.is_capturing();
         if self.capture.takes_keys() {
-            self.capture.press(key, &mut self.outputs);
-        } else if self.is_capturing() {
-            self.budget.refuse(now);
-        } else if !self.closed {
-            self.budget.press(now, key, &mut self.outputs);
+            self.budget.lengthen_run(now);
+            self.capture.press(&key, &mut self.outputs);
+        } else if is_mute || !self.closed {
+            self.budget.press(now, key, is_mute, &mut self.outputs);
         }
     }
 
-    fn arm_if_proven(&mut self) {
-        if self.sinks.are_proven() {
-            self.capture.proven(&mut self.outputs);
+    fn forget_voice(&mut self) {
+        if let Some(edge) = self.voice.clear() {
+            self.outputs.push(GateOutput::Speech(edge));
         }
     }
 
-    fn release(&mut self, mut frame: CleanFrame) {
-        self.newest_index = Some(frame.index());
+    /// The one way out for audio: heard for whether the caller speaks, and silenced in a capture.
+    fn release(&mut self, mut frame: CleanFrame) -> CleanFrame {
+        self.sinks.newest_index = Some(frame.index());
+        self.voice.hear(frame.samples(), |edge| self.outputs.push(GateOutput::Speech(edge)));
+        match self.capture.epoch().filter(|_| !(self.capture.takes_keys() && frame::sabotaged("unmute_early"))) {
+            Some(epoch) => frame.mute(epoch),
+            None => frame.voice = self.voice.is_speaking(),
+        }
         self.counters.muted += u64::from(frame.mute_epoch().is_some());
         self.counters.clamped += u64::from(frame.is_clamped());
-        if frame.mute_epoch().is_none() {
-            let (voice, outputs) = (&mut self.voice, &mut self.outputs);
-            voice.hear(&self.narrow.frame(frame.samples()), |edge| outputs.push(GateOutput::Speech(edge)));
-            frame.voice = self.voice.is_speaking();
-        }
-        if self.frames.len() == MOST_FRAMES {
-            self.frames.pop_front();
-            self.counters.overflow += 1;
-        }
-        self.frames.push_back(frame);
+        frame
     }
 }
-
-#[cfg(test)]
-mod curves;
-#[cfg(test)]
-mod tests;

@@ -35,8 +35,9 @@
 //! fn copy(message: gate::wire::ToVault) -> gate::wire::ToVault { message.clone() }
 //! ```
 
+#[cfg(feature = "analysis")]
+pub mod analysis;
 mod arbiter;
-mod bank;
 mod budget;
 mod capture;
 mod clamp;
@@ -46,29 +47,28 @@ mod detector;
 mod events;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
+#[path = "../../../fuzz/pci/gate.rs"]
 pub mod fuzzing;
 mod gate;
 mod info;
 mod key;
-mod narrow;
 mod output;
-mod outputs;
 mod sinks;
-mod suspicion;
 #[cfg(test)]
-mod synthesis;
-mod voice;
+mod tests;
 pub mod wire;
 
-pub use clean::{CleanFrame, Missing, MuteAck, MuteEpoch, SinkId, Transform};
-pub use collect::{BUDGET_WINDOW, Collect, CollectEnd, Collected, KEY_BUDGET, KeyPolicy, MenuKey, Purpose};
+pub use clean::{CleanFrame, Missing, MuteAck, MuteEpoch, Transform};
+pub use collect::{
+    BUDGET_WINDOW, Collect, CollectEnd, Collected, KEY_BUDGET, KeyPolicy, MenuKey, Purpose, SHORTEST_PAUSE,
+};
+pub use frame::sabotaged;
 pub use gate::{
     Counters, Gate, GateConfig, KEY_UP_GUARD, LONGEST_CAPTURE, MUTE_DEADLINE, MUTE_LEASE, VAULT_SILENCE, WIPE_DEADLINE,
 };
-pub use output::{
-    CaptureEvent, CaptureFailure, CaptureOutcome, CapturePrompt, ControlFailure, GateOutput, SpeechEdge,
-    SuppressReason, Suppressed,
-};
+pub use output::{CaptureEvent, GateOutput, SuppressReason, Suppressed};
+pub use payment::{CaptureFailure, CaptureOutcome, CapturePrompt, ControlFailure, SinkId};
+pub use tones::voice::SpeechEdge;
 
 /// A capture's name: random, made by the gateway.
 pub type CaptureId = wire::CaptureName;

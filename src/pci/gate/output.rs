@@ -1,8 +1,10 @@
-//! What the gate tells its driver.
+//! What the gate tells its driver, and the queue in which it waits.
+
+use std::collections::VecDeque;
 
 use crate::{
-    Collected, MenuKey, SinkId,
-    wire::{Approval, DeclineReason, FailReason, PromptReason, Step, ToVault, WipeRecord},
+    CaptureOutcome, CapturePrompt, Collected, ControlFailure, MenuKey, SpeechEdge,
+    wire::{Step, ToVault, WipeRecord},
 };
 
 /// One output of the gate. Drain them with [`crate::Gate::poll_output`] after every input.
@@ -24,24 +26,6 @@ pub enum GateOutput {
     Control(ControlFailure),
     /// Keys were dropped outside captures: audit.
     Suppressed(Suppressed),
-}
-
-/// The caller's voice, as a boolean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpeechEdge {
-    /// The caller began to speak.
-    Started,
-    /// The caller has been silent for a while.
-    Stopped,
-}
-
-/// A prompt of a capture, by name: the gateway maps it to audio.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CapturePrompt {
-    /// What the caller is asked for.
-    pub step: Step,
-    /// Why.
-    pub reason: PromptReason,
 }
 
 /// A step of a capture. In order: armed, any number of progress and connection, one outcome, at most one wipe record
@@ -67,50 +51,6 @@ pub enum CaptureEvent {
     Released,
 }
 
-/// How a capture ended, to the gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CaptureOutcome {
-    /// The payment is made.
-    Approved(Approval),
-    /// The payment was declined; nothing was charged.
-    Declined(DeclineReason),
-    /// The capture ended before a decision; nothing was charged.
-    Failed(CaptureFailure),
-    /// The card may have been submitted and no answer is known. Read the payment's id at the processor; never submit
-    /// the card again.
-    Unknown,
-}
-
-/// Why a capture ended without a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CaptureFailure {
-    /// The vault says why.
-    Vault(FailReason),
-    /// A sink's mute could not be proven.
-    Control(ControlFailure),
-    /// The call ended.
-    HungUp,
-    /// The gateway cancelled it.
-    Cancelled,
-    /// The vault closed the capture's socket, or died.
-    VaultClosed,
-    /// The vault sent what the messages' rules refuse, or for another capture.
-    VaultMisbehaved,
-    /// The vault said nothing for [`crate::VAULT_SILENCE`], or the capture lasted [`crate::LONGEST_CAPTURE`].
-    Expired,
-}
-
-/// A critical control that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ControlFailure {
-    /// A sink did not acknowledge the mute within [`crate::MUTE_DEADLINE`].
-    MuteNotAcknowledged(SinkId),
-    /// A sink did not renew its acknowledgement within [`crate::MUTE_LEASE`].
-    MuteLapsed(SinkId),
-    /// No wipe record came within [`crate::WIPE_DEADLINE`] of the outcome: close the socket, which wipes.
-    WipeUnconfirmed,
-}
-
 /// Keys that were dropped outside captures, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suppressed {
@@ -131,4 +71,28 @@ pub enum SuppressReason {
     BudgetSpent,
     /// The run went on into a capture, or a capture's mute was not yet over.
     Capture,
+}
+
+/// Outputs that wait at most. One input makes 14 at the most: the keys of a run, what ends it, and edges of speech.
+const MOST: usize = 16;
+
+/// Outputs in order, of a bounded number. Keys lie on the heap, so that none is left behind in a slot.
+pub(crate) struct Outputs {
+    pub(crate) queue: VecDeque<GateOutput>,
+    /// Outputs dropped because there were too many.
+    pub(crate) overflow: u64,
+}
+
+impl Outputs {
+    pub(crate) fn new() -> Self {
+        Self { queue: VecDeque::with_capacity(MOST), overflow: 0 }
+    }
+
+    pub(crate) fn push(&mut self, output: GateOutput) {
+        if self.queue.len() == MOST {
+            self.overflow += 1;
+        } else {
+            self.queue.push_back(output);
+        }
+    }
 }

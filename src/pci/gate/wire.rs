@@ -7,162 +7,83 @@
 //! | socket | direction | type | bytes | what it can hold of a card |
 //! |---|---|---|---|---|
 //! | capture | to the vault | [`ToVault`], read as [`VaultInput`] | 4 | one key |
-//! | capture | to the gateway | [`FromVault`] | 128 | brand and last four, after approval |
-//! | control | to the vault | [`ControlToVault`] (with one descriptor) | 64 | nothing |
+//! | capture | to the gateway | [`FromVault`] | 128 | kind and last four, once the processor keeps it |
+//! | control | to the vault | [`ControlToVault`] (with one descriptor) | 128 | nothing |
 //! | control | to the gateway | [`ControlFromVault`] | 128 | nothing |
 //!
-//! Byte 0 is [`VERSION`], byte 1 the kind, then the fields in order, big-endian; every unused byte must be zero.
-//! A message that breaks any rule decodes to a [`WireError`], and the side that reads it ends the capture.
+//! Byte 0 is [`VERSION`], byte 1 the kind, then the fields in order, in Borsh's form; every unused byte must be zero.
+//! A message that breaks any rule decodes to a [`WireError`], and the side that reads it ends the capture. A key cannot be
+//! serialised by what serialises the messages, and not be handed to another thread:
+//!
+//! ```compile_fail,E0277
+//! fn serialise(key: &gate::wire::Keypress) -> Vec<u8> { borsh::to_vec(key).unwrap() }
+//! ```
+//! ```compile_fail,E0277
+//! fn send_out(key: gate::wire::Keypress) { std::thread::spawn(move || drop(key)); }
+//! ```
 
-mod control;
-mod outcome;
-mod values;
+use std::marker::PhantomData;
 
-use std::io;
-
+use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-pub use control::{ControlFromVault, ControlToVault, Open, WipeCause, WipeRecord};
-pub use outcome::{Approval, DeclineReason, FailReason, Outcome};
-pub use values::{Authorisation, Brand, Brands, Currency, LastFour, Token};
+pub use payment::{
+    Authorisation, Brand, Brands, CaptureName, Currency, DeclineReason, EntryError, FailReason, FormatError, Held,
+    Holder, LastFour, Method, Open, Outcome, Postal, PromptReason, Shape, Step, Token, WipeCause, WipeRecord,
+};
 
 /// The version of these messages. Both processes come from one build, so any other version is refused.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Bytes of a message on a capture socket to the vault.
 pub const TO_VAULT_BYTES: usize = 4;
-/// Bytes of a message on a capture socket to the gateway.
-pub const FROM_VAULT_BYTES: usize = 128;
-/// Bytes of a message on the control socket to the vault.
-pub const CONTROL_TO_VAULT_BYTES: usize = 64;
-/// Bytes of a message on the control socket to the gateway.
-pub const CONTROL_FROM_VAULT_BYTES: usize = 128;
-
-/// A capture's name: random, made by the gateway.
-pub type CaptureName = [u8; 16];
+/// Bytes of every other message.
+pub const PACKET_BYTES: usize = 128;
 
 /// Why a message was refused. Names the rule, never the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum WireError {
-    /// The packet is not exactly as long as its socket's messages are.
-    #[error("wrong length")]
-    Length,
-    /// Byte 0 is not [`VERSION`].
-    #[error("unknown version")]
-    Version,
-    /// Byte 1 is no kind of this socket and direction.
-    #[error("unknown kind")]
-    Kind,
-    /// A field holds a value outside its set.
-    #[error("field out of its set")]
-    Value,
-    /// A byte after the last field is not zero.
-    #[error("padding not zero")]
-    Padding,
-}
+#[error("{0}")]
+pub struct WireError(&'static str);
 
-/// Declares an enum that travels as one byte: the variants' discriminants are the wire's codes.
-macro_rules! coded {
-    ($(#[$outer:meta])* pub enum $name:ident { $($(#[$inner:meta])* $variant:ident = $code:literal,)+ }) => {
-        $(#[$outer])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$inner])* $variant = $code,)+ }
-
-        impl $name {
-            /// Every value, in the order of the wire's codes.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            pub(crate) fn from_code(code: u8) -> Result<Self, $crate::wire::WireError> {
-                match code { $($code => Ok(Self::$variant),)+ _ => Err($crate::wire::WireError::Value) }
-            }
+/// Gives messages their packets: [`VERSION`], the message, and zeros.
+macro_rules! packets {
+    ($($message:ident)+) => { $(impl $message {
+        /// The packet of this message. Every message fits by construction; a test encodes each.
+        pub fn encode(&self) -> [u8; PACKET_BYTES] {
+            let mut packet = [0; PACKET_BYTES];
+            let fits = (VERSION, self).serialize(&mut &mut packet[..]);
+            debug_assert!(fits.is_ok(), "a message does not fit its packet");
+            packet
         }
-    };
-}
-pub(crate) use coded;
 
-coded! {
-    /// What the caller is asked for, and at last the wait for the processor.
-    pub enum Step {
-        /// The card number.
-        Number = 1,
-        /// The expiry date, as MMYY.
-        Expiry = 2,
-        /// The security code.
-        Code = 3,
-        /// The postal code of five digits.
-        Postal = 4,
-        /// Everything is keyed; the processor is asked.
-        Wait = 5,
-    }
-}
-
-coded! {
-    /// What was wrong with a field.
-    pub enum EntryError {
-        /// No key, or no end of the field, in time.
-        Timeout = 1,
-        /// Wrong length or check digit, or of no known brand.
-        InvalidNumber = 2,
-        /// A card of a brand that this payment does not take.
-        DisallowedBrand = 3,
-        /// No such month, past, or more than twenty years ahead.
-        InvalidDate = 4,
-        /// Not as many digits as the brand's code has.
-        InvalidCode = 5,
-        /// Not five digits.
-        InvalidPostal = 6,
-    }
-}
-
-/// Why a prompt is to be played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PromptReason {
-    /// The step is asked for the first time.
-    First,
-    /// The caller cleared the field with the star key.
-    Cleared,
-    /// What was keyed was refused.
-    Retry(EntryError),
-}
-
-impl PromptReason {
-    fn code(self) -> u8 {
-        match self {
-            Self::First => 0,
-            Self::Cleared => 0x80,
-            Self::Retry(error) => error as u8,
+        /// Reads one packet.
+        ///
+        /// # Errors
+        /// The first rule that the packet breaks.
+        pub fn decode(packet: &[u8]) -> Result<Self, WireError> {
+            let Some((&VERSION, mut fields)) = packet.split_first().filter(|_| packet.len() == PACKET_BYTES) else {
+                return Err(WireError("wrong length or version"));
+            };
+            let message = Self::deserialize(&mut fields).map_err(|_| WireError("unknown kind or field"))?;
+            if fields.iter().all(|&byte| byte == 0) { Ok(message) } else { Err(WireError("padding not zero")) }
         }
-    }
-
-    fn from_code(code: u8) -> Result<Self, WireError> {
-        match code {
-            0 => Ok(Self::First),
-            0x80 => Ok(Self::Cleared),
-            error => EntryError::from_code(error).map(Self::Retry),
-        }
-    }
+    })+ };
 }
+packets!(FromVault ControlToVault ControlFromVault);
 
 /// One key of a telephone on its way to the vault: `0` to `9`, `*` or `#`. Only the gate makes it and only the vault
-/// reads it; it cannot be printed, cloned or compared, and is wiped when dropped.
-pub struct Keypress(u8);
+/// reads it; it cannot be printed, cloned, compared or handed to another thread, and is wiped when dropped.
+pub struct Keypress(Zeroizing<u8>, PhantomData<*const ()>);
 
 impl Keypress {
     /// The key of this character, where it is one that a card is keyed with.
     pub(crate) fn new(key: u8) -> Option<Self> {
-        matches!(key, b'0'..=b'9' | b'*' | b'#').then_some(Self(key))
+        matches!(key, b'0'..=b'9' | b'*' | b'#').then_some(Self(Zeroizing::new(key), PhantomData))
     }
 
     /// Hands the key's character to the vault's `Entry`, which is the one caller.
-    #[must_use]
     pub fn reveal_to_entry(&self) -> u8 {
-        self.0
-    }
-}
-
-impl Drop for Keypress {
-    fn drop(&mut self) {
-        self.0.zeroize();
+        *self.0
     }
 }
 
@@ -176,26 +97,23 @@ pub struct ToVault(Box<Zeroizing<[u8; TO_VAULT_BYTES]>>);
 
 impl ToVault {
     /// A key was pressed.
-    #[must_use]
     #[allow(clippy::needless_pass_by_value, reason = "the key ends here and is wiped")]
     pub(crate) fn key(key: Keypress) -> Self {
-        Self::new([VERSION, KEY, key.0, 0])
+        Self::new(KEY, *key.0)
     }
 
     /// The prompt of this step was played to its end, or the caller's key cut it short: the step's timers start.
-    #[must_use]
     pub fn prompt_ended(step: Step) -> Self {
-        Self::new([VERSION, PROMPT_ENDED, step as u8, 0])
+        Self::new(PROMPT_ENDED, step as u8)
     }
 
     /// The capture is withdrawn: wipe and end. Without effect on a card already submitted.
-    #[must_use]
     pub fn cancel() -> Self {
-        Self::new([VERSION, CANCEL, 0, 0])
+        Self::new(CANCEL, 0)
     }
 
-    fn new(bytes: [u8; TO_VAULT_BYTES]) -> Self {
-        Self(Box::new(Zeroizing::new(bytes)))
+    fn new(kind: u8, field: u8) -> Self {
+        Self(Box::new(Zeroizing::new([VERSION, kind, field, 0])))
     }
 
     /// Writes the message as one packet. Only for the gateway's end of a capture socket.
@@ -203,7 +121,7 @@ impl ToVault {
     /// # Errors
     /// Whatever the socket says; the capture must then end, because a key may be lost.
     #[allow(clippy::needless_pass_by_value, reason = "a key is sent once and wiped")]
-    pub fn send(self, to: &mut impl io::Write) -> io::Result<()> {
+    pub fn send(self, to: &mut impl std::io::Write) -> std::io::Result<()> {
         to.write_all(&self.0[..])
     }
 }
@@ -219,30 +137,24 @@ pub enum VaultInput {
 }
 
 impl VaultInput {
-    /// Reads one packet. The caller wipes `bytes`.
+    /// Reads one packet. The caller wipes `packet`.
     ///
     /// # Errors
     /// The first rule that the packet breaks.
-    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let (kind, mut fields) = Fields::open::<TO_VAULT_BYTES>(bytes)?;
-        let input = match kind {
-            KEY => Self::Key(Keypress::new(fields.byte()).ok_or(WireError::Value)?),
-            PROMPT_ENDED => Self::PromptEnded(Step::from_code(fields.byte())?),
-            CANCEL => Self::Cancel,
-            _ => return Err(WireError::Kind),
-        };
-        fields.close(input)
+    pub fn decode(packet: &[u8]) -> Result<Self, WireError> {
+        let &[version, kind, field, padding] = packet else { return Err(WireError("wrong length")) };
+        match (version, kind, field, padding) {
+            (VERSION, KEY, key, 0) => Keypress::new(key).map(Self::Key),
+            (VERSION, PROMPT_ENDED, step, 0) => Step::ALL.get(usize::from(step)).copied().map(Self::PromptEnded),
+            (VERSION, CANCEL, 0, 0) => Some(Self::Cancel),
+            _ => None,
+        }
+        .ok_or(WireError("no message to the vault"))
     }
 }
 
-const PROMPT: u8 = 1;
-const PROGRESS: u8 = 2;
-const CONNECTION_WANTED: u8 = 3;
-const OUTCOME: u8 = 4;
-const WIPED: u8 = 5;
-
 /// What the vault tells the gateway on a capture socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum FromVault {
     /// Play this prompt, then send [`ToVault::prompt_ended`].
     Prompt {
@@ -266,90 +178,36 @@ pub enum FromVault {
     Wiped(WipeRecord),
 }
 
-impl FromVault {
-    /// The packet of this message.
-    #[must_use]
-    pub fn encode(&self) -> [u8; FROM_VAULT_BYTES] {
-        match self {
-            Self::Prompt { step, reason } => Packet::new(PROMPT).put(&[*step as u8, reason.code()]),
-            Self::Progress { step, count } => Packet::new(PROGRESS).put(&[*step as u8, *count]),
-            Self::ConnectionWanted => Packet::new(CONNECTION_WANTED),
-            Self::Outcome(outcome) => outcome.put(Packet::new(OUTCOME)),
-            Self::Wiped(record) => record.put(Packet::new(WIPED)),
-        }
-        .bytes
-    }
-
-    /// Reads one packet.
-    ///
-    /// # Errors
-    /// The first rule that the packet breaks.
-    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let (kind, mut fields) = Fields::open::<FROM_VAULT_BYTES>(bytes)?;
-        let message = match kind {
-            PROMPT => {
-                Self::Prompt { step: Step::from_code(fields.byte())?, reason: PromptReason::from_code(fields.byte())? }
-            }
-            PROGRESS => Self::Progress { step: Step::from_code(fields.byte())?, count: fields.byte() },
-            CONNECTION_WANTED => Self::ConnectionWanted,
-            OUTCOME => Self::Outcome(Outcome::take(&mut fields)?),
-            WIPED => Self::Wiped(WipeRecord::take(&mut fields)?),
-            _ => return Err(WireError::Kind),
-        };
-        fields.close(message)
-    }
+/// What the gateway tells the vault on the control socket. `Open` and `Connect` come with exactly one descriptor
+/// (`SCM_RIGHTS`), `Ping` with none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum ControlToVault {
+    /// Opens a capture; the descriptor is the vault's end of the capture socket.
+    Open(Open),
+    /// The descriptor is a TCP connection to the processor, and the permission to submit: sent only once the payment
+    /// row is durable.
+    Connect {
+        /// The capture that may submit.
+        capture: CaptureName,
+    },
+    /// Asks whether the vault still serves; answered by [`ControlFromVault::Pong`].
+    Ping,
 }
 
-/// A packet being filled. The fields of every kind fit by construction; a test encodes each of them.
-struct Packet<const N: usize> {
-    bytes: [u8; N],
-    used: usize,
-}
-
-impl<const N: usize> Packet<N> {
-    fn new(kind: u8) -> Self {
-        let mut bytes = [0; N];
-        bytes[0] = VERSION;
-        bytes[1] = kind;
-        Self { bytes, used: 2 }
-    }
-
-    fn put(mut self, field: &[u8]) -> Self {
-        self.bytes[self.used..][..field.len()].copy_from_slice(field);
-        self.used += field.len();
-        self
-    }
-}
-
-/// The fields of a packet being read. Its length was checked when it was opened, and no kind reads more than fits.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn open<const N: usize>(bytes: &'a [u8]) -> Result<(u8, Self), WireError> {
-        if bytes.len() != N {
-            return Err(WireError::Length);
-        }
-        if bytes[0] != VERSION {
-            return Err(WireError::Version);
-        }
-        Ok((bytes[1], Self(&bytes[2..])))
-    }
-
-    fn take<const N: usize>(&mut self) -> [u8; N] {
-        let mut field = [0; N];
-        let (head, rest) = self.0.split_at(N);
-        field.copy_from_slice(head);
-        self.0 = rest;
-        field
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.take::<1>()[0]
-    }
-
-    fn close<T>(self, message: T) -> Result<T, WireError> {
-        if self.0.iter().all(|&byte| byte == 0) { Ok(message) } else { Err(WireError::Padding) }
-    }
+/// What the vault tells the gateway on the control socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum ControlFromVault {
+    /// The hardening holds and captures may be opened. The first message, sent once.
+    Ready {
+        /// SHA-256 of the vault's executable.
+        build: [u8; 32],
+        /// The Ed25519 key that signs this vault's wipe records; made at start, never stored.
+        public_key: [u8; 32],
+    },
+    /// A capture was wiped. Every record is sent here, so that a hang-up leaves one too.
+    Wiped(WipeRecord),
+    /// The vault still serves.
+    Pong,
 }
 
 #[cfg(test)]

@@ -1,20 +1,21 @@
-//! What the caller keys, from the first prompt to a complete card: fields, keys, retries and timers. Told the time.
+//! What the caller keys, from the first prompt to a complete card or account: fields, keys, retries and timers. Told the
+//! time.
 //!
 //! `#` ends a field, `*` clears it, `**` cancels. A field whose length is known ends by itself, and a `#` right after
 //! that is taken for the same end. A number ends by itself at its brand's longest length; a shorter admissible one (a
-//! Visa of 16 digits may go on to 19) ends with `#` or a pause. Keys may run ahead of the prompts. The security code
-//! ends after a short pause, so that a code with a digit too many is seen. After a refused field, keys are dropped until
-//! the caller pauses or the retry's prompt has ended: they were meant for what would have come next.
+//! Visa of 16 digits may go on to 19) ends with `#` or a pause. Keys may run ahead of the prompts. A security code, and a
+//! postal code that may be longer, end after a short pause, so that a digit too many is seen. After a refused field, keys
+//! are dropped until the caller pauses: they were meant for what would have come next. That the retry's prompt has ended
+//! shows no pause, because a key ends it.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
 
-use gate::wire::{Brand, Brands, EntryError, FailReason, Keypress, LastFour, PromptReason, Step};
+use gate::wire::{Brand, EntryError, FailReason, FromVault, Method, Open, Postal, PromptReason, Step, VaultInput};
 
 use crate::{
-    card::{Rule, Today, is_valid_expiry},
+    card::{self, Rule},
     sealed::SealedCard,
 };
 
@@ -33,130 +34,85 @@ pub const FIELD_ERRORS: u8 = 3;
 /// Wrong entries in all that end the capture.
 pub const ERRORS: u8 = 5;
 
-/// What an entry has to obey, fixed before the first key.
-#[derive(Clone, Copy, Debug)]
-pub struct EntryRules {
-    /// Today, for the expiry date.
-    pub today: Today,
-    /// Whether the postal code is asked for.
-    pub postal: bool,
-    /// The brands that are taken.
-    pub brands: Brands,
-    /// Whether canaries are taken at all.
+/// Which numbers the vault takes, from its command line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mode {
+    /// Whether canaries are taken.
     pub canary: bool,
+    /// Whether every number but those published for tests (and canaries, where they are taken) is refused.
+    pub test_numbers: bool,
 }
 
 /// What the entry wants done.
 pub enum EntryOutput {
-    /// Play this prompt.
-    Prompt(Step, PromptReason),
-    /// The field holds this many keys (zero for the code).
-    Progress(Step, u8),
+    /// Tell the gateway: a prompt, or progress.
+    Tell(FromVault),
     /// Every field is good. The entry is over and holds nothing any more.
-    Complete(Complete),
+    Complete(SealedCard, Brand),
     /// The entry is over without a card; everything is wiped.
     Failed(FailReason),
 }
 
-/// A card that passed every rule.
-pub struct Complete {
-    /// The card.
-    pub card: SealedCard,
-    /// Its brand.
-    pub brand: Brand,
-    /// Its last four digits.
-    pub last_four: LastFour,
-}
-
-/// The entry of one card. After every call drain [`Entry::poll_output`], then wait until [`Entry::poll_timeout`].
+/// The entry of one card or account. After every call drain [`Entry::poll_output`], then wait until
+/// [`Entry::poll_timeout`].
 pub struct Entry {
-    rules: EntryRules,
-    card: SealedCard,
+    open: Open,
+    mode: Mode,
+    /// `None` once the entry is over.
+    card: Option<SealedCard>,
     rule: Option<&'static Rule>,
-    field: Field,
+    step: Step,
+    /// Wrong entries in this field, and in all.
+    field_errors: u8,
     errors: u8,
+    /// When the field is over, and when a pause ends it. Without them before its prompt has ended or its first key.
+    field_deadline: Option<Instant>,
+    pause: Option<Instant>,
     session_deadline: Instant,
     last_star: Option<Instant>,
     ended_itself: bool,
     dropping_until: Option<Instant>,
-    over: bool,
     outputs: VecDeque<EntryOutput>,
 }
 
-/// The field being keyed.
-struct Field {
-    step: Step,
-    errors: u8,
-    began: Option<Instant>,
-    prompt_ended: Option<Instant>,
-    last_key: Option<Instant>,
-    overlong: bool,
-}
-
-impl Field {
-    fn new(step: Step) -> Self {
-        Self { step, errors: 0, began: None, prompt_ended: None, last_key: None, overlong: false }
-    }
-
-    fn restart(&mut self) {
-        *self = Self { errors: self.errors, ..Self::new(self.step) };
-    }
-}
-
 impl Entry {
-    /// Begins with the number and its prompt.
-    #[must_use]
-    pub fn new(rules: EntryRules, now: Instant) -> Self {
-        Self {
-            rules,
-            card: SealedCard::default(),
+    /// Begins with the first field and its prompt.
+    ///
+    /// # Errors
+    /// The system has no memory for a card.
+    pub fn new(open: Open, mode: Mode, now: Instant) -> io::Result<Self> {
+        let step = if open.method == Method::Card { Step::Number } else { Step::Routing };
+        let mut entry = Self {
+            open,
+            mode,
+            card: Some(SealedCard::new()?),
             rule: None,
-            field: Field::new(Step::Number),
+            step,
+            field_errors: 0,
             errors: 0,
+            field_deadline: None,
+            pause: None,
             session_deadline: now + SESSION,
             last_star: None,
             ended_itself: false,
             dropping_until: None,
-            over: false,
-            outputs: VecDeque::from([EntryOutput::Prompt(Step::Number, PromptReason::First)]),
-        }
+            outputs: VecDeque::new(),
+        };
+        entry.prompt(PromptReason::First);
+        Ok(entry)
     }
 
-    /// A key was pressed.
-    #[allow(clippy::needless_pass_by_value, reason = "the key ends here and is wiped")]
-    pub fn handle_key(&mut self, now: Instant, key: Keypress) {
-        if self.over {
-            return;
+    /// The gateway's word: a key, the end of a prompt, or the withdrawal of the capture.
+    pub fn handle_input(&mut self, now: Instant, input: VaultInput) {
+        match input {
+            VaultInput::Key(key) if self.card.is_some() => self.handle_key(now, key.reveal_to_entry()),
+            VaultInput::PromptEnded(step) if step == self.step => {
+                self.field_deadline.get_or_insert(now + FIELD);
+                self.pause.get_or_insert(now + FIRST_KEY);
+            }
+            VaultInput::Cancel => self.fail(FailReason::Withdrawn),
+            VaultInput::Key(_) | VaultInput::PromptEnded(_) => {}
         }
-        let key = key.reveal_to_entry();
-        let ended_itself = std::mem::take(&mut self.ended_itself);
-        if key == b'*' {
-            return self.handle_star(now);
-        }
-        self.last_star = None;
-        if self.dropping_until.is_some_and(|until| now < until) {
-            self.dropping_until = Some(now + SETTLE);
-            return;
-        }
-        if key != b'#' {
-            self.handle_digit(now, key);
-        } else if !ended_itself {
-            self.end_field(now, false);
-        }
-    }
-
-    /// The prompt of `step` has ended: that field's timers start. Without effect on any other field.
-    pub fn handle_prompt_ended(&mut self, now: Instant, step: Step) {
-        if step == self.field.step {
-            self.field.prompt_ended.get_or_insert(now);
-            self.field.began.get_or_insert(now);
-            self.dropping_until = None;
-        }
-    }
-
-    /// The gateway withdraws the capture.
-    pub fn handle_cancel(&mut self) {
-        self.fail(FailReason::Withdrawn);
     }
 
     /// What is wanted next.
@@ -165,32 +121,37 @@ impl Entry {
     }
 
     /// When [`Entry::handle_timeout`] is due.
-    #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        (!self.over).then(|| self.session_deadline.min(self.field_deadline().unwrap_or(self.session_deadline)))
+        self.card.as_ref()?;
+        [Some(self.session_deadline), self.field_deadline, self.pause].into_iter().flatten().min()
     }
 
     /// A deadline may have passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.over {
+        let has_passed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
+        if self.card.is_none() {
         } else if now >= self.session_deadline {
             self.fail(FailReason::SessionTimeout);
-        } else if self.field.began.is_some_and(|began| now >= began + FIELD) {
+        } else if has_passed(self.field_deadline) {
             self.refuse(EntryError::Timeout);
-        } else if self.field_deadline().is_some_and(|deadline| now >= deadline) {
+        } else if has_passed(self.pause) {
             self.end_field(now, true);
         }
     }
 
-    fn field_deadline(&self) -> Option<Instant> {
-        let settled = self.field.step == Step::Code && Some(self.count()) == self.rule.map(|rule| rule.code_length);
-        let pause = match (self.field.last_key, self.field.prompt_ended) {
-            (Some(key), _) => Some(key + if settled { SETTLE } else { INTER_DIGIT }),
-            (None, Some(prompt)) => Some(prompt + FIRST_KEY),
-            (None, None) => None,
-        };
-        let limit = self.field.began.map(|began| began + FIELD);
-        pause.into_iter().chain(limit).min()
+    fn handle_key(&mut self, now: Instant, key: u8) {
+        let ended_itself = std::mem::take(&mut self.ended_itself);
+        if key == b'*' {
+            return self.handle_star(now);
+        }
+        self.last_star = None;
+        if self.dropping_until.is_some_and(|until| now < until) {
+            self.dropping_until = Some(now + SETTLE);
+        } else if key != b'#' {
+            self.handle_digit(now, key);
+        } else if !ended_itself {
+            self.end_field(now, false);
+        }
     }
 
     fn handle_star(&mut self, now: Instant) {
@@ -199,59 +160,52 @@ impl Entry {
         }
         self.last_star = Some(now);
         self.dropping_until = None;
-        self.clear_field();
-        self.outputs.push_back(EntryOutput::Progress(self.field.step, 0));
-        self.outputs.push_back(EntryOutput::Prompt(self.field.step, PromptReason::Cleared));
+        self.restart(self.step);
+        self.progress();
+        self.prompt(PromptReason::Cleared);
     }
 
     fn handle_digit(&mut self, now: Instant, digit: u8) {
-        let card = &mut self.card;
-        let kept = match self.field.step {
-            Step::Number => card.number.push(digit),
-            Step::Expiry => card.expiry.push(digit),
-            Step::Code => card.code.push(digit),
-            Step::Postal => card.postal.push(digit),
-            Step::Wait => return,
-        };
-        self.field.overlong |= !kept;
-        self.field.began.get_or_insert(now);
-        self.field.last_key = Some(now);
-        let shown = if self.field.step == Step::Code { 0 } else { self.count() as u8 };
-        self.outputs.push_back(EntryOutput::Progress(self.field.step, shown));
-        if self.is_full() {
-            let step = self.field.step;
+        let step = self.step;
+        if let Some(card) = &mut self.card {
+            card.push(step, digit);
+        }
+        let settles = matches!(step, Step::Code | Step::Postal) && self.is_whole();
+        self.pause = Some(now + if settles { SETTLE } else { INTER_DIGIT });
+        self.field_deadline.get_or_insert(now + FIELD);
+        self.progress();
+        if step != Step::Code && self.lengths().last() == Some(&self.digits().len()) {
             self.end_field(now, false);
-            self.ended_itself = self.field.step != step;
+            self.ended_itself = self.step != step;
         }
     }
 
-    fn count(&self) -> usize {
-        match self.field.step {
-            Step::Number => self.card.number.len(),
-            Step::Expiry => self.card.expiry.len(),
-            Step::Code => self.card.code.len(),
-            Step::Postal => self.card.postal.len(),
-            Step::Wait => 0,
+    fn digits(&self) -> &str {
+        self.card.as_ref().map_or("", |card| card.expose(self.step))
+    }
+
+    /// The lengths that the field may have, ascending. At the last one it ends by itself; a number of no known brand at 19
+    /// (ISO/IEC 7812-1).
+    fn lengths(&self) -> &'static [usize] {
+        match self.step {
+            Step::Number => Rule::of(self.digits()).map_or(&[19], |rule| rule.lengths),
+            Step::Expiry => &[4],
+            Step::Code => self.rule.map_or(&[], |rule| rule.code),
+            Step::Postal => self.open.postal.lengths(),
+            Step::Routing => &[9],
+            Step::Account | Step::AccountAgain => card::ACCOUNT,
+            Step::Wait => &[],
         }
     }
 
-    /// Whether the field ends without a `#`.
-    fn is_full(&self) -> bool {
-        match self.field.step {
-            Step::Number => {
-                let longest = Rule::of(self.card.number.expose()).map_or(19, Rule::longest);
-                self.count() >= longest
-            }
-            Step::Expiry => self.count() == 4,
-            Step::Postal => self.count() == 5,
-            Step::Code | Step::Wait => false,
-        }
+    fn is_whole(&self) -> bool {
+        self.lengths().contains(&self.digits().len())
     }
 
     fn end_field(&mut self, now: Instant, paused: bool) {
         match self.check() {
             Ok(()) => self.advance(),
-            Err(_) if paused && self.count() == 0 => self.refuse(EntryError::Timeout),
+            Err(_) if paused && self.digits().is_empty() => self.refuse(EntryError::Timeout),
             Err(error) => {
                 self.refuse(error);
                 self.dropping_until = (!paused).then(|| now + SETTLE);
@@ -260,78 +214,85 @@ impl Entry {
     }
 
     fn check(&mut self) -> Result<(), EntryError> {
-        let card = &self.card;
-        let whole = |good: bool, error| if good { Ok(()) } else { Err(error) };
-        match self.field.step {
-            Step::Number => self.check_number(),
-            Step::Expiry => whole(is_valid_expiry(card.expiry.expose(), self.rules.today), EntryError::InvalidDate),
-            Step::Code => {
-                let long_enough = self.rule.is_some_and(|rule| card.code.len() == rule.code_length);
-                whole(long_enough && !self.field.overlong, EntryError::InvalidCode)
-            }
-            Step::Postal => whole(card.postal.len() == 5, EntryError::InvalidPostal),
-            Step::Wait => Ok(()),
+        let (step, digits) = (self.step, self.digits());
+        let rule = Rule::of(digits).filter(|rule| self.mode.canary || rule.brand != Brand::Canary);
+        let first = self.card.as_ref().map(|card| card.expose(Step::Account));
+        let (is_right, error) = match step {
+            Step::Number => (rule.is_some_and(|rule| rule.admits(digits)), EntryError::InvalidNumber),
+            Step::Expiry => (card::is_valid_expiry(digits, &self.open), EntryError::InvalidDate),
+            Step::Code => (true, EntryError::InvalidCode),
+            Step::Postal => (true, EntryError::InvalidPostal),
+            Step::Routing => (card::is_valid_routing(digits), EntryError::InvalidRouting),
+            Step::Account => (true, EntryError::InvalidAccount),
+            Step::AccountAgain => (first == Some(digits), EntryError::Mismatch),
+            Step::Wait => (false, EntryError::Timeout),
+        };
+        if !is_right || !self.is_whole() {
+            return Err(error);
         }
-    }
-
-    fn check_number(&mut self) -> Result<(), EntryError> {
-        let number = self.card.number.expose();
-        let rule = Rule::of(number).filter(|rule| rule.admits(number)).ok_or(EntryError::InvalidNumber)?;
-        if rule.brand == Brand::Canary && !self.rules.canary {
-            return Err(EntryError::InvalidNumber);
+        let is_number = matches!(step, Step::Number | Step::Routing | Step::Account);
+        if is_number && self.mode.test_numbers && !card::is_for_tests(digits) {
+            return Err(EntryError::NotATestNumber);
         }
-        if !self.rules.brands.contains(rule.brand) {
-            return Err(EntryError::DisallowedBrand);
+        if step == Step::Number {
+            self.rule = rule.filter(|rule| self.open.brands.contains(rule.brand));
+            self.rule.ok_or(EntryError::DisallowedBrand)?;
         }
-        self.rule = Some(rule);
         Ok(())
     }
 
     fn advance(&mut self) {
-        let next = match self.field.step {
+        let next = match self.step {
             Step::Number => Step::Expiry,
             Step::Expiry => Step::Code,
-            Step::Code if self.rules.postal => Step::Postal,
-            Step::Code | Step::Postal | Step::Wait => return self.complete(),
+            Step::Code if self.open.postal != Postal::None => Step::Postal,
+            Step::Routing => Step::Account,
+            Step::Account => Step::AccountAgain,
+            Step::Code | Step::Postal | Step::AccountAgain | Step::Wait => {
+                let brand = self.rule.map_or(Brand::BankAccount, |rule| rule.brand);
+                let complete = self.card.take().map(|card| EntryOutput::Complete(card, brand));
+                return self.outputs.extend(complete);
+            }
         };
-        self.field = Field::new(next);
-        self.outputs.push_back(EntryOutput::Prompt(next, PromptReason::First));
-    }
-
-    fn complete(&mut self) {
-        let card = std::mem::take(&mut self.card);
-        let (Some(rule), Some(last_four)) = (self.rule, card.last_four()) else { return };
-        self.over = true;
-        self.outputs.push_back(EntryOutput::Complete(Complete { card, brand: rule.brand, last_four }));
+        self.field_errors = 0;
+        self.restart(next);
+        self.prompt(PromptReason::First);
     }
 
     fn refuse(&mut self, error: EntryError) {
         self.errors += 1;
-        self.field.errors += 1;
-        if self.errors >= ERRORS || self.field.errors >= FIELD_ERRORS {
+        self.field_errors += 1;
+        if self.errors >= ERRORS || self.field_errors >= FIELD_ERRORS {
             return self.fail(FailReason::TooManyAttempts);
         }
-        self.clear_field();
-        self.outputs.push_back(EntryOutput::Prompt(self.field.step, PromptReason::Retry(error)));
+        self.restart(self.step);
+        if error == EntryError::Mismatch {
+            self.restart(Step::Account);
+        }
+        self.prompt(PromptReason::Retry(error));
     }
 
-    fn clear_field(&mut self) {
-        match self.field.step {
-            Step::Number => self.card.number.wipe(),
-            Step::Expiry => self.card.expiry.wipe(),
-            Step::Code => self.card.code.wipe(),
-            Step::Postal => self.card.postal.wipe(),
-            Step::Wait => {}
+    fn restart(&mut self, step: Step) {
+        if let Some(card) = &mut self.card {
+            card.clear(step);
         }
-        self.field.restart();
+        (self.step, self.field_deadline, self.pause) = (step, None, None);
     }
 
     fn fail(&mut self, reason: FailReason) {
-        if !self.over {
-            self.over = true;
-            self.card.wipe();
-            self.outputs.push_back(EntryOutput::Failed(reason));
-        }
+        let failed = self.card.take().map(|_| EntryOutput::Failed(reason));
+        self.outputs.extend(failed);
+    }
+
+    fn prompt(&mut self, reason: PromptReason) {
+        self.outputs.push_back(EntryOutput::Tell(FromVault::Prompt { step: self.step, reason }));
+    }
+
+    /// Tells how many keys the field holds; of the code always none.
+    fn progress(&mut self) {
+        let step = self.step;
+        let count = if step == Step::Code { 0 } else { self.digits().len() as u8 };
+        self.outputs.push_back(EntryOutput::Tell(FromVault::Progress { step, count }));
     }
 }
 

@@ -1,23 +1,22 @@
 //! The vault's own process: reads its settings, hardens itself, serves captures on standard input.
 
-use std::{
-    fs,
-    io::{self, Write},
-    os::fd::AsFd,
-    process::ExitCode,
-};
+use std::alloc::System;
+use std::fs;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::process::ExitCode;
 
+use ring::{rand::SystemRandom, signature::Ed25519KeyPair};
 use vault::{
-    hardening::{self, Hardened, close_inherited, harden},
-    options::{Command, Options, USAGE},
-    request::Sender,
+    hardening::{self, close_inherited, harden},
     server::Server,
-    submission::Processor,
-    witness::Witness,
+    settings::{self, USAGE, Unusable},
 };
-use zeroize::Zeroizing;
+use zeroizing_alloc::ZeroAlloc;
 
-type Failure = Box<dyn std::error::Error>;
+/// Overwrites all memory that is freed: the net below the vault's own wiping, for what libraries copy.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     hardening::silence_panics();
@@ -30,39 +29,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), Failure> {
+fn run() -> Result<(), Unusable> {
     close_inherited()?;
-    match Command::parse(std::env::args_os().skip(1)).map_err(|error| format!("{error}\n{USAGE}"))? {
-        Command::Help => Ok(writeln!(io::stdout(), "{USAGE}")?),
-        Command::Check => check(),
-        Command::Serve(options) => serve(options),
+    let mut given = pico_args::Arguments::from_env();
+    if given.contains(["-h", "--help"]) {
+        return Ok(io::stdout().write_all(USAGE.as_bytes())?);
     }
-}
-
-fn check() -> Result<(), Failure> {
-    let Hardened { .. } = harden()?;
-    let held = "no inherited descriptors\nnot dumpable\nno core files\nno new privileges\nmemory locked\nsystem calls on an allow-list\n";
-    Ok(io::stdout().write_all(held.as_bytes())?)
-}
-
-fn serve(options: Options) -> Result<(), Failure> {
-    let authority = fs::read(&options.processor_authority).map_err(|error| format!("--processor-ca: {error}"))?;
-    let token = fs::read_to_string(&options.processor_token).map_err(|error| format!("--processor-token: {error}"))?;
-    let token = Zeroizing::new(token);
-    let token = Zeroizing::new(token.trim_end().to_owned());
-    let sender = Sender { name: options.processor_name, path: options.processor_path, token };
-    let processor = Processor::new(sender, &authority, options.answer_within)?;
-    let witness = Witness::new().map_err(|_| "no randomness")?;
-    let build = build()?;
+    if given.contains("--check") {
+        return Ok(io::stdout().write_all(harden()?.held().as_bytes())?);
+    }
+    let (processor, mode) = settings::read(given)?;
+    let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| "no randomness")?;
+    let key = Ed25519KeyPair::from_pkcs8(key.as_ref()).map_err(|_| "no key")?;
+    // Of this executable, so that wipe records can be traced to what made them.
+    let build = ring::digest::digest(&ring::digest::SHA256, &fs::read("/proc/self/exe")?);
     let control = io::stdin().as_fd().try_clone_to_owned()?;
-    let proof = harden()?;
-    Ok(Server::new(proof, control, processor, witness, options.canary).run(build)?)
-}
-
-/// SHA-256 of this executable, so that wipe records can be traced to what made them.
-fn build() -> io::Result<[u8; 32]> {
-    let digest = ring::digest::digest(&ring::digest::SHA256, &fs::read("/proc/self/exe")?);
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest.as_ref());
-    Ok(bytes)
+    let server = Server::new(harden()?, control, processor, key, mode);
+    Ok(server.run(build.as_ref().try_into()?)?)
 }

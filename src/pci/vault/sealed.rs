@@ -1,123 +1,109 @@
-//! The only memory that holds a card: boxed, so that moving the owner moves no digit; locked and kept out of dumps with
-//! the rest of the process ([`crate::hardening`]); wiped when cleared and when dropped.
+//! The only memory that holds a card: pages of its own, kept out of dumps and of children, locked with the rest of the
+//! process ([`crate::hardening`]), never moved, wiped when cleared and when dropped.
 //!
 //! | buffer | holds | wiped |
 //! |---|---|---|
-//! | [`SealedCard`] | number, expiry, code, postal code | each field when cleared or refused; all when encrypted for the processor, on failure, cancel, time-out or hang-up |
-//! | [`Sealed`] of a request ([`crate::request`]) | the request's head and body | as soon as TLS has encrypted it, before the answer |
+//! | [`SealedCard`] | everything keyed | each field when cleared or refused; all when the request is written, on failure, cancel, time-out or hang-up |
+//! | [`Sealed`] of a request ([`crate::processor`]) | its body; its head and body | when it stands in the request; as soon as TLS has encrypted it, before the answer |
+//! | [`Sealed`] of an answer ([`crate::submission`]) | what the processor says, which may echo a card | with the outcome, before it is told |
 //! | the capture socket's read buffer ([`crate::session`]) | one key | after each packet |
 //!
-//! None of these types can be printed, cloned, compared or serialised.
+//! None of these types can be printed, cloned, compared, serialised or handed to another thread.
 
-use gate::wire::LastFour;
+use std::{io, marker::PhantomData};
+
+use gate::wire::{LastFour, Step};
+use memmap2::{Advice, MmapMut};
 use zeroize::Zeroize;
 
-/// Up to `N` secret bytes.
-pub struct Sealed<const N: usize> {
-    bytes: Box<[u8; N]>,
+/// A bounded number of secret bytes. Written as [`io::Write`] does; what does not fit is an error and not written.
+pub struct Sealed {
+    memory: MmapMut,
     length: usize,
+    stays: PhantomData<*const ()>,
 }
 
-impl<const N: usize> Sealed<N> {
-    /// Nothing yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { bytes: Box::new([0; N]), length: 0 }
+impl Sealed {
+    /// Nothing yet, and room for so many bytes.
+    ///
+    /// # Errors
+    /// The system has no such memory.
+    pub fn new(room: usize) -> io::Result<Self> {
+        let memory = MmapMut::map_anon(room)?;
+        memory.advise(Advice::DontDump)?;
+        memory.advise(Advice::DontFork)?;
+        Ok(Self { memory, length: 0, stays: PhantomData })
     }
 
-    /// Adds a byte. Returns false, and adds nothing, where there is no room.
-    #[must_use]
-    pub fn push(&mut self, byte: u8) -> bool {
-        self.extend(&[byte])
-    }
-
-    /// Adds all of `more`. Returns false, and adds nothing, where there is no room.
-    #[must_use]
-    pub fn extend(&mut self, more: &[u8]) -> bool {
-        let Some(room) = self.bytes.get_mut(self.length..self.length + more.len()) else { return false };
-        room.copy_from_slice(more);
-        self.length += more.len();
-        true
-    }
-
-    /// Bytes held.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.length
-    }
-
-    /// Whether nothing is held.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Overwrites everything.
-    pub fn wipe(&mut self) {
-        self.bytes.zeroize();
-        self.length = 0;
-    }
-
-    /// The bytes, for the card's rules and the request: nothing else may call this.
-    #[must_use]
+    /// What was written.
     pub(crate) fn expose(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        &self.memory[..self.length]
     }
 }
 
-impl<const N: usize> Default for Sealed<N> {
-    fn default() -> Self {
-        Self::new()
+impl io::Write for Sealed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = self.memory.get_mut(self.length..self.length + bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+        room.copy_from_slice(bytes);
+        self.length += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
-impl<const N: usize> Drop for Sealed<N> {
+impl Drop for Sealed {
     fn drop(&mut self) {
-        self.wipe();
+        self.memory.zeroize();
     }
 }
 
-/// A card as it is keyed.
-#[derive(Default)]
-pub struct SealedCard {
-    /// The number: at most 19 digits (ISO/IEC 7812-1).
-    pub number: Sealed<19>,
-    /// The expiry date, MMYY.
-    pub expiry: Sealed<4>,
-    /// The security code.
-    pub code: Sealed<4>,
-    /// The postal code; empty where it is not asked for.
-    pub postal: Sealed<5>,
-}
+/// Room of each field: more than any may have, so that a digit too many is seen.
+const FIELD: usize = 24;
+
+/// A card or a bank account as it is keyed: a slot for each field, filled with zeros.
+pub struct SealedCard(Sealed);
 
 impl SealedCard {
-    /// Overwrites every field.
-    pub fn wipe(&mut self) {
-        self.number.wipe();
-        self.expiry.wipe();
-        self.code.wipe();
-        self.postal.wipe();
+    /// Nothing keyed yet.
+    ///
+    /// # Errors
+    /// The system has no memory for it.
+    pub fn new() -> io::Result<Self> {
+        Sealed::new(Step::ALL.len() * FIELD).map(Self)
     }
 
-    /// The last four digits of the number, where it has as many.
-    #[must_use]
+    fn slot(&mut self, step: Step) -> &mut [u8] {
+        &mut self.0.memory[step as usize * FIELD..][..FIELD]
+    }
+
+    /// Adds a digit to a field. Beyond the field's room nothing is kept.
+    pub fn push(&mut self, step: Step, digit: u8) {
+        if let Some(place) = self.slot(step).iter_mut().find(|place| **place == 0) {
+            *place = digit;
+        }
+    }
+
+    /// Overwrites a field.
+    pub fn clear(&mut self, step: Step) {
+        self.slot(step).zeroize();
+    }
+
+    /// The digits of a field, for the rules and the request: nothing else may call this.
+    pub(crate) fn expose(&self, step: Step) -> &str {
+        let slot = &self.0.memory[step as usize * FIELD..][..FIELD];
+        std::str::from_utf8(slot).unwrap_or_default().trim_end_matches('\0')
+    }
+
+    /// The last four digits of the card's or the account's number, where it has as many.
     pub fn last_four(&self) -> Option<LastFour> {
-        let digits = self.number.expose();
-        let last = std::str::from_utf8(digits.get(digits.len().checked_sub(4)?..)?).ok()?;
-        LastFour::parse(last).ok()
+        let digits =
+            [self.expose(Step::Number), self.expose(Step::Account)].into_iter().find(|digits| !digits.is_empty())?;
+        LastFour::parse(digits.get(digits.len().checked_sub(4)?..)?).ok()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wiping_overwrites_and_a_full_buffer_refuses() {
-        let mut sealed = Sealed::<4>::new();
-        assert!(sealed.extend(b"123") && sealed.push(b'4') && !sealed.push(b'5') && !sealed.extend(b"67"));
-        assert!(sealed.len() == 4 && sealed.bytes.iter().all(u8::is_ascii_digit));
-        sealed.wipe();
-        assert!(sealed.is_empty() && sealed.bytes.iter().all(|&byte| byte == 0));
-    }
-}
+mod tests;

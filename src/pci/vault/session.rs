@@ -1,25 +1,21 @@
 //! One capture, from its opening to its wipe: the entry, the wait for a connection, the submission.
 
-use std::{
-    ops::ControlFlow,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-    time::{Duration, Instant},
-};
+use std::io::{self, Write};
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
-use gate::wire::{
-    CaptureName, FailReason, FromVault, Open, Outcome, PromptReason, Step, TO_VAULT_BYTES, VaultInput, WipeCause,
-};
-use rustix::{
-    event::PollFlags,
-    io::Errno,
-    net::{RecvFlags, SendFlags},
-};
+use gate::wire::{Brand, FailReason, FromVault, Open, Outcome, PromptReason, Step, TO_VAULT_BYTES, VaultInput};
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
 use zeroize::Zeroizing;
 
 use crate::{
-    card::Today,
-    entry::{Complete, Entry, EntryOutput, EntryRules},
-    submission::{Processor, Submission},
+    entry::{Entry, EntryOutput, Mode},
+    processor::Processor,
+    sealed::SealedCard,
+    submission::Submission,
 };
 
 /// From [`FromVault::ConnectionWanted`] to the connection.
@@ -36,173 +32,119 @@ pub struct Session {
 
 enum Stage {
     Entering(Box<Entry>),
-    Waiting(Complete, Instant),
+    Waiting(SealedCard, Brand, Instant),
     Submitting(Box<Submission>),
-    /// Only between two stages, and after the end.
-    Over,
 }
 
-/// How a session ended.
-pub struct End {
-    /// What the gateway is told. `None` where its end of the socket is closed.
-    pub outcome: Option<Outcome>,
-    /// What the wipe record says.
-    pub cause: WipeCause,
-}
+/// Whether a session goes on, or what the gateway is told of its end: nothing where its end of the socket is closed.
+pub type Turn = ControlFlow<Option<Outcome>>;
 
-impl End {
-    const CLOSED: Self = Self { outcome: None, cause: WipeCause::Closed };
-
-    fn of(outcome: Outcome) -> Self {
-        let cause = match outcome {
-            Outcome::Approved(_) | Outcome::Declined(_) | Outcome::Failed(FailReason::ProcessorRefused) => {
-                WipeCause::Answered
-            }
-            Outcome::Failed(FailReason::CancelledByCaller | FailReason::Withdrawn) => WipeCause::Cancelled,
-            Outcome::Failed(_) | Outcome::Unknown => WipeCause::Failed,
-        };
-        Self { outcome: Some(outcome), cause }
-    }
-
-    fn failed(reason: FailReason) -> Self {
-        Self::of(Outcome::Failed(reason))
-    }
+const fn failed(reason: FailReason) -> Turn {
+    Break(Some(Outcome::Failed(reason)))
 }
 
 impl Session {
-    /// Opens a capture on `socket`; [`Session::drain`] then asks for the number.
-    #[must_use]
-    pub fn new(open: Open, socket: OwnedFd, canary: bool, now: Instant) -> Self {
-        let today = Today { year: open.year, month: open.month };
-        let rules = EntryRules { today, postal: open.postal, brands: open.brands, canary };
-        Self { open, socket, stage: Stage::Entering(Box::new(Entry::new(rules, now))) }
+    /// Opens a capture on `socket`; its first turn asks for the first field.
+    ///
+    /// # Errors
+    /// The system has no memory for a card.
+    pub fn new(open: Open, socket: OwnedFd, mode: Mode, now: Instant) -> io::Result<Self> {
+        Ok(Self { open, socket, stage: Stage::Entering(Box::new(Entry::new(open, mode, now)?)) })
     }
 
-    /// The capture's name.
-    #[must_use]
-    pub fn capture(&self) -> CaptureName {
-        self.open.capture
+    /// What the session waits for: its capture socket, and the connection to the processor while there is one.
+    pub fn descriptors(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        let connection = match &self.stage {
+            Stage::Submitting(submission) => Some(submission.descriptor()),
+            Stage::Entering(_) | Stage::Waiting(..) => None,
+        };
+        [(self.socket.as_fd(), PollFlags::IN)].into_iter().chain(connection)
     }
 
-    /// The capture socket, for the poll.
-    #[must_use]
-    pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-
-    /// The connection to the processor and what it waits for, while there is one.
-    #[must_use]
-    pub fn connection(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
-        match &self.stage {
-            Stage::Submitting(submission) => Some((submission.descriptor(), submission.interest())),
-            Stage::Entering(_) | Stage::Waiting(..) | Stage::Over => None,
-        }
-    }
-
-    /// When [`Session::handle_timeout`] is due.
-    #[must_use]
+    /// When a turn is due even if nothing comes.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Entering(entry) => entry.poll_timeout(),
-            Stage::Waiting(_, deadline) => Some(*deadline),
+            Stage::Waiting(.., deadline) => Some(*deadline),
             Stage::Submitting(submission) => Some(submission.poll_timeout()),
-            Stage::Over => None,
         }
     }
 
-    /// A deadline may have passed.
-    pub fn handle_timeout(&mut self, now: Instant) -> ControlFlow<End> {
+    /// Something has come, or a deadline has passed. A socket closed by the gateway ends the session whatever its stage.
+    pub fn handle_ready(&mut self, now: Instant) -> Turn {
+        self.receive(now)?;
         match &mut self.stage {
             Stage::Entering(entry) => entry.handle_timeout(now),
-            Stage::Waiting(_, deadline) if now >= *deadline => {
-                return ControlFlow::Break(End::failed(FailReason::NoConnection));
+            Stage::Waiting(.., deadline) if now >= *deadline => return failed(FailReason::NoConnection),
+            Stage::Waiting(..) => {}
+            Stage::Submitting(submission) => {
+                submission.handle_ready(now).map_or(Continue(()), |outcome| Break(Some(outcome)))?;
             }
-            Stage::Submitting(submission) if now >= submission.poll_timeout() => {
-                return ControlFlow::Break(End::of(submission.handle_timeout()));
-            }
-            Stage::Waiting(..) | Stage::Submitting(_) | Stage::Over => {}
         }
         self.drain(now)
     }
 
-    /// The capture socket may be read. A socket closed by the gateway ends the session at once, whatever its stage.
-    pub fn handle_socket(&mut self, now: Instant) -> ControlFlow<End> {
+    fn receive(&mut self, now: Instant) -> Turn {
         for _ in 0..BURST {
             let mut packet = Zeroizing::new([0; TO_VAULT_BYTES + 1]);
-            match rustix::net::recv(&self.socket, &mut packet[..], RecvFlags::DONTWAIT) {
-                Ok((0, _)) => return ControlFlow::Break(End::CLOSED),
-                Ok((read, _)) => self.handle_packet(now, &packet[..read])?,
-                Err(Errno::AGAIN | Errno::INTR) => return ControlFlow::Continue(()),
-                Err(_) => return ControlFlow::Break(End::CLOSED),
+            let read = match rustix::net::recv(&self.socket, &mut packet[..], RecvFlags::DONTWAIT) {
+                Err(Errno::AGAIN | Errno::INTR) => return Continue(()),
+                Ok((0, _)) | Err(_) => return Break(None),
+                Ok((read, _)) => read,
+            };
+            match (&mut self.stage, VaultInput::decode(&packet[..read])) {
+                (_, Err(_)) => return failed(FailReason::Protocol),
+                (Stage::Entering(entry), Ok(input)) => entry.handle_input(now, input),
+                (Stage::Waiting(..), Ok(VaultInput::Cancel)) => return failed(FailReason::Withdrawn),
+                (Stage::Waiting(..) | Stage::Submitting(_), Ok(_)) => {}
             }
+            self.drain(now)?;
         }
-        ControlFlow::Continue(())
-    }
-
-    fn handle_packet(&mut self, now: Instant, packet: &[u8]) -> ControlFlow<End> {
-        let Ok(input) = VaultInput::decode(packet) else {
-            return ControlFlow::Break(End::failed(FailReason::Protocol));
-        };
-        match (&mut self.stage, input) {
-            (Stage::Entering(entry), VaultInput::Key(key)) => entry.handle_key(now, key),
-            (Stage::Entering(entry), VaultInput::PromptEnded(step)) => entry.handle_prompt_ended(now, step),
-            (Stage::Entering(entry), VaultInput::Cancel) => entry.handle_cancel(),
-            (Stage::Waiting(..), VaultInput::Cancel) => {
-                return ControlFlow::Break(End::failed(FailReason::Withdrawn));
-            }
-            (Stage::Waiting(..) | Stage::Submitting(_) | Stage::Over, _) => {}
-        }
-        self.drain(now)
-    }
-
-    /// The gateway gave a connection: the permission to submit. Without effect where none is awaited.
-    pub fn handle_connection(&mut self, now: Instant, processor: &Processor, connection: OwnedFd) -> ControlFlow<End> {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Waiting(complete, _) => match Submission::begin(processor, connection, &self.open, complete, now) {
-                Ok(submission) => self.stage = Stage::Submitting(Box::new(submission)),
-                Err(reason) => return ControlFlow::Break(End::failed(reason)),
-            },
-            stage @ (Stage::Entering(_) | Stage::Submitting(_) | Stage::Over) => self.stage = stage,
-        }
-        self.handle_processor(now)
-    }
-
-    /// The connection to the processor may be read or written.
-    pub fn handle_processor(&mut self, now: Instant) -> ControlFlow<End> {
-        let Stage::Submitting(submission) = &mut self.stage else { return ControlFlow::Continue(()) };
-        submission.handle_ready(now).map_or(ControlFlow::Continue(()), |outcome| ControlFlow::Break(End::of(outcome)))
+        Continue(())
     }
 
     /// Passes on what the entry wants. Called after every input to it.
-    pub fn drain(&mut self, now: Instant) -> ControlFlow<End> {
+    fn drain(&mut self, now: Instant) -> Turn {
         while let Stage::Entering(entry) = &mut self.stage
             && let Some(output) = entry.poll_output()
         {
             match output {
-                EntryOutput::Prompt(step, reason) => self.tell(&FromVault::Prompt { step, reason })?,
-                EntryOutput::Progress(step, count) => self.tell(&FromVault::Progress { step, count })?,
-                EntryOutput::Failed(reason) => return ControlFlow::Break(End::failed(reason)),
-                EntryOutput::Complete(complete) => {
-                    self.stage = Stage::Waiting(complete, now + CONNECTION);
-                    self.tell(&FromVault::Prompt { step: Step::Wait, reason: PromptReason::First })?;
-                    self.tell(&FromVault::ConnectionWanted)?;
+                EntryOutput::Tell(message) => tell(&self.socket, &message)?,
+                EntryOutput::Failed(reason) => return failed(reason),
+                EntryOutput::Complete(card, brand) => {
+                    self.stage = Stage::Waiting(card, brand, now + CONNECTION);
+                    tell(&self.socket, &FromVault::Prompt { step: Step::Wait, reason: PromptReason::First })?;
+                    tell(&self.socket, &FromVault::ConnectionWanted)?;
                 }
             }
         }
-        ControlFlow::Continue(())
+        Continue(())
+    }
+
+    /// The gateway gave a connection: the permission to submit. Without effect where none is awaited. With the stage the
+    /// card is dropped, and wiped: what is left of it is the request.
+    pub fn handle_connection(&mut self, now: Instant, processor: &Processor, connection: OwnedFd) -> Turn {
+        let Stage::Waiting(card, brand, _) = &self.stage else { return Continue(()) };
+        let request = processor.request(&self.open, card);
+        gate::sabotaged("keep_code").then(|| std::mem::forget(["\0", card.expose(Step::Code), "\0"].concat()));
+        gate::sabotaged("number_in_error").then(|| io::stderr().write_all(card.expose(Step::Number).as_bytes()));
+        let begun = request.and_then(|request| {
+            let last_four = card.last_four().ok_or(io::ErrorKind::InvalidData)?;
+            Submission::begin(processor, connection, request, (*brand, last_four), now)
+        });
+        let Ok(submission) = begun else { return failed(FailReason::ProcessorUnreachable) };
+        self.stage = Stage::Submitting(Box::new(submission));
+        self.handle_ready(now)
     }
 
     /// Wipes what is left; only the socket survives, for the outcome and the wipe record.
-    pub fn wipe(&mut self) {
-        self.stage = Stage::Over;
+    pub fn wipe(self) -> OwnedFd {
+        self.socket
     }
+}
 
-    /// Sends one message. A gateway that does not read counts as gone.
-    pub fn tell(&self, message: &FromVault) -> ControlFlow<End> {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        match rustix::net::send(&self.socket, &message.encode(), flags) {
-            Ok(_) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(End::CLOSED),
-        }
-    }
+/// Sends one message. A gateway that does not read counts as gone.
+pub fn tell(socket: &OwnedFd, message: &FromVault) -> Turn {
+    let sent = rustix::net::send(socket, &message.encode(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+    if sent.is_ok() { Continue(()) } else { Break(None) }
 }

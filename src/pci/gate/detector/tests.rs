@@ -1,12 +1,13 @@
 use super::*;
-use crate::{
+use crate::tests::{agrees, speech, through_ulaw, trials};
+use tones::{
     bank::Bank,
-    synthesis::{Chance, Dial, PAD, agrees, babble, noise, rms, through_ulaw, trials},
+    synthesis::{Chance, Dial, babble, noise, rms},
 };
 
 /// Runs a line through a fresh detector, with these frames lost; the keys that it heard.
 fn hear(line: &[f32], mut is_lost: impl FnMut(usize) -> bool) -> Vec<u8> {
-    let (mut bank, mut detector, mut heard) = (Bank::new(), Detector::new(), Vec::new());
+    let (mut bank, mut detector, mut heard) = (Bank::default(), Detector::default(), Vec::new());
     for (index, frame) in through_ulaw(line).chunks(160).enumerate() {
         if is_lost(index) {
             bank.clear();
@@ -68,15 +69,6 @@ fn twist_is_taken_to_the_edge_and_refused_beyond() {
 }
 
 #[test]
-fn levels_from_0_to_minus_40_are_heard_and_minus_55_is_not() {
-    for (level, expected) in [(0.0, TRIALS), (-20.0, TRIALS), (-36.0, TRIALS), (-40.0, TRIALS), (-46.0, 0), (-55.0, 0)]
-    {
-        let dial = |pad| Dial { dbm0: [level; 2], ..Dial::new(pad, 40.0) };
-        assert_eq!(heard_once(TRIALS, -75.0, dial), expected, "{level} dBm0");
-    }
-}
-
-#[test]
 fn noise_does_not_hide_a_press() {
     for (millis, ratio) in [(40.0, 12.0), (40.0, 9.0), (70.0, 8.0)] {
         let noise = -10.0 + 3.0 - ratio;
@@ -85,9 +77,9 @@ fn noise_does_not_hide_a_press() {
 }
 
 #[test]
-fn no_single_lost_frame_splits_or_hides_a_press() {
-    for trial in 0..60 {
-        let mut chance = Chance::new(trial);
+fn no_single_lost_frame_splits_or_hides_a_press_as_published() {
+    for trial in 0..trials() {
+        let mut chance = Chance::new(trial as u64);
         let (pad, start) = (chance.below(16), 480 + chance.below(160));
         let mut line = noise(4_000, QUIET, &mut chance);
         Dial::new(pad, 160.0).add_to(&mut line, start, &mut chance);
@@ -208,6 +200,30 @@ fn uneven_presses_are_heard_as_published() {
 fn presses_in_noise_are_heard_as_published() {
     for (ratio, percent) in [(12.0, 100.0), (9.0, 100.0), (8.0, 99.0), (7.0, 66.0), (6.0, 8.0)] {
         published(&format!("40 ms, {ratio} dB over noise"), percent, -7.0 - ratio, |pad| Dial::new(pad, 40.0));
+    }
+}
+
+#[test]
+fn levels_are_heard_as_published() {
+    for (level, percent) in [(0.0, 100.0), (-20.0, 100.0), (-36.0, 100.0), (-40.0, 100.0), (-46.0, 0.0), (-55.0, 0.0)] {
+        let dial = |pad| Dial { dbm0: [level; 2], ..Dial::new(pad, 40.0) };
+        published(&format!("{level} dBm0"), percent, -75.0, dial);
+    }
+}
+
+#[test]
+fn presses_over_speech_are_heard_as_published() {
+    let trials = trials();
+    for (ratio, percent) in [(15.0, 99.9), (12.0, 99.4), (9.0, 90.0), (6.0, 54.0)] {
+        let is_heard_once = |trial: &usize| {
+            let mut chance = Chance::new(*trial as u64 + 1);
+            let pad = chance.below(16);
+            let dial = Dial::new(pad, 60.0);
+            let mut line = speech(800 + dial.samples() + 800, -7.0 - ratio, &mut chance);
+            dial.add_to(&mut line, 480 + chance.below(160), &mut chance);
+            hear(&line, |_| false) == [PAD[pad]]
+        };
+        agrees(&format!("60 ms, {ratio} dB over speech"), percent, (0..trials).filter(is_heard_once).count(), trials);
     }
 }
 

@@ -12,7 +12,7 @@ struct Line {
 
 impl Line {
     fn new() -> Self {
-        Self { events: Events::new(), now: crate::synthesis::beginning() }
+        Self { events: Events::default(), now: crate::tests::beginning() }
     }
 
     fn wait(&mut self, millis: u64) -> &mut Self {
@@ -91,6 +91,46 @@ fn restamped_ends_are_the_same_press() {
 }
 
 #[test]
+fn ends_restamped_at_the_intervals_of_slow_senders_are_the_same_press() {
+    let mut line = Line::new();
+    assert_eq!(line.packet(1_000, 4, 400, false), "4");
+    assert_eq!(line.wait(50).packet(1_000, 4, 800, true), "");
+    for end in 1..=3 {
+        assert_eq!(line.wait(60).packet(1_000 + end * 480, 4, 800, true), "");
+    }
+}
+
+#[test]
+fn presses_under_one_timestamp_are_told_each() {
+    let mut line = Line::new();
+    assert_eq!(line.press(1_000, 5, 60), "5");
+    assert_eq!(line.wait(40).press(1_000, 6, 60), "6", "another key at once");
+    assert_eq!(line.wait(150).press(1_000, 6, 60), "6", "the same key once the one before is over");
+    assert_eq!(line.wait(150).press(1_000, 7, 60), "7");
+    assert_eq!(line.wait(150).packet(1_000, 7, 480, true), "", "an end that comes again is none");
+}
+
+#[test]
+fn a_press_held_through_lost_packets_is_down_again() {
+    let mut line = Line::new();
+    assert_eq!(line.packet(1_000, 5, 160, false), "5");
+    line.wait(150);
+    assert!(!line.events.is_down(line.now));
+    assert_eq!(line.packet(1_000, 5, 1_360, false), "");
+    assert!(line.events.is_down(line.now));
+}
+
+#[test]
+fn presses_of_which_only_ends_arrive_are_told_each() {
+    let mut line = Line::new();
+    for press in 0..4 {
+        let ends: String = (0..3).map(|_| line.packet(1_000 + press * 1_600, 9, 800, true)).collect();
+        assert_eq!(ends, "9");
+        line.wait(200);
+    }
+}
+
+#[test]
 fn moving_timestamps_are_one_press() {
     let mut line = Line::new();
     assert_eq!(line.packet(1_000, 8, 160, false), "8");
@@ -100,19 +140,47 @@ fn moving_timestamps_are_one_press() {
     assert_eq!(line.wait(60).packet(2_600, 8, 160, false), "8");
 }
 
-#[test]
-fn a_long_press_in_segments_is_one_key() {
-    let mut line = Line::new();
-    let mut told = String::new();
+/// A press of three segments of a clock, an update each 50 ms, of which every segment's last ones are lost.
+fn segments(clock: u32, lost: usize) -> String {
+    let (mut line, mut told) = (Line::new(), String::new());
     for segment in 0..3_u32 {
-        for duration in (2_400..=62_400).step_by(2_400).chain([65_535]) {
+        let updates: Vec<u32> = (clock / 20..65_535).step_by(clock as usize / 20).chain([65_535]).collect();
+        for (place, &duration) in updates.iter().enumerate() {
             let [high, low] = u16::try_from(duration).unwrap().to_be_bytes();
-            told += &line.raw(segment * 65_535, 48_000, &[3, 10, high, low]);
+            if place + lost < updates.len() {
+                told += &line.raw(segment * 65_535, clock, &[3, 10, high, low]);
+            }
             line.wait(50);
         }
     }
-    told += &line.raw(3 * 65_535, 48_000, &[3, 0x8A, 1, 0]);
-    assert_eq!(told, "3");
+    told += &line.raw(3 * 65_535, clock, &[3, 0x8A, 1, 0]);
+    assert!(!line.events.is_down(line.now));
+    told
+}
+
+#[test]
+fn a_long_press_in_segments_is_one_key_by_every_clock() {
+    for clock in [8_000, 16_000, 24_000, 48_000] {
+        for lost in 0..3 {
+            assert_eq!(segments(clock, lost), "3", "{clock} Hz, {lost} updates lost");
+        }
+    }
+}
+
+#[test]
+fn presses_are_told_apart_by_every_clock() {
+    for clock in [8_000_u32, 16_000, 24_000, 48_000] {
+        let (mut line, mut told) = (Line::new(), String::new());
+        for press in 0..4_u32 {
+            let start = (u32::MAX - clock / 4).wrapping_add(press * clock / 8);
+            for (packet, flags) in [(1, 10), (2, 10), (3, 10), (3, 0x8A), (3, 0x8A)] {
+                let [high, low] = u16::try_from(packet * clock / 50).unwrap().to_be_bytes();
+                told += &line.raw(start, clock, &[8, flags, high, low]);
+                line.wait(25);
+            }
+        }
+        assert_eq!(told, "8888", "{clock} Hz, across the wrap of the timestamp");
+    }
 }
 
 #[test]
@@ -121,16 +189,16 @@ fn what_is_no_key_is_ignored() {
     assert_eq!(line.packet(0, 16, 160, true), "");
     assert_eq!(line.packet(5_000, 255, 160, false), "");
     assert_eq!(line.packet(9_000, 5, 0, true), "", "no duration");
-    assert_eq!(line.events.take_ignored(), 3);
+    assert_eq!(line.events.ignored, 3);
     assert_eq!(line.packet(20_000, 15, 160, false), "D");
 }
 
 #[test]
 fn broken_payloads_are_refused() {
-    let mut events = Events::new();
+    let mut events = Events::default();
     for length in [1, 2, 3, 5, 7] {
         let event = RawEvent::received(SSRC, 0, CLOCK, &vec![5; length]).unwrap();
-        assert!(events.handle(crate::synthesis::beginning(), &event).is_err());
+        assert!(events.handle(crate::tests::beginning(), &event).is_none());
     }
 }
 
@@ -145,7 +213,7 @@ fn a_press_that_comes_too_late_for_its_place_is_not_told() {
     let mut line = Line::new();
     assert_eq!(line.packet(4_000, 2, 160, true), "2");
     assert_eq!(line.wait(20).packet(2_000, 1, 160, true), "");
-    assert_eq!(line.events.take_ignored(), 1);
+    assert_eq!(line.events.ignored, 1);
 }
 
 #[test]
@@ -155,7 +223,7 @@ fn the_code_of_a_press_is_forgotten_when_it_is_over() {
     line.wait(100);
     let now = line.now;
     line.events.expire(now);
-    assert!(line.events.latest.is_none());
+    assert!(line.events.latest.as_ref().is_some_and(|press| press.key.is_none()));
     assert_eq!(line.packet(1_000, 5, 480, true), "");
 }
 

@@ -1,4 +1,4 @@
-use gate::wire::{VERSION, VaultInput};
+use gate::wire::{Brands, Currency, Holder, VERSION};
 use proptest::prelude::*;
 
 use super::*;
@@ -7,49 +7,91 @@ const VISA: &[u8] = b"4242424242424242";
 const MASTERCARD: &[u8] = b"5555555555554444";
 const AMEX: &[u8] = b"378282246310005";
 const UNIONPAY: &[u8] = b"6205500000000000004";
+const ROUTING: &[u8] = b"110000000";
+const ACCOUNT: &[u8] = b"000123456789";
 const SECOND: Duration = Duration::from_secs(1);
 const TAP: Duration = Duration::from_millis(200);
 
-/// An entry in virtual time. Prompts end at once unless `prompts_end` is cleared.
+/// When the gateway says that a prompt has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prompts {
+    EndAtOnce,
+    /// Before the first key, which cuts it short: what the gate does.
+    EndWithKey,
+    NeverEnd,
+}
+
+/// An entry in virtual time.
 struct Bench {
     entry: Entry,
     now: Instant,
-    prompts_end: bool,
+    /// The step whose prompt is being played.
+    prompt: Option<Step>,
+    ends: Prompts,
     prompts: Vec<(Step, PromptReason)>,
     failed: Option<FailReason>,
-    complete: Option<Complete>,
+    complete: Option<(SealedCard, Brand)>,
 }
 
 impl Bench {
-    fn with(rules: EntryRules) -> Self {
-        Self::begin(rules, true)
-    }
-
-    fn begin(rules: EntryRules, prompts_end: bool) -> Self {
+    fn begin(open: Open, mode: Mode, ends: Prompts) -> Self {
         let now = Instant::now();
-        let entry = Entry::new(rules, now);
-        let mut bench = Self { entry, now, prompts_end, prompts: Vec::new(), failed: None, complete: None };
+        let entry = Entry::new(open, mode, now).unwrap();
+        let mut bench = Self { entry, now, prompt: None, ends, prompts: Vec::new(), failed: None, complete: None };
         bench.drain();
         bench
     }
 
+    fn with(open: Open) -> Self {
+        Self::begin(open, Mode::default(), Prompts::EndAtOnce)
+    }
+
+    fn in_mode(open: Open, mode: Mode) -> Self {
+        Self::begin(open, mode, Prompts::EndAtOnce)
+    }
+
+    fn ahead() -> Self {
+        Self::begin(open(), Mode::default(), Prompts::NeverEnd)
+    }
+
+    /// With the gate in front of it.
+    fn behind_gate() -> Self {
+        Self::begin(open(), Mode::default(), Prompts::EndWithKey)
+    }
+
     fn new() -> Self {
-        Self::with(rules())
+        Self::with(open())
+    }
+
+    fn bank() -> Self {
+        Self::with(Open { method: Method::Checking, ..open() })
     }
 
     fn drain(&mut self) {
         while let Some(output) = self.entry.poll_output() {
             match output {
-                EntryOutput::Prompt(step, reason) => {
+                EntryOutput::Tell(FromVault::Prompt { step, reason }) => {
                     self.prompts.push((step, reason));
-                    if self.prompts_end {
-                        self.entry.handle_prompt_ended(self.now, step);
+                    self.prompt = Some(step);
+                    if self.ends == Prompts::EndAtOnce {
+                        self.end_prompt();
                     }
                 }
-                EntryOutput::Progress(step, count) => assert!(count <= 19 && (step != Step::Code || count == 0)),
-                EntryOutput::Complete(complete) => self.complete = Some(complete),
+                EntryOutput::Tell(FromVault::Progress { step, count }) => {
+                    assert!(count <= 19 && (step != Step::Code || count == 0));
+                }
+                EntryOutput::Tell(FromVault::ConnectionWanted | FromVault::Outcome(_) | FromVault::Wiped(_)) => {
+                    panic!("an entry tells of prompts and progress only")
+                }
+                EntryOutput::Complete(card, brand) => self.complete = Some((card, brand)),
                 EntryOutput::Failed(reason) => self.failed = Some(reason),
             }
+        }
+    }
+
+    fn end_prompt(&mut self) {
+        if let Some(step) = self.prompt.take() {
+            self.entry.handle_input(self.now, VaultInput::PromptEnded(step));
         }
     }
 
@@ -64,8 +106,11 @@ impl Bench {
     }
 
     fn key(&mut self, key: u8) {
-        let Ok(VaultInput::Key(key)) = VaultInput::decode(&[VERSION, 1, key, 0]) else { panic!("no key") };
-        self.entry.handle_key(self.now, key);
+        let Ok(input) = VaultInput::decode(&[VERSION, 1, key, 0]) else { panic!("no key") };
+        if self.ends == Prompts::EndWithKey {
+            self.end_prompt();
+        }
+        self.entry.handle_input(self.now, input);
         self.drain();
     }
 
@@ -81,23 +126,39 @@ impl Bench {
         *self.prompts.last().unwrap()
     }
 
-    fn is_complete_with(&self, number: &[u8], expiry: &[u8], code: &[u8], postal: &[u8]) -> bool {
-        self.complete.as_ref().is_some_and(|Complete { card, .. }| {
-            card.number.expose() == number
-                && card.expiry.expose() == expiry
-                && card.code.expose() == code
-                && card.postal.expose() == postal
+    /// Whether the entry is complete and each of these fields holds what it should.
+    fn is_complete_with(&self, fields: &[(Step, &[u8])]) -> bool {
+        self.complete.as_ref().is_some_and(|(card, _)| {
+            Step::ALL.iter().all(|&step| {
+                let wanted = fields.iter().find(|(wanted, _)| *wanted == step).map_or(&b""[..], |(_, digits)| digits);
+                card.expose(step).as_bytes() == wanted
+            })
         })
     }
 
+    fn is_card(&self, number: &[u8], code: &[u8]) -> bool {
+        self.is_complete_with(&[(Step::Number, number), (Step::Expiry, b"1230"), (Step::Code, code)])
+    }
+
+    /// Whether nothing of any field is left in memory.
     fn is_wiped(&self) -> bool {
-        let card = &self.entry.card;
-        card.number.is_empty() && card.expiry.is_empty() && card.code.is_empty() && card.postal.is_empty()
+        self.entry.card.as_ref().is_none_or(SealedCard::is_zero)
     }
 }
 
-fn rules() -> EntryRules {
-    EntryRules { today: Today { year: 2026, month: 11 }, postal: false, brands: Brands::all(), canary: false }
+fn open() -> Open {
+    Open {
+        capture: [0; 16],
+        payment: [0; 16],
+        method: Method::Card,
+        amount_minor: 4_200,
+        currency: Currency::parse("USD").unwrap(),
+        brands: Brands::all(),
+        postal: Postal::None,
+        year: 2026,
+        month: 11,
+        holder: Holder::parse("").unwrap(),
+    }
 }
 
 fn retry(step: Step, error: EntryError) -> (Step, PromptReason) {
@@ -106,27 +167,30 @@ fn retry(step: Step, error: EntryError) -> (Step, PromptReason) {
 
 #[test]
 fn a_card_is_keyed_field_by_field() {
-    let mut bench = Bench::with(EntryRules { postal: true, ..rules() });
-    bench.keys(VISA).keys(b"#1230#123#94107");
-    assert!(bench.is_complete_with(VISA, b"1230", b"123", b"94107") && bench.is_wiped());
+    let mut bench = Bench::with(Open { postal: Postal::Us, ..open() });
+    bench.keys(VISA).keys(b"#1230#123#94107#");
+    let fields: [(Step, &[u8]); 4] =
+        [(Step::Number, VISA), (Step::Expiry, b"1230"), (Step::Code, b"123"), (Step::Postal, b"94107")];
+    assert!(bench.is_complete_with(&fields) && bench.is_wiped());
     let steps: Vec<Step> = bench.prompts.iter().map(|(step, _)| *step).collect();
     assert_eq!(steps, [Step::Number, Step::Expiry, Step::Code, Step::Postal]);
-    assert!(bench.complete.is_some_and(|complete| complete.brand == Brand::Visa));
+    assert!(bench.complete.is_some_and(|(_, brand)| brand == Brand::Visa));
     assert!(bench.entry.poll_timeout().is_none());
 }
 
 #[test]
 fn keys_may_run_ahead_of_every_prompt() {
-    let mut bench = Bench::begin(rules(), false);
-    bench.keys(MASTERCARD).keys(b"1230123#");
-    assert!(bench.is_complete_with(MASTERCARD, b"1230", b"123", b""));
+    for mut bench in [Bench::ahead(), Bench::behind_gate()] {
+        bench.keys(MASTERCARD).keys(b"1230123#");
+        assert!(bench.is_card(MASTERCARD, b"123"));
+    }
 }
 
 #[test]
 fn a_hash_after_a_field_that_ended_itself_is_the_same_end() {
     let mut bench = Bench::new();
     bench.keys(AMEX).keys(b"#1230#1234#");
-    assert!(bench.is_complete_with(AMEX, b"1230", b"1234", b""));
+    assert!(bench.is_card(AMEX, b"1234"));
     assert_eq!(bench.prompts.len(), 3);
 }
 
@@ -166,8 +230,10 @@ fn wrong_numbers_are_named_and_the_third_ends_the_capture() {
     let mut bench = Bench::new();
     bench.keys(b"4242424242424243#");
     assert_eq!(bench.last(), retry(Step::Number, EntryError::InvalidNumber));
+    bench.wait(SETTLE);
     bench.keys(b"37828224631000#");
     assert_eq!(bench.last(), retry(Step::Number, EntryError::InvalidNumber));
+    bench.wait(SETTLE);
     bench.keys(b"4222222222222#");
     assert_eq!(bench.failed, Some(FailReason::TooManyAttempts));
     assert!(bench.is_wiped());
@@ -175,7 +241,7 @@ fn wrong_numbers_are_named_and_the_third_ends_the_capture() {
 
 #[test]
 fn a_brand_that_is_not_taken_is_named() {
-    let mut bench = Bench::with(EntryRules { brands: Brands::none().with(Brand::Visa), ..rules() });
+    let mut bench = Bench::with(Open { brands: Brands::none().with(Brand::Visa), ..open() });
     bench.keys(AMEX);
     assert_eq!(bench.last(), retry(Step::Number, EntryError::DisallowedBrand));
 }
@@ -186,7 +252,7 @@ fn canaries_are_taken_only_where_they_are_enabled() {
     let mut bench = Bench::new();
     bench.keys(canary);
     assert_eq!(bench.last(), retry(Step::Number, EntryError::InvalidNumber));
-    let mut bench = Bench::with(EntryRules { canary: true, ..rules() });
+    let mut bench = Bench::in_mode(open(), Mode { canary: true, ..Mode::default() });
     bench.keys(canary);
     assert_eq!(bench.last(), (Step::Expiry, PromptReason::First));
 }
@@ -197,8 +263,9 @@ fn only_the_code_is_asked_again_when_its_length_is_wrong() {
         let mut bench = Bench::new();
         bench.keys(number).keys(b"#1230").keys(wrong);
         assert_eq!(bench.last(), retry(Step::Code, EntryError::InvalidCode));
+        bench.wait(SETTLE);
         bench.keys(right).wait(SETTLE);
-        assert!(bench.is_complete_with(number, b"1230", right, b""));
+        assert!(bench.is_card(number, right));
     }
 }
 
@@ -228,13 +295,14 @@ fn one_star_clears_the_field_and_two_cancel() {
 
 #[test]
 fn keys_meant_for_the_next_field_are_dropped_after_a_refusal() {
-    let mut bench = Bench::begin(rules(), false);
-    bench.keys(b"5555555555554445").keys(b"1230");
-    assert_eq!(bench.last(), retry(Step::Number, EntryError::InvalidNumber));
-    assert!(bench.is_wiped());
-    bench.wait(SETTLE);
-    bench.keys(MASTERCARD);
-    assert_eq!(bench.last().0, Step::Expiry);
+    for mut bench in [Bench::new(), Bench::ahead(), Bench::behind_gate()] {
+        bench.keys(b"5555555555554445").keys(b"1230");
+        assert_eq!(bench.last(), retry(Step::Number, EntryError::InvalidNumber));
+        assert!(bench.is_wiped());
+        bench.wait(SETTLE);
+        bench.keys(MASTERCARD);
+        assert_eq!(bench.last().0, Step::Expiry);
+    }
 }
 
 #[test]
@@ -257,7 +325,7 @@ fn a_field_is_over_after_sixty_seconds_of_keys() {
 
 #[test]
 fn a_session_is_over_after_three_hundred_seconds() {
-    let mut bench = Bench::begin(rules(), false);
+    let mut bench = Bench::ahead();
     for _ in 0..31 {
         bench.keys(b"42*").wait(9 * SECOND);
     }
@@ -269,7 +337,7 @@ fn a_session_is_over_after_three_hundred_seconds() {
 
 #[test]
 fn without_the_end_of_a_prompt_only_the_session_runs() {
-    let mut bench = Bench::begin(rules(), false);
+    let mut bench = Bench::ahead();
     bench.wait(SESSION - SECOND);
     assert!(bench.failed.is_none() && bench.prompts.len() == 1);
 }
@@ -277,7 +345,11 @@ fn without_the_end_of_a_prompt_only_the_session_runs() {
 #[test]
 fn five_errors_in_all_end_the_capture() {
     let mut bench = Bench::new();
-    bench.keys(b"1#2#").keys(MASTERCARD).keys(b"1300").keys(b"0000").keys(b"1230");
+    let mut number = MASTERCARD.to_vec();
+    number.extend(b"1300");
+    for keys in [&b"1#"[..], b"2#", &number, b"0000", b"1230"] {
+        bench.keys(keys).wait(SETTLE);
+    }
     assert_eq!(bench.last(), (Step::Code, PromptReason::First));
     bench.keys(b"1#");
     assert_eq!(bench.failed, Some(FailReason::TooManyAttempts));
@@ -287,12 +359,116 @@ fn five_errors_in_all_end_the_capture() {
 fn a_withdrawn_capture_holds_nothing() {
     let mut bench = Bench::new();
     bench.keys(MASTERCARD).keys(b"12");
-    bench.entry.handle_cancel();
+    bench.entry.handle_input(bench.now, VaultInput::Cancel);
     bench.drain();
     assert_eq!(bench.failed, Some(FailReason::Withdrawn));
     assert!(bench.is_wiped());
     bench.keys(b"30");
     assert!(bench.is_wiped());
+}
+
+#[test]
+fn a_bank_account_is_keyed_twice() {
+    let mut bench = Bench::bank();
+    bench.keys(ROUTING).keys(ACCOUNT).keys(b"#").keys(ACCOUNT).keys(b"#");
+    let fields = [(Step::Routing, ROUTING), (Step::Account, ACCOUNT), (Step::AccountAgain, ACCOUNT)];
+    assert!(bench.is_complete_with(&fields));
+    let steps: Vec<Step> = bench.prompts.iter().map(|(step, _)| *step).collect();
+    assert_eq!(steps, [Step::Routing, Step::Account, Step::AccountAgain]);
+    let (card, brand) = bench.complete.as_ref().unwrap();
+    assert!(*brand == Brand::BankAccount && card.last_four().is_some_and(|last| last.as_str() == "6789"));
+}
+
+#[test]
+fn a_second_entry_that_differs_asks_for_both_again() {
+    let mut bench = Bench::bank();
+    bench.keys(ROUTING).keys(ACCOUNT).keys(b"#000123456780#");
+    assert_eq!(bench.last(), retry(Step::Account, EntryError::Mismatch));
+    let card = bench.entry.card.as_ref().unwrap();
+    assert!(card.expose(Step::Account).is_empty() && card.expose(Step::AccountAgain).is_empty());
+    bench.wait(SETTLE);
+    bench.keys(ACCOUNT).keys(b"#").keys(ACCOUNT).keys(b"#");
+    assert!(bench.complete.is_some());
+}
+
+#[test]
+fn wrong_routing_and_account_numbers_are_named() {
+    for wrong in [&b"110000001"[..], b"500000005", b"11000#"] {
+        let mut bench = Bench::bank();
+        bench.keys(wrong);
+        assert_eq!(bench.last(), retry(Step::Routing, EntryError::InvalidRouting));
+    }
+    let mut bench = Bench::bank();
+    bench.keys(ROUTING).keys(b"123#");
+    assert_eq!(bench.last(), retry(Step::Account, EntryError::InvalidAccount));
+    bench.wait(SETTLE);
+    bench.keys(b"12345678901234567");
+    assert_eq!(bench.last(), (Step::AccountAgain, PromptReason::First), "17 digits end by themselves");
+    bench.keys(b"12345678901234567");
+    assert!(bench.complete.is_some());
+}
+
+#[test]
+fn a_postal_code_is_as_long_as_its_countrys() {
+    for (postal, right, ends) in [
+        (Postal::Us, &b"94107"[..], Some(SETTLE)),
+        (Postal::Us, b"941071234", None),
+        (Postal::Canada, b"101", None),
+        (Postal::UnitedKingdom, b"11", Some(SETTLE)),
+        (Postal::UnitedKingdom, b"551", None),
+    ] {
+        let mut bench = Bench::with(Open { postal, ..open() });
+        bench.keys(AMEX).keys(b"12301234#").keys(right);
+        assert_eq!(bench.complete.is_some(), ends.is_none(), "{postal:?}");
+        bench.wait(ends.unwrap_or_default());
+        assert!(bench.complete.is_some_and(|(card, _)| card.expose(Step::Postal).as_bytes() == right), "{postal:?}");
+    }
+    for (postal, wrong) in [(Postal::Us, &b"9410#"[..]), (Postal::Canada, b"10#"), (Postal::UnitedKingdom, b"1#")] {
+        let mut bench = Bench::with(Open { postal, ..open() });
+        bench.keys(AMEX).keys(b"12301234#").keys(wrong);
+        assert_eq!(bench.last(), retry(Step::Postal, EntryError::InvalidPostal), "{postal:?}");
+    }
+}
+
+#[test]
+fn with_test_numbers_alone_no_other_is_taken() {
+    let only = Mode { canary: false, test_numbers: true };
+    for (number, taken) in [(VISA, true), (b"4000000000000010", false), (b"9999000000000004", false)] {
+        let mut bench = Bench::in_mode(open(), only);
+        bench.keys(number).keys(b"#");
+        assert_eq!(bench.last().0 == Step::Expiry, taken);
+    }
+    let mut bench = Bench::in_mode(open(), only);
+    bench.keys(b"4000000000000010#");
+    assert_eq!(bench.last(), retry(Step::Number, EntryError::NotATestNumber));
+    let mut bench = Bench::in_mode(open(), Mode { canary: true, test_numbers: true });
+    bench.keys(b"9999000000000004");
+    assert_eq!(bench.last(), (Step::Expiry, PromptReason::First));
+
+    let bank = Open { method: Method::Savings, ..open() };
+    let mut bench = Bench::in_mode(bank, only);
+    bench.keys(b"021000021");
+    assert_eq!(bench.last(), retry(Step::Routing, EntryError::NotATestNumber));
+    bench.wait(SETTLE);
+    bench.keys(ROUTING).keys(b"12345678#");
+    assert_eq!(bench.last(), retry(Step::Account, EntryError::NotATestNumber));
+    bench.wait(SETTLE);
+    bench.keys(ACCOUNT).keys(b"#").keys(ACCOUNT).keys(b"#");
+    assert!(bench.complete.is_some());
+}
+
+#[test]
+fn a_field_refused_or_cleared_is_zero_in_memory_and_the_others_stay() {
+    let mut bench = Bench::new();
+    bench.keys(MASTERCARD).keys(b"1326");
+    let card = bench.entry.card.as_ref().unwrap();
+    assert!(card.expose(Step::Expiry).is_empty() && card.expose(Step::Number).as_bytes() == MASTERCARD);
+    bench.wait(SETTLE);
+    bench.keys(b"12*");
+    assert!(bench.entry.card.as_ref().unwrap().expose(Step::Expiry).is_empty());
+    bench.keys(b"12301#");
+    assert_eq!(bench.last(), retry(Step::Code, EntryError::InvalidCode));
+    assert!(bench.entry.card.as_ref().unwrap().expose(Step::Code).is_empty());
 }
 
 /// What the model keys: whole fields, right ones and wrong ones. Named by place, so that a failure prints no digits.
@@ -343,9 +519,9 @@ proptest! {
     #[test]
     fn any_keys_at_any_pace_end_within_the_session_and_are_wiped(
         taps in prop::collection::vec((prop::sample::select(b"0123456789*#".to_vec()), 0u64..7_000), 0..120),
-        prompts_end: bool,
+        ends in prop::sample::select(vec![Prompts::EndAtOnce, Prompts::EndWithKey, Prompts::NeverEnd]),
     ) {
-        let mut bench = Bench::begin(rules(), prompts_end);
+        let mut bench = Bench::begin(open(), Mode::default(), ends);
         for (key, gap) in taps {
             bench.wait(Duration::from_millis(gap));
             bench.key(key);

@@ -8,30 +8,29 @@ use frame::{INDEX_STEP, RawEvent, RawFrame, RawInfo, SampleRate};
 
 use self::script::{Script, beginning};
 use crate::wire::{
-    CONTROL_FROM_VAULT_BYTES, CONTROL_TO_VAULT_BYTES, ControlFromVault, ControlToVault, FROM_VAULT_BYTES, FromVault,
-    PromptReason, Step, TO_VAULT_BYTES, VaultInput,
+    ControlFromVault, ControlToVault, FromVault, PACKET_BYTES, PromptReason, Step, TO_VAULT_BYTES, VaultInput,
 };
 use crate::{
-    BUDGET_WINDOW, CaptureEvent, CapturePrompt, Collect, Gate, GateConfig, GateOutput, KEY_BUDGET, KeyPolicy, MuteAck,
-    Purpose, SinkId,
+    BUDGET_WINDOW, CaptureEvent, CapturePrompt, CleanFrame, Collect, Gate, GateConfig, GateOutput, KEY_BUDGET,
+    KeyPolicy, MuteAck, Purpose, SinkId,
 };
 
 #[cfg(test)]
-#[path = "../../../fuzz/shared/replay.rs"]
+#[path = "../shared/replay.rs"]
 mod replay;
-#[path = "../../../fuzz/shared/script.rs"]
+#[path = "../shared/script.rs"]
 mod script;
 
 /// One packet of either socket between gateway and vault, in either direction: what is taken is written as the same bytes.
 pub fn vault_link(bytes: &[u8]) {
     if let Ok(message) = FromVault::decode(bytes) {
-        assert!(bytes.len() == FROM_VAULT_BYTES && message.encode()[..] == *bytes, "one message, one packet");
+        assert!(bytes.len() == PACKET_BYTES && message.encode()[..] == *bytes, "one message, one packet");
     }
     if let Ok(message) = ControlFromVault::decode(bytes) {
-        assert!(bytes.len() == CONTROL_FROM_VAULT_BYTES && message.encode()[..] == *bytes, "one message, one packet");
+        assert!(bytes.len() == PACKET_BYTES && message.encode()[..] == *bytes, "one message, one packet");
     }
     if let Ok(message) = ControlToVault::decode(bytes) {
-        assert!(bytes.len() == CONTROL_TO_VAULT_BYTES && message.encode()[..] == *bytes, "one message, one packet");
+        assert!(bytes.len() == PACKET_BYTES && message.encode()[..] == *bytes, "one message, one packet");
     }
     if VaultInput::decode(bytes).is_ok() {
         assert!(bytes.len() == TO_VAULT_BYTES);
@@ -154,7 +153,9 @@ impl Leg {
     }
 
     fn deliver(&mut self, frame: RawFrame) {
-        self.gate.handle_frame(self.now, frame);
+        if let Some(clean) = self.gate.handle_frame(self.now, frame) {
+            self.hear(&clean);
+        }
         self.index += INDEX_STEP;
         self.timestamp = self.timestamp.wrapping_add(160);
         self.now += Duration::from_millis(20);
@@ -224,16 +225,17 @@ impl Leg {
         self.gate.handle_vault(self.now, &message.encode());
     }
 
-    fn drain(&mut self) {
-        while let Some(frame) = self.gate.poll_frame() {
-            assert!(self.next_clean.is_none_or(|index| index <= frame.index()), "frames in their order");
-            self.next_clean = Some(frame.index() + INDEX_STEP);
-            let Some(epoch) = frame.mute_epoch() else { continue };
-            assert!(frame.samples().iter().all(|&sample| sample == 0) && !frame.voice(), "a capture's exact silence");
-            for &sink in &self.awake {
-                self.gate.acknowledge(self.now, MuteAck { sink, epoch, first_silent_index: frame.index() });
-            }
+    fn hear(&mut self, frame: &CleanFrame) {
+        assert!(self.next_clean.is_none_or(|index| index <= frame.index()), "frames in their order");
+        self.next_clean = Some(frame.index() + INDEX_STEP);
+        let Some(epoch) = frame.mute_epoch() else { return };
+        assert!(frame.samples().iter().all(|&sample| sample == 0) && !frame.voice(), "a capture's exact silence");
+        for &sink in &self.awake {
+            self.gate.acknowledge(self.now, MuteAck { sink, epoch, first_silent_index: frame.index() });
         }
+    }
+
+    fn drain(&mut self) {
         let mut outputs = 0;
         while let Some(output) = self.gate.poll_output() {
             self.told(output);

@@ -3,13 +3,13 @@
 use std::f32::consts::TAU;
 
 use frame::{RawFrame, SampleRate};
-
-use super::tests::Leg;
-use crate::{
-    CleanFrame, KeyPolicy,
+use tones::{
     bank::TONES,
-    synthesis::{Chance, Dial, agrees, babble, noise, rms, trials},
+    synthesis::{Chance, Dial, noise},
 };
+
+use super::{agrees, gate::Leg, speech, trials};
+use crate::{CleanFrame, KeyPolicy};
 
 /// Samples that may name a key: 1.5 ms.
 const NAMING: usize = 12;
@@ -78,15 +78,6 @@ impl Point {
         let heard = leg.heard.iter().flat_map(|frame| (frame.index()..).zip(frame.samples()));
         heard.filter(|(at, sample)| tone.contains(at) && **sample != 0).count()
     }
-}
-
-/// Some speech of this level, whole frames long.
-fn speech(samples: usize, dbm0: f32, chance: &mut Chance) -> Vec<f32> {
-    let mut line = babble(1, chance);
-    line.truncate(samples.next_multiple_of(160));
-    let level = (line.iter().map(|sample| sample * sample).sum::<f32>() / line.len() as f32).sqrt();
-    line.iter_mut().for_each(|sample| *sample *= rms(dbm0) / level.max(1.0));
-    line
 }
 
 fn published(what: &str, point: Point, percent: f32) {
@@ -188,6 +179,14 @@ fn tones_in_noise_are_missed_as_published() {
     }
     for (ratio, percent) in [(12.0, 0.0), (10.0, 0.0), (9.0, 0.2), (8.0, 9.0), (7.0, 61.0), (6.0, 94.0)] {
         published(&format!("50 ms, {ratio} dB over noise"), Point { ratio, ..USUAL }, percent);
+    }
+}
+
+#[test]
+fn tones_over_speech_are_missed_as_published() {
+    for (ratio, percent) in [(20.0, 0.0), (15.0, 0.0), (12.0, 2.4), (9.0, 24.0), (6.0, 53.0)] {
+        let point = Point { millis: 60.0, ratio, is_over_speech: true, ..USUAL };
+        published(&format!("60 ms, {ratio} dB over speech"), point, percent);
     }
 }
 
