@@ -38,6 +38,14 @@ const LIST: &[(&str, &str, Fate)] = &[
     ("5105105105105100", "mastercard", Fate::Lose),
 ];
 
+/// Bank accounts that Stripe publishes for tests.
+const ACCOUNTS: &[(&str, Fate)] = &[
+    ("000123456789", Fate::Approve),
+    ("000111111116", Fate::Decline("declined")),
+    ("000111111113", Fate::Decline("incorrect_number")),
+    ("000222222227", Fate::Decline("insufficient_funds")),
+];
+
 /// The prefix and length of canaries: a leading 9 is left to national bodies (ISO/IEC 7812-1), and 999 is no country's.
 const CANARY_PREFIX: &str = "9999";
 const CANARY_LENGTH: usize = 16;
@@ -47,7 +55,9 @@ pub(super) fn look_up(number: &str) -> Option<(&'static str, Fate)> {
     if number.len() == CANARY_LENGTH && number.starts_with(CANARY_PREFIX) && passes_luhn(number) {
         return Some(("canary", Fate::Approve));
     }
-    LIST.iter().find(|(listed, ..)| *listed == number).map(|&(_, brand, fate)| (brand, fate))
+    let card = LIST.iter().find(|(listed, ..)| *listed == number).map(|&(_, brand, fate)| (brand, fate));
+    let account = || ACCOUNTS.iter().find(|(listed, _)| *listed == number).map(|&(_, fate)| ("bank_account", fate));
+    card.or_else(account)
 }
 
 fn passes_luhn(number: &str) -> bool {

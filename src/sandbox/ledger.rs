@@ -25,6 +25,7 @@ pub(super) struct Payment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     Approved { token: String, authorisation: String },
+    Refunded { token: String, authorisation: String },
     Declined { reason: String },
 }
 
@@ -37,6 +38,9 @@ impl Payment {
             Decision::Approved { token, authorisation } => {
                 format!("status=approved&{payment}&token={token}&authorisation={authorisation}")
             }
+            Decision::Refunded { token, authorisation } => {
+                format!("status=refunded&{payment}&token={token}&authorisation={authorisation}")
+            }
             Decision::Declined { reason } => format!("status=declined&{payment}&reason={reason}"),
         }
     }
@@ -46,6 +50,7 @@ impl Payment {
         let text = |name: &str| fields.get(name).map(|&value| value.to_owned());
         let decision = match *fields.get("status")? {
             "approved" => Decision::Approved { token: text("token")?, authorisation: text("authorisation")? },
+            "refunded" => Decision::Refunded { token: text("token")?, authorisation: text("authorisation")? },
             "declined" => Decision::Declined { reason: text("reason")? },
             _ => return None,
         };
@@ -103,6 +108,14 @@ impl Ledger {
     /// The payment of this id.
     pub(super) fn find(&self, id: Uuid) -> Option<&Payment> {
         self.payments.get(&id)
+    }
+
+    /// A payment that was made with what this token names.
+    pub(super) fn made_with(&self, token: &str) -> Option<&Payment> {
+        self.payments.values().find(|payment| match &payment.decision {
+            Decision::Approved { token: made, .. } | Decision::Refunded { token: made, .. } => made == token,
+            Decision::Declined { .. } => false,
+        })
     }
 
     /// Records a payment, durably when this returns.

@@ -1,9 +1,11 @@
 //! A payment processor to try the whole call with: a real HTTPS server in a process of its own, which takes published
 //! test numbers and canaries only, and moves no money.
 //!
-//! `POST /v1/payments` takes a form (`number`, `expiry`, `code`, `amount`, `currency`, optionally `postal`) under an
+//! `POST /v1/payments` takes a form (`number`, `expiry`, `code`, `amount`, `currency`, optionally `postal`; or of a bank
+//! account `routing`, `account`, `account_type`, `holder_type`, `amount`, `currency`, optionally `holder`) under an
 //! `Idempotency-Key`, which is the payment's id; the same id with the same payment is answered from the ledger, with any
-//! other one it is a conflict. `GET /v1/payments/{id}` tells the outcome, never a card. Both answer with a form. Bodies
+//! other one it is a conflict. With a `token` of an earlier payment instead of a card the same card pays again.
+//! `POST /v1/payments/{id}/refund` gives a payment back. `GET /v1/payments/{id}` tells the outcome, never a card. Both answer with a form. Bodies
 //! are never logged, and a number that is not on the list is refused without being kept.
 
 mod cards;

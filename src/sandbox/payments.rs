@@ -1,4 +1,4 @@
-//! The two routes.
+//! The routes.
 
 use std::{
     collections::HashMap,
@@ -68,7 +68,7 @@ fn form(status: StatusCode, body: String) -> Response {
 impl IntoResponse for &Payment {
     fn into_response(self) -> Response {
         let status = match self.decision {
-            Decision::Approved { .. } => StatusCode::OK,
+            Decision::Approved { .. } | Decision::Refunded { .. } => StatusCode::OK,
             Decision::Declined { .. } => StatusCode::PAYMENT_REQUIRED,
         };
         form(status, self.to_form())
@@ -99,11 +99,42 @@ impl Payments {
     }
 }
 
+impl Payments {
+    /// The payment that a form asks for by token. `None` where it has none.
+    fn again(&self, id: Uuid, body: &[u8]) -> Option<Result<Payment, Refusal>> {
+        let fields: HashMap<&str, &str> =
+            std::str::from_utf8(body).ok()?.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        let token = fields.get("token")?;
+        let amount = fields.get("amount").and_then(|amount| amount.parse().ok()).filter(|amount| *amount > 0);
+        let currency = fields.get("currency").filter(|currency| currency.len() == 3);
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(amount), Some(currency)) = (amount, currency) else { return Some(Err(Refusal::Form)) };
+        let decision = Decision::Approved { token: (*token).to_owned(), authorisation: authorisation() };
+        let made = ledger.made_with(token).cloned().ok_or(Refusal::Card);
+        Some(made.map(|made| Payment { id, amount, currency: (*currency).to_owned(), decision, ..made }))
+    }
+
+    /// Gives a payment back, once.
+    fn give_back(&self, id: Uuid) -> Result<Payment, Refusal> {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let payment = ledger.find(id).cloned().ok_or(Refusal::NoPayment)?;
+        let decision = match payment.decision.clone() {
+            Decision::Approved { token, authorisation } => Decision::Refunded { token, authorisation },
+            Decision::Refunded { .. } => return Ok(payment),
+            Decision::Declined { .. } => return Err(Refusal::NoPayment),
+        };
+        let payment = Payment { decision, ..payment };
+        ledger.record(payment.clone()).map_err(|_| Refusal::Storage)?;
+        Ok(payment)
+    }
+}
+
 /// The routes of the sandbox.
 pub(super) fn routes(payments: Arc<Payments>) -> Router {
     Router::new()
         .route("/v1/payments", post(submit))
         .route("/v1/payments/{id}", get(read))
+        .route("/v1/payments/{id}/refund", post(refund))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .with_state(payments)
 }
@@ -111,7 +142,11 @@ pub(super) fn routes(payments: Arc<Payments>) -> Router {
 async fn submit(State(payments): State<Arc<Payments>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
     payments.authorise(&headers)?;
     let id = headers.get("idempotency-key").and_then(|value| value.to_str().ok()?.parse().ok());
-    let (payment, fate) = decide(id.ok_or(Refusal::IdempotencyKey)?, &body)?;
+    let id = id.ok_or(Refusal::IdempotencyKey)?;
+    let (payment, fate) = match payments.again(id, &body) {
+        Some(payment) => (payment?, Fate::Approve),
+        None => decide(id, &body)?,
+    };
     drop(body);
     let settled = tokio::task::spawn_blocking(move || payments.settle(payment));
     let payment = settled.await.map_err(|_| Refusal::Storage)??;
@@ -135,35 +170,67 @@ async fn read(
     Ok(form(StatusCode::OK, payment.to_form()))
 }
 
+async fn refund(
+    State(payments): State<Arc<Payments>>,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Refusal> {
+    payments.authorise(&headers)?;
+    let given = tokio::task::spawn_blocking(move || payments.give_back(id));
+    let payment = given.await.map_err(|_| Refusal::Storage)??;
+    Ok((&payment).into_response())
+}
+
 /// Reads the form and decides by its number.
 fn decide(id: Uuid, body: &[u8]) -> Result<(Payment, Fate), Refusal> {
     let text = std::str::from_utf8(body).map_err(|_| Refusal::Form)?;
-    let fields: HashMap<&str, &str> = text.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    let fields: Fields<'_> = text.split('&').filter_map(|pair| pair.split_once('=')).collect();
     let field = |name: &str| fields.get(name).copied().ok_or(Refusal::Form);
-    let is_digits =
-        |text: &str, lengths: &[usize]| lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     let amount = field("amount")?.parse().ok().filter(|amount| *amount > 0).ok_or(Refusal::Form)?;
     let currency = field("currency")?;
-    let whole = is_digits(field("expiry")?, &[4])
-        && is_digits(field("code")?, &[3, 4])
-        && fields.get("postal").is_none_or(|postal| is_digits(postal, &[5]))
-        && currency.len() == 3
-        && currency.bytes().all(|byte| byte.is_ascii_uppercase());
-    if !whole {
+    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return Err(Refusal::Form);
     }
-    let number = field("number")?;
+    let number = if fields.contains_key("routing") { account(&fields)? } else { card(&fields)? };
     let (brand, fate) = cards::look_up(number).ok_or(Refusal::Card)?;
     let decision = match fate {
         Fate::Decline(reason) => Decision::Declined { reason: reason.to_owned() },
         Fate::Approve | Fate::Slow | Fate::Lose => Decision::Approved {
             token: format!("tok_{}", random(b"abcdefghijklmnopqrstuvwxyz234567", 24)),
-            authorisation: random(b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789", 6),
+            authorisation: authorisation(),
         },
     };
     let last_four = number[number.len() - 4..].to_owned();
     let payment = Payment { id, amount, currency: currency.to_owned(), brand: brand.to_owned(), last_four, decision };
     Ok((payment, fate))
+}
+
+type Fields<'a> = HashMap<&'a str, &'a str>;
+
+fn is_digits(fields: &Fields<'_>, name: &str, lengths: &[usize]) -> bool {
+    let is_of = |text: &&str| lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    fields.get(name).is_some_and(is_of)
+}
+
+/// The number of a card whose form is whole: the postal code in digits of one of the countries that have them.
+fn card<'a>(fields: &Fields<'a>) -> Result<&'a str, Refusal> {
+    let is_whole = is_digits(fields, "expiry", &[4])
+        && is_digits(fields, "code", &[3, 4])
+        && (!fields.contains_key("postal") || is_digits(fields, "postal", &[2, 3, 5, 9]));
+    fields.get("number").copied().filter(|_| is_whole).ok_or(Refusal::Form)
+}
+
+/// The number of a bank account whose form is whole.
+fn account<'a>(fields: &Fields<'a>) -> Result<&'a str, Refusal> {
+    let is_one_of = |name: &str, values: [&str; 2]| fields.get(name).is_some_and(|value| values.contains(value));
+    let is_whole = is_digits(fields, "routing", &[9])
+        && is_one_of("account_type", ["checking", "savings"])
+        && is_one_of("holder_type", ["individual", "company"]);
+    fields.get("account").copied().filter(|_| is_whole).ok_or(Refusal::Form)
+}
+
+fn authorisation() -> String {
+    random(b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789", 6)
 }
 
 fn random(alphabet: &[u8; 32], length: usize) -> String {

@@ -83,6 +83,50 @@ async fn declines_and_refusals_are_named() {
 }
 
 #[tokio::test]
+async fn a_card_pays_again_by_its_token_and_a_payment_is_given_back_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let bench = Bench::start(directory.path()).await;
+    let first = bench.submit(Uuid::new_v4(), "4242424242424242", 4_200).await.text().await.unwrap();
+    let token = first.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap();
+    let again = Uuid::new_v4();
+    let by_token = |token: &str, id: Uuid| {
+        let body = format!("token={token}&amount=100&currency=USD");
+        let request = bench.client.post(bench.url("")).bearer_auth(&bench.token);
+        request.header("idempotency-key", id.to_string()).body(body).send()
+    };
+    let paid = by_token(token, again).await.unwrap().text().await.unwrap();
+    assert!(paid.starts_with(&format!("status=approved&id={again}&amount=100&")) && paid.contains("last_four=4242"));
+    assert_eq!(by_token("tok_of_nobody", Uuid::new_v4()).await.unwrap().status(), 422);
+
+    let refund = |id: Uuid| bench.client.post(bench.url(&format!("/{id}/refund"))).bearer_auth(&bench.token).send();
+    for _ in 0..2 {
+        let given = refund(again).await.unwrap();
+        assert_eq!((given.status().as_u16(), given.text().await.unwrap().starts_with("status=refunded&")), (200, true));
+    }
+    assert!(bench.read(again).await.text().await.unwrap().starts_with("status=refunded&"));
+    assert_eq!(refund(Uuid::new_v4()).await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn a_bank_account_pays_like_a_card() {
+    let directory = tempfile::tempdir().unwrap();
+    let bench = Bench::start(directory.path()).await;
+    for (account, expected) in [
+        ("000123456789", "status=approved&"),
+        ("000222222227", "status=declined&"),
+        ("000999999999", "error=not_a_test_card"),
+    ] {
+        let body = format!(
+            "routing=110000000&account={account}&account_type=checking&holder_type=individual&amount=4200&currency=USD"
+        );
+        let request = bench.client.post(bench.url("")).bearer_auth(&bench.token);
+        let answer = request.header("idempotency-key", Uuid::new_v4().to_string()).body(body).send().await.unwrap();
+        let answer = answer.text().await.unwrap();
+        assert!(answer.starts_with(expected) && !answer.contains(account), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_said_without_the_token() {
     let directory = tempfile::tempdir().unwrap();
     let bench = Bench::start(directory.path()).await;

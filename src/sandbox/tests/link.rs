@@ -3,11 +3,12 @@
 use std::{io, os::fd::OwnedFd, time::Duration};
 
 use backends::{
-    processor::{Processor, ProcessorOptions, Reading},
-    vault::{VaultLink, VaultOptions},
+    processor::{Processor, ProcessorKind, ProcessorOptions, Reading, Receipt, Sought},
+    vault::{Shape, Told, VaultLink, VaultOptions},
 };
 use gate::wire::{
-    Brand, Brands, CaptureName, Currency, FROM_VAULT_BYTES, FromVault, Open, Outcome, VERSION, WipeCause, WipeRecord,
+    Brand, Brands, CaptureName, Currency, FromVault, Holder, Method, Open, Outcome, PACKET_BYTES, Postal, VERSION,
+    WipeCause,
 };
 use rustix::{
     net::{RecvFlags, SendFlags},
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct House {
     _sandbox: Bench,
     link: VaultLink,
-    records: mpsc::Receiver<WipeRecord>,
+    told: mpsc::Receiver<Told>,
     processor: Processor,
     stop: CancellationToken,
     supervisor: tokio::task::JoinHandle<()>,
@@ -35,19 +36,30 @@ impl House {
         let sandbox = Bench::start(directory).await;
         let files = Files::within(directory);
         let processor = ProcessorOptions {
-            address: sandbox.address,
+            kind: ProcessorKind::Sandbox,
             name: "processor.localhost".to_owned(),
+            address: Some(sandbox.address),
             authority: files.authority,
-            token: files.token,
+            token: Some(files.token),
+            client: None,
             path: "/v1/payments".to_owned(),
+            is_test: true,
             answer_within: Duration::from_secs(1),
         };
         let reader = Processor::new(&processor).unwrap();
         let stop = CancellationToken::new();
-        let options = VaultOptions { program: program(), processor, canary: true };
-        let (mut link, records, supervisor) = VaultLink::start(options, stop.clone());
+        let options = VaultOptions {
+            program: program(),
+            processor,
+            shape: Shape::Sandbox,
+            account: None,
+            client: None,
+            canary: true,
+            test_numbers: true,
+        };
+        let (mut link, told, supervisor) = VaultLink::start(options, stop.clone());
         timeout(PATIENCE, link.ready()).await.unwrap();
-        Self { _sandbox: sandbox, link, records, processor: reader, stop, supervisor }
+        Self { _sandbox: sandbox, link, told, processor: reader, stop, supervisor }
     }
 
     /// Opens a capture, keys a whole card and submits it.
@@ -72,13 +84,20 @@ fn open(capture: CaptureName, payment: Uuid) -> Open {
     Open {
         capture,
         payment: payment.into_bytes(),
+        method: Method::Card,
         amount_minor: 4_200,
         currency: Currency::parse("USD").unwrap(),
+        brands: Brands::all(),
+        postal: Postal::None,
         year: 2026,
         month: 11,
-        postal: false,
-        brands: Brands::all(),
+        holder: Holder::parse("").unwrap(),
     }
+}
+
+fn sought(payment: Uuid) -> Sought {
+    let amount = rules::money::Money::new(4_200, rules::money::Currency::USD);
+    Sought { payment, reference: None, amount, opened_at: jiff::Timestamp::now() }
 }
 
 /// The gateway's end of a capture socket.
@@ -96,7 +115,7 @@ impl Capture {
     }
 
     async fn next(&self) -> Option<FromVault> {
-        let mut packet = [0; FROM_VAULT_BYTES];
+        let mut packet = [0; PACKET_BYTES];
         let receive = self.0.async_io(Interest::READABLE, || {
             Ok::<_, io::Error>(rustix::net::recv(&self.0, &mut packet, RecvFlags::DONTWAIT)?.0)
         });
@@ -118,13 +137,19 @@ async fn a_canary_is_approved_and_its_wipe_attested() {
     let directory = tempfile::tempdir().unwrap();
     let (mut house, payment) = (House::start(directory.path()).await, Uuid::new_v4());
     let capture = house.pay(payment, "9999000000000004").await;
-    let Outcome::Approved(approval) = capture.outcome().await else { panic!("not approved") };
-    assert_eq!(approval.brand, Brand::Canary);
-    assert_eq!(house.processor.read(payment).await.unwrap(), Reading::Approved(approval));
-    let record = timeout(PATIENCE, house.records.recv()).await.unwrap().unwrap();
-    assert_eq!(record.cause, WipeCause::Answered);
+    let Outcome::Approved(held, _) = capture.outcome().await else { panic!("not approved") };
+    assert_eq!(held.brand, Brand::Canary);
+    assert_eq!(
+        house.processor.read(sought(payment)).await.unwrap(),
+        Reading::Approved(Receipt { reference: None, held: Some(held) })
+    );
+    let vault = house.link.identity().unwrap();
+    let told = timeout(PATIENCE, house.told.recv()).await.unwrap();
+    assert!(matches!(told, Some(Told::Ready(told)) if told.public_key == vault.public_key));
+    let told = timeout(PATIENCE, house.told.recv()).await.unwrap();
+    assert!(matches!(told, Some(Told::Wiped(record)) if record.cause == WipeCause::Answered));
 
-    assert!(matches!(house.processor.read(Uuid::new_v4()).await, Ok(Reading::Absent)));
+    assert!(matches!(house.processor.read(sought(Uuid::new_v4())).await, Ok(Reading::Absent)));
     house.stop.cancel();
     timeout(PATIENCE, house.supervisor).await.unwrap().unwrap();
     assert!(house.link.identity().is_none() && house.link.open(open([1; 16], payment)).is_err());
@@ -135,7 +160,7 @@ async fn a_lost_answer_is_unknown_and_found_by_reading() {
     let directory = tempfile::tempdir().unwrap();
     let (house, payment) = (House::start(directory.path()).await, Uuid::new_v4());
     assert_eq!(house.pay(payment, "5105105105105100").await.outcome().await, Outcome::Unknown);
-    assert!(matches!(house.processor.read(payment).await, Ok(Reading::Approved(_))));
+    assert!(matches!(house.processor.read(sought(payment)).await, Ok(Reading::Approved(..))));
 }
 
 #[tokio::test]
@@ -148,16 +173,8 @@ async fn a_vault_that_dies_fails_its_captures_closed_and_comes_back_as_another()
     kill_process(Pid::from_raw(first.process.cast_signed()).unwrap(), Signal::KILL).unwrap();
     while capture.next().await.is_some() {}
 
-    let another = async {
-        loop {
-            house.link.ready().await;
-            match house.link.identity() {
-                Some(identity) if identity.process != first.process => return identity,
-                _ => tokio::task::yield_now().await,
-            }
-        }
-    };
-    let second = timeout(PATIENCE, another).await.unwrap();
+    timeout(PATIENCE, house.link.replaced(first.process)).await.unwrap();
+    let second = house.link.identity().unwrap();
     assert!(second.public_key != first.public_key && second.build == first.build);
 }
 
@@ -167,11 +184,5 @@ async fn a_vault_that_hangs_is_replaced() {
     let mut house = House::start(directory.path()).await;
     let first = house.link.identity().unwrap();
     kill_process(Pid::from_raw(first.process.cast_signed()).unwrap(), Signal::STOP).unwrap();
-    let another = async {
-        while house.link.identity().is_none_or(|identity| identity.process == first.process) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        house.link.ready().await;
-    };
-    timeout(PATIENCE, another).await.unwrap();
+    timeout(PATIENCE, house.link.replaced(first.process)).await.unwrap();
 }
