@@ -116,6 +116,14 @@ pub enum ImportError {
         /// The columns, joined by commas.
         expected: String,
     },
+    /// A column is made for account data of a card.
+    #[error(
+        "column number {position} is made for account data of a card, which no account book takes: remove it from the file"
+    )]
+    CardColumn {
+        /// Its place, from 1.
+        position: usize,
+    },
     /// A column is named twice.
     #[error("the column {column} is named twice: keep one")]
     RepeatedColumn {

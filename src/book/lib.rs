@@ -13,6 +13,8 @@ pub mod outbox;
 pub mod phone;
 pub mod record;
 mod redact;
+pub mod salesforce;
+pub mod vetting;
 
 pub use account::{Account, AccountId, Found, LookUp, LookupKey, Name, Reference, Strategy, StrategyId};
 pub use phone::Phone;

@@ -1,6 +1,9 @@
 //! Rows of a CSV file with fixed columns, and the problems found on the way.
 
+use std::borrow::Cow;
+
 use csv::{ByteRecord, ReaderBuilder};
+use rules::account_data::{is_forbidden_field, masked};
 
 use super::{ImportError, MOST_ROWS, Problem, Report};
 
@@ -70,6 +73,9 @@ fn places(header: &ByteRecord, columns: &'static [&'static str]) -> Result<Vec<u
         .map(|name| std::str::from_utf8(name).map(str::trim).map_err(|_| ImportError::NotText))
         .collect::<Result<_, _>>()?;
     let expected = || columns.join(",");
+    if let Some(forbidden) = names.iter().position(|name| is_forbidden_field(name)) {
+        return Err(ImportError::CardColumn { position: forbidden + 1 });
+    }
     for column in columns {
         match names.iter().filter(|name| *name == column).count() {
             0 => return Err(ImportError::MissingColumn { column, expected: expected() }),
@@ -118,6 +124,10 @@ impl Row<'_> {
         };
         if text.chars().any(char::is_control) {
             self.problem(column, "the value holds a control character", "remove line breaks and tabs");
+            return None;
+        }
+        if matches!(masked(text), Cow::Owned(_)) {
+            self.problem(column, "the value looks like the number of a card", "use a token, or the last four digits");
             return None;
         }
         Some(text.trim().to_owned())

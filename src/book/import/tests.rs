@@ -116,7 +116,7 @@ fn a_wrong_header_refuses_the_file() {
     assert_eq!(refuse(""), ImportError::Empty { expected: expected.clone() });
     let missing = refuse(&expected.replace(",phone", ""));
     assert_eq!(missing, ImportError::MissingColumn { column: "phone", expected: expected.clone() });
-    let unknown = refuse(&format!("{expected},card_number"));
+    let unknown = refuse(&format!("{expected},nickname"));
     assert_eq!(unknown, ImportError::UnknownColumn { position: 15, expected: expected.clone() });
     assert_eq!(refuse(&format!("{expected},phone")), ImportError::RepeatedColumn { column: "phone" });
 }
@@ -167,5 +167,27 @@ proptest! {
             let lines: std::collections::BTreeSet<u64> = import.report.problems.iter().map(|problem| problem.line).collect();
             prop_assert_eq!(lines.len() as u64, import.report.rejected());
         }
+    }
+}
+
+#[test]
+fn a_card_number_is_left_out_with_its_row_in_every_column() {
+    for column in ACCOUNT_COLUMNS {
+        let import = import(&[&with(column, "9999 2718 2845 9041")]);
+        let problem = &import.report.problems[0];
+        assert_eq!((import.rows.len(), problem.column), (0, Some(*column)));
+        assert!(problem.what.contains("card") && !import.report.to_string().contains("9041"), "{column}");
+    }
+}
+
+#[test]
+fn a_column_made_for_cards_refuses_the_file() {
+    for name in ["blng__CardNumber__c", "blng__CVV__c", "CardNumber", "security_code"] {
+        let text = format!("{},{name}\n", ACCOUNT_COLUMNS.join(","));
+        let position = ACCOUNT_COLUMNS.len() + 1;
+        assert_eq!(accounts(text.as_bytes(), &[], TODAY).unwrap_err(), ImportError::CardColumn { position });
+    }
+    for columns in [ACCOUNT_COLUMNS, STRATEGY_COLUMNS] {
+        assert!(!columns.iter().any(|name| rules::account_data::is_forbidden_field(name)));
     }
 }

@@ -18,6 +18,8 @@ const MOST_BRAND_CHARACTERS: usize = 16;
 pub enum PaymentMethod {
     /// A card keyed on the telephone.
     CardKeyed,
+    /// A bank account keyed on the telephone, debited by ACH.
+    BankKeyed,
     /// A card on a secure page.
     CardLink,
     /// A bank transfer on a secure page.
@@ -36,6 +38,8 @@ pub enum PaymentStatus {
     Succeeded,
     /// Declined or failed; nothing was paid.
     Failed,
+    /// It was paid, and the money went back.
+    Refunded,
 }
 
 /// What may be kept of a card: its brand and last four digits, never more.
