@@ -4,6 +4,7 @@ use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
     Async, FixedAsync, Indexing, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction,
 };
+use zeroize::Zeroize;
 
 /// Chunks a second: the resampler works on 20 ms at a time.
 const CHUNKS_PER_SECOND: u32 = 50;
@@ -29,7 +30,8 @@ pub enum ResamplerError {
 /// A streaming converter of 16-bit mono PCM from one rate to another.
 ///
 /// A windowed sinc of 48 taps (scaled when the rate falls), so the delay is half the filter: 3 ms between the rates of
-/// telephony; see [`Resampler::delay`]. Input may come in any chunk; output appears after each full 20 ms of it.
+/// telephony; see [`Resampler::delay`]. Input may come in any chunk; output appears after each full 20 ms of it. What it holds
+/// is wiped when it is dropped, but for the filter's own memory: 20 ms and its taps.
 pub struct Resampler {
     filter: Option<Async<f32>>,
     to_hertz: u32,
@@ -89,6 +91,13 @@ impl Resampler {
     }
 }
 
+impl Drop for Resampler {
+    fn drop(&mut self) {
+        self.input.zeroize();
+        self.output.zeroize();
+    }
+}
+
 /// Converts a whole clip, without the filter's delay: the output begins where the input does.
 ///
 /// # Errors
@@ -98,7 +107,8 @@ pub fn resample_clip(from_hertz: u32, to_hertz: u32, samples: &[i16]) -> Result<
     let wanted = (samples.len() as u64 * u64::from(to_hertz)).div_ceil(u64::from(from_hertz)) as usize;
     let delay = resampler.delay_samples();
     let mut out = Vec::with_capacity(wanted + delay + resampler.output.len());
-    resampler.process(samples, &mut out);
+    // Piece by piece: a buffer that grew would leave what it held behind.
+    samples.chunks(resampler.chunk).for_each(|piece| resampler.process(piece, &mut out));
     let silence = vec![0; resampler.chunk];
     while out.len() < wanted + delay {
         resampler.process(&silence, &mut out);

@@ -21,6 +21,7 @@ mod patience;
 mod protection;
 mod quality;
 mod receiver;
+mod redundancy;
 mod reorder;
 mod reporter;
 mod rtcp;

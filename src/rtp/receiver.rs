@@ -1,17 +1,21 @@
 //! From the wire to frames: admits, orders and re-frames the far end's packets.
 
+mod kind;
+
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use audio::CodecError;
-use audio::comfort_noise::{Description, PAYLOAD_TYPE as COMFORT_NOISE};
+use audio::comfort_noise::Description;
 use frame::RawEvent;
 
+use self::kind::is_event_length;
 use crate::clock::Clock;
 use crate::jitter::{Jitter, Pace};
 use crate::lock::{Admission, SourceLock, StreamLock};
 use crate::packet::Packet;
 use crate::quality::Hearing;
+use crate::redundancy::Blocks;
 use crate::reorder::{Kind, Place, Reorder};
 use crate::session::Payloads;
 use crate::statistics::{Rejection, Statistics};
@@ -28,6 +32,8 @@ pub(crate) enum Taken {
     Dropped,
     /// It was admitted.
     Admitted,
+    /// It was admitted: a key of the locked source, under an SSRC of its own beside the one that is heard.
+    Aside,
     /// It was admitted, and the leg is now locked to its source.
     Locked,
     /// It was admitted, and began a new stream.
@@ -112,10 +118,11 @@ impl Receiver {
             Ok((packet, taken)) => {
                 match taken {
                     Taken::StreamChanged(_) | Taken::Moved(_) => self.begin_stream(),
-                    Taken::Admitted | Taken::Locked | Taken::Dropped => {}
+                    Taken::Admitted | Taken::Aside | Taken::Locked | Taken::Dropped => {}
                 }
                 self.statistics.received += 1;
-                if let Err(reason) = self.take(now, &packet) {
+                let accepted = if taken == Taken::Aside { self.take_aside(&packet) } else { self.take(now, &packet) };
+                if let Err(reason) = accepted {
                     self.reject(reason);
                 }
                 taken
@@ -198,6 +205,9 @@ impl Receiver {
             return Ok((packet, Taken::Moved(ssrc)));
         }
         let heard = self.stream.current();
+        if !locked && self.is_event(packet.payload_type) && heard.is_some_and(|heard| heard != packet.ssrc) {
+            return Ok((packet, Taken::Aside));
+        }
         match self.stream.admit(now, packet.ssrc, packet.sequence) {
             Admission::Locked if heard.is_some() => {
                 let ssrc = packet.ssrc;
@@ -246,12 +256,21 @@ impl Receiver {
         let is_heard = !matches!(placed, Err(Rejection::Late | Rejection::Duplicate | Rejection::Sequence));
         self.tally.observe(packet.sequence, is_heard);
         placed?;
-        if kind == Kind::Audio {
+        if kind == Kind::Audio || (kind == Kind::Redundant && self.has_audio(packet.payload)) {
             self.jitter.observe(now, packet.timestamp);
             self.pace.observe(packet.sequence, packet.timestamp);
         }
         self.release(now);
         fault.map_or(Ok(()), Err)
+    }
+
+    /// A key under an SSRC of its own waits for no order: the gate knows each press by its SSRC, timestamp and code.
+    fn take_aside(&mut self, packet: &Packet<'_>) -> Result<(), Rejection> {
+        if !is_event_length(packet.payload.len()) {
+            return Err(Rejection::PayloadLength);
+        }
+        self.event(packet.ssrc, packet.timestamp, packet.payload);
+        Ok(())
     }
 
     fn place(&mut self, now: Instant, kind: Kind, packet: &Packet<'_>) -> Result<(), Rejection> {
@@ -268,50 +287,17 @@ impl Receiver {
         }
     }
 
-    /// Whether a packet carries what was agreed on: audio, an event, or comfort noise.
-    fn is_media(&self, packet: &Packet<'_>) -> bool {
-        let length = packet.payload.len();
-        if packet.payload_type == self.payloads.audio {
-            return self.timeline.takes(packet.payload);
-        }
-        let is_event = self.is_event(packet.payload_type);
-        is_event && (1..=frame::MAX_EVENT_BYTES).contains(&length) || self.is_noise(packet.payload_type) && length > 0
-    }
-
-    /// What a payload is, and what is wrong with it. A payload that is not ours still takes its place in the sequence.
-    fn classify(&mut self, packet: &Packet<'_>) -> (Kind, Option<Rejection>) {
-        let length = packet.payload.len();
-        if packet.payload_type == self.payloads.audio {
-            return match length {
-                0 => (Kind::Nothing, None),
-                _ if self.timeline.takes(packet.payload) => (Kind::Audio, None),
-                _ => (Kind::Nothing, Some(Rejection::PayloadLength)),
-            };
-        }
-        if self.is_event(packet.payload_type) {
-            let fits = (1..=frame::MAX_EVENT_BYTES).contains(&length);
-            return if fits { (Kind::Event, None) } else { (Kind::Nothing, Some(Rejection::PayloadLength)) };
-        }
-        if self.is_noise(packet.payload_type) {
-            self.statistics.comfort_noise += 1;
-            return (Kind::Noise, None);
-        }
-        (Kind::Nothing, Some(Rejection::PayloadType))
-    }
-
-    fn is_event(&self, payload_type: u8) -> bool {
-        self.payloads.events.is_some_and(|events| events.payload_type == payload_type)
-    }
-
-    /// Many far ends send comfort noise under its static number without a word about it.
-    fn is_noise(&self, payload_type: u8) -> bool {
-        payload_type == COMFORT_NOISE || self.payloads.comfort_noise == Some(payload_type)
-    }
-
-    fn event(&mut self, timestamp: u32, payload: &[u8]) {
-        let (Some(source), Some(agreed)) = (self.stream.current(), self.payloads.events) else { return };
+    fn event(&mut self, source: u32, timestamp: u32, payload: &[u8]) {
+        let Some(agreed) = self.payloads.events else { return };
         if let Some(event) = RawEvent::received(source, timestamp, agreed.clock_hertz, payload) {
             self.timeline.event(event);
+        }
+    }
+
+    /// An event of the stream that is heard.
+    fn heard_event(&mut self, timestamp: u32, payload: &[u8]) {
+        if let Some(source) = self.stream.current() {
+            self.event(source, timestamp, payload);
         }
     }
 
@@ -358,9 +344,10 @@ impl Receiver {
                 },
             ),
             Kind::Event => {
-                self.event(timestamp, payload);
+                self.heard_event(timestamp, payload);
                 Ok(())
             }
+            Kind::Redundant => self.deliver_blocks(now, timestamp, payload),
             Kind::Noise => {
                 if let Some(description) = Description::parse(payload) {
                     self.timeline.comfort_noise(&description);
@@ -369,6 +356,19 @@ impl Receiver {
             }
             Kind::Nothing => Ok(()),
         }
+    }
+
+    /// Events again, oldest first, for the gate knows which it was told; of audio only what is sent now.
+    fn deliver_blocks(&mut self, now: Instant, timestamp: u32, payload: &[u8]) -> Result<(), Rejection> {
+        let mut delivered = Ok(());
+        for block in Blocks::of(payload).into_iter().flatten() {
+            if self.is_event(block.payload_type) {
+                self.heard_event(timestamp.wrapping_sub(block.before.unwrap_or(0)), block.payload);
+            } else if block.before.is_none() && block.payload_type == self.payloads.audio && !block.payload.is_empty() {
+                delivered = self.deliver(now, Kind::Audio, timestamp, block.payload);
+            }
+        }
+        delivered
     }
 }
 

@@ -25,6 +25,8 @@ const CYCLE: u64 = 1 << 16;
 pub(crate) enum Kind {
     Audio,
     Event,
+    /// Events that come again, and then audio or an event (RFC 2198).
+    Redundant,
     /// A pause, and what it sounds like.
     Noise,
     /// Nothing to decode; it still takes its place in the sequence.

@@ -45,7 +45,8 @@ impl Payloads {
     /// With the usual Opus settings, events on the codec's own clock, and neither comfort noise nor extended reports agreed.
     #[must_use]
     pub fn new(codec: Codec, audio: u8, events: Option<u8>) -> Self {
-        let events = events.map(|payload_type| EventPayload { payload_type, clock_hertz: codec.clock_hertz() });
+        let events =
+            events.map(|payload_type| EventPayload { payload_type, clock_hertz: codec.clock_hertz(), redundant: None });
         let reports = ExtendedReports::default();
         Self { codec, opus: OpusSettings::default(), audio, events, comfort_noise: None, reports }
     }
@@ -58,6 +59,8 @@ pub struct EventPayload {
     pub payload_type: u8,
     /// The clock of their timestamps and durations, in hertz.
     pub clock_hertz: u32,
+    /// The number under which they come with the ones before (RFC 2198), where that was agreed.
+    pub redundant: Option<u8>,
 }
 
 /// What offer and answer agreed about a leg's media, and where its counters begin.
@@ -163,7 +166,7 @@ impl Session {
         };
         match self.receiver.handle_packet(now, from, &bytes[..length]) {
             Taken::Dropped => return,
-            Taken::Admitted => {}
+            Taken::Admitted | Taken::Aside => {}
             Taken::Locked => self.outputs.push_back(SessionOutput::SourceLocked(from)),
             Taken::StreamChanged(ssrc) => self.outputs.push_back(SessionOutput::StreamChanged { ssrc }),
             Taken::Moved(ssrc) => {

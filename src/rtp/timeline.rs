@@ -4,7 +4,9 @@
 //! the far end announced, by comfort noise or Opus DTX, is filled with that noise; one that it did not announce is marked too,
 //! but counted apart from loss once the next packet shows that none is missing.
 
-use std::collections::VecDeque;
+mod place;
+mod ready;
+
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ use audio::{Codec, CodecError, Concealment, Decoder, Quiet};
 use frame::{FRAME_MILLIS, INDEX_STEP, RawEvent, RawFrame, SampleRate};
 use zeroize::Zeroize;
 
+use self::ready::{Ready, ReadyQueue};
 use crate::clock::Clock;
 use crate::drift::{Correction, Drift};
 use crate::patience::Patience;
@@ -24,25 +27,8 @@ const MAX_PAYLOAD_MILLIS: usize = 120;
 const LEAST_PATIENCE: Duration = Duration::from_millis(60);
 /// And at most, on the worst of lines: the frame before it waits too, in the gate.
 const MOST_PATIENCE: Duration = Duration::from_millis(200);
-/// A larger step of the timestamp is a new beginning.
-const MAX_STEP: Duration = Duration::from_secs(1);
-/// Stream time of an index in a second.
-const INDEX_HZ: u64 = INDEX_STEP * 1_000 / FRAME_MILLIS as u64;
-/// Late packets in a row that prove the path has become slower.
-const LATE_RUN: u8 = 5;
-/// Most frames marked lost at once when a stream is found again: five seconds.
-const MAX_CATCH_UP: u64 = 250;
-
-/// What one packet makes ready, usually: a frame, and a marker before it.
-const READY: usize = 2;
-
-/// What is ready to be handed on.
-#[expect(clippy::large_enum_variant, reason = "one frame every 20 ms is moved, none is allocated")]
-enum Ready {
-    Frame(RawFrame),
-    Lost { index: u64, frames: u64 },
-    Event(RawEvent),
-}
+/// A frame of which more than this part is missing is lost: 5 ms. Less is what timestamps are inexact by.
+const MOST_HOLE: usize = 4;
 
 /// What came from the far end, for the gate.
 #[expect(clippy::large_enum_variant, reason = "one frame every 20 ms is moved, none is allocated")]
@@ -63,7 +49,8 @@ pub(crate) struct Timeline {
     payload: Box<[i16]>,
     partial: Box<[i16]>,
     filled: usize,
-    audible: bool,
+    /// Samples of the unfinished frame that did not come.
+    absent: usize,
     late_run: u8,
     /// When the next payload would come from a line without jitter.
     due: Option<Instant>,
@@ -71,7 +58,7 @@ pub(crate) struct Timeline {
     pause: Pause,
     drift: Drift,
     quiet: Quiet,
-    ready: VecDeque<Ready>,
+    ready: ReadyQueue,
     counts: Counts,
 }
 
@@ -117,14 +104,14 @@ impl Timeline {
             payload: vec![0; most_samples(rate)].into(),
             partial: vec![0; rate.frame_samples()].into(),
             filled: 0,
-            audible: false,
+            absent: 0,
             late_run: 0,
             due: None,
             patience: Patience::new(LEAST_PATIENCE, MOST_PATIENCE),
             pause: Pause::Unannounced,
             drift: Drift::new(began),
             quiet: Quiet::default(),
-            ready: VecDeque::with_capacity(READY),
+            ready: ReadyQueue::new(),
             counts: Counts::default(),
         })
     }
@@ -136,7 +123,7 @@ impl Timeline {
         self.decoder = codec.decoder()?;
         self.partial.zeroize();
         (self.clock, self.next, self.late_run) = (Clock::of(codec), None, 0);
-        (self.filled, self.audible, self.pause) = (0, false, Pause::Unannounced);
+        (self.filled, self.absent, self.pause) = (0, 0, Pause::Unannounced);
         (self.payload, self.partial) = (vec![0; most_samples(rate)].into(), vec![0; rate.frame_samples()].into());
         Ok(())
     }
@@ -177,6 +164,7 @@ impl Timeline {
                 self.counts.resolve(true);
             }
         }
+        self.counts.resolve(after_loss);
         self.pause = if self.decoder.is_pause(payload) { Pause::Decoder } else { Pause::Unannounced };
         self.next = Some(timestamp.wrapping_add(length));
         self.due = Some(now + self.clock.span(length));
@@ -214,7 +202,7 @@ impl Timeline {
     }
 
     pub(crate) fn event(&mut self, event: RawEvent) {
-        self.push_ready(Ready::Event(event));
+        self.ready.push(Ready::Event(event));
     }
 
     /// The stream begins anew: its next timestamp means nothing.
@@ -266,41 +254,9 @@ impl Timeline {
         true
     }
 
+    /// The next of what came, for the gate.
     pub(crate) fn poll(&mut self) -> Option<Received> {
-        if let Some(Ready::Lost { index, frames }) = self.ready.front_mut() {
-            let frame = RawFrame::lost(self.clock.rate(), *index);
-            *index += INDEX_STEP;
-            *frames -= 1;
-            if *frames == 0 {
-                self.ready.pop_front();
-            }
-            return Some(Received::Frame(frame));
-        }
-        match self.take_ready()? {
-            Ready::Frame(frame) => Some(Received::Frame(frame)),
-            Ready::Event(event) => Some(Received::Event(event)),
-            Ready::Lost { .. } => None,
-        }
-    }
-
-    /// Makes one more ready. Where room is wanting, what is there moves by hand: a queue that grows by itself would leave a copy.
-    fn push_ready(&mut self, next: Ready) {
-        if self.ready.len() == self.ready.capacity() {
-            let mut larger = VecDeque::with_capacity(2 * self.ready.len().max(READY));
-            while let Some(oldest) = self.take_ready() {
-                larger.push_back(oldest);
-            }
-            self.ready = larger;
-        }
-        self.ready.push_back(next);
-    }
-
-    /// The oldest of what is ready. Its place is overwritten: moving it out alone would leave its audio or event there.
-    fn take_ready(&mut self) -> Option<Ready> {
-        let place = self.ready.front_mut()?;
-        let oldest = std::mem::replace(place, Ready::Frame(RawFrame::lost(SampleRate::Hz8000, 0)));
-        self.ready.pop_front();
-        Some(oldest)
+        self.ready.poll(self.clock.rate())
     }
 
     /// How long packets may wait, or be late: what comes in order and in time passes at once.
@@ -310,63 +266,6 @@ impl Timeline {
 
     pub(crate) fn counts(&self) -> Counts {
         self.counts
-    }
-
-    /// Where a packet stands beside stream time. `None` where all of it is past.
-    fn align(&mut self, now: Instant, timestamp: u32, length: u32) -> Option<Place> {
-        let Some(next) = self.next else {
-            self.anchor(now);
-            return Some(Place::default());
-        };
-        let step = timestamp.wrapping_sub(next).cast_signed();
-        let distance = step.unsigned_abs();
-        if u64::from(distance) > self.clock.elapsed(MAX_STEP) {
-            self.counts.resynchronised += 1;
-            self.anchor(now);
-            return Some(Place::default());
-        }
-        self.patience.observe(self.lateness(now, step));
-        if step >= 0 || distance < length {
-            self.late_run = 0;
-            return Some(if step >= 0 {
-                Place { missing: distance, past: 0 }
-            } else {
-                Place { missing: 0, past: distance }
-            });
-        }
-        self.late_run += 1;
-        if self.late_run < LATE_RUN {
-            return None;
-        }
-        self.late_run = 0;
-        self.counts.resynchronised += 1;
-        self.drift.restart();
-        Some(Place::default())
-    }
-
-    /// How long after its due time a packet comes that is so far from the next.
-    fn lateness(&self, now: Instant, step: i32) -> Duration {
-        let span = self.clock.span(step.unsigned_abs());
-        let Some(due) = self.due else { return Duration::ZERO };
-        let due = if step < 0 { due.checked_sub(span).unwrap_or(due) } else { due + span };
-        now.saturating_duration_since(due)
-    }
-
-    /// Ties the stream to the leg's own count of stream time.
-    fn anchor(&mut self, now: Instant) {
-        self.drift.restart();
-        let elapsed = now.saturating_duration_since(self.began).as_micros() as u64 * INDEX_HZ / 1_000_000;
-        let due = elapsed / INDEX_STEP * INDEX_STEP;
-        match self.index {
-            None => self.index = Some(due),
-            Some(index) => {
-                let filled = self.filled as u64 * INDEX_STEP / self.frame_samples();
-                let behind = due.saturating_sub(index + filled) / INDEX_STEP;
-                if behind >= 2 {
-                    self.push_absent(behind.min(MAX_CATCH_UP) * self.frame_samples());
-                }
-            }
-        }
     }
 
     fn frame_samples(&self) -> u64 {
@@ -389,7 +288,6 @@ impl Timeline {
             let (now, later) = rest.split_at(rest.len().min(self.partial.len() - self.filled));
             self.partial[self.filled..self.filled + now.len()].copy_from_slice(now);
             self.filled += now.len();
-            self.audible = true;
             rest = later;
             self.emit_full();
         }
@@ -403,6 +301,7 @@ impl Timeline {
             let take = samples.min(frame - self.filled as u64);
             self.partial[self.filled..self.filled + take as usize].fill(0);
             self.filled += take as usize;
+            self.absent += take as usize;
             samples -= take;
             self.emit_full();
         }
@@ -412,7 +311,7 @@ impl Timeline {
         }
         if samples > 0 {
             self.partial[..samples as usize].fill(0);
-            self.filled = samples as usize;
+            (self.filled, self.absent) = (samples as usize, samples as usize);
         }
     }
 
@@ -421,7 +320,9 @@ impl Timeline {
             return;
         }
         self.filled = 0;
-        if !std::mem::take(&mut self.audible) {
+        // With a hole in it a frame would sound, and be judged, as if silence had been heard.
+        if std::mem::take(&mut self.absent) > self.partial.len() / MOST_HOLE {
+            self.partial.zeroize();
             self.emit_absent(1);
             return;
         }
@@ -430,14 +331,14 @@ impl Timeline {
             let index = self.advance(1);
             let samples = &self.partial;
             let frame = RawFrame::decoded(self.clock.rate(), index, |out| out.copy_from_slice(samples));
-            self.push_ready(Ready::Frame(frame));
+            self.ready.push(Ready::Frame(frame));
         }
         self.partial.zeroize();
         match correction {
             Some(Correction::LeaveOut) => self.counts.left_out += 1,
             Some(Correction::PutIn) => {
                 let index = self.advance(1);
-                self.push_ready(Ready::Lost { index, frames: 1 });
+                self.ready.push(Ready::Lost { index, frames: 1 });
                 self.counts.put_in += 1;
             }
             None => {}
@@ -459,7 +360,7 @@ impl Timeline {
     fn emit_absent(&mut self, frames: u64) {
         let index = self.advance(frames);
         self.counts.absent += frames;
-        self.push_ready(Ready::Lost { index, frames });
+        self.ready.push(Ready::Lost { index, frames });
     }
 
     fn advance(&mut self, frames: u64) -> u64 {
@@ -481,15 +382,6 @@ impl Drop for Timeline {
     fn drop(&mut self) {
         self.partial.zeroize();
     }
-}
-
-/// Where a payload stands beside stream time, in units of the clock.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    /// What is missing before it.
-    missing: u32,
-    /// How much of it is past already.
-    past: u32,
 }
 
 /// Why a payload was not heard.

@@ -9,6 +9,9 @@ use crate::{DialogRecord, FlowId, RestoreError, Transport, Trunk};
 
 /// Longest route set this side follows.
 const MAX_ROUTES: usize = 32;
+/// By how much the next CSeq number of a restored dialog is higher than journalled: what the process that died may have sent
+/// meanwhile has used some (RFC 3261 §12.2.2 permits gaps).
+const SENT_MEANWHILE: u32 = 1_000;
 
 /// What names a dialog (RFC 3261 §12).
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -104,7 +107,7 @@ impl Dialog {
             remote_party: record.remote_party.clone(),
             remote_target,
             route_set,
-            next_sequence: record.next_sequence,
+            next_sequence: record.next_sequence.saturating_add(SENT_MEANWHILE),
             remote_sequence: 0,
             transport: record.transport,
             flow: None,
@@ -136,6 +139,16 @@ impl Dialog {
     pub(crate) fn refresh_target(&mut self, request: &Request) -> Result<(), &'static str> {
         self.remote_target = contact(request)?;
         Ok(())
+    }
+
+    /// The CSeq number of the next request of this side.
+    pub(crate) fn next_sequence(&self) -> u32 {
+        self.next_sequence
+    }
+
+    /// The name-addr that this side is called by.
+    pub(crate) fn local_party(&self) -> &str {
+        &self.local_party
     }
 
     /// A request of this side in the dialog (RFC 3261 §12.2.1.1), by a loose or a strict route.

@@ -14,7 +14,8 @@ use crate::media::{
 use crate::message::{Message, Request, StreamFramer, parse};
 use crate::uri::Uri;
 use crate::{
-    Advertised, CallHandle, Endpoint, EndpointConfig, Event, FlowId, HangUp, Limits, Output, Status, Transport, Trunk,
+    Advertised, CallHandle, Endpoint, EndpointConfig, Event, FlowId, HangUp, Limits, Output, ReferTarget, Status,
+    Transport, Trunk,
 };
 
 #[cfg(test)]
@@ -183,6 +184,7 @@ struct Bench {
     now: Instant,
     calls: Vec<Known>,
     tag: String,
+    target: ReferTarget,
 }
 
 /// A call that came in.
@@ -213,7 +215,8 @@ impl Bench {
             seed: [1; 32],
             limits: Limits { calls: Self::CALLS, transactions: Self::TRANSACTIONS, ..Limits::default() },
         };
-        Self { endpoint: Endpoint::new(config), now: beginning(), calls: Vec::new(), tag: String::new() }
+        let target = "sip:desk@203.0.113.9".parse().expect("a target");
+        Self { endpoint: Endpoint::new(config), now: beginning(), calls: Vec::new(), tag: String::new(), target }
     }
 
     fn step(&mut self, step: u8, rest: &[u8]) {
@@ -233,6 +236,7 @@ impl Bench {
                 let _ = self.endpoint.answer(self.now, call, &local);
             }
             (b'N', Some(call)) => self.endpoint.reject(self.now, call, Status::BUSY_HERE, Some(3)),
+            (b'F', Some(call)) => self.endpoint.refer(self.now, call, &self.target),
             (b'H', Some(call)) => self.endpoint.hang_up(self.now, call, HangUp::Normal),
             _ => {}
         }
@@ -268,7 +272,8 @@ impl Bench {
         let text = std::str::from_utf8(bytes).expect("text");
         let (head, _) = text.split_once("\r\n\r\n").expect("headers with an end");
         assert!(!head.replace("\r\n", "").contains(['\r', '\n']), "no line that this side did not write");
-        let to = head.lines().find_map(|line| line.strip_prefix("To: ")).unwrap_or_default();
+        let is_response = head.starts_with("SIP/2.0 ");
+        let to = head.lines().find_map(|line| line.strip_prefix("To: ")).filter(|_| is_response).unwrap_or_default();
         if let Some((_, tag)) = to.rsplit_once("tag=") {
             tag.clone_into(&mut self.tag);
         }
@@ -288,7 +293,10 @@ impl Bench {
                 let known = self.known(call);
                 assert!(known.ended && !std::mem::replace(&mut known.closed, true), "what has ended is closed once");
             }
-            Event::Acknowledged { call, .. } | Event::Changed { call, .. } | Event::Info { call, .. } => {
+            Event::Acknowledged { call, .. }
+            | Event::Changed { call, .. }
+            | Event::Info { call, .. }
+            | Event::Referral { call, .. } => {
                 assert!(!self.known(call).ended, "an ended call tells nothing more");
             }
         }

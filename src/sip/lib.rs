@@ -15,9 +15,10 @@ pub mod media;
 pub mod message;
 mod random;
 mod record;
+mod referral;
 mod status;
 #[cfg(test)]
-mod testing;
+mod tests;
 mod transaction;
 mod transport;
 mod trunk;
@@ -29,6 +30,7 @@ pub use endpoint::{
 };
 pub use grammar::Parameters;
 pub use record::{DialogRecord, RestoreError};
+pub use referral::{ReferTarget, ReferTargetError, ReferralEnd, ReferralNews};
 pub use status::Status;
 pub use transport::{FlowId, Transmit, Transport};
 pub use trunk::{Network, NetworkError, Trunk};

@@ -33,6 +33,8 @@ statuses! {
     RINGING = 180 "Ringing";
     /// Success.
     OK = 200 "OK";
+    /// The request is understood, and what comes of it is told later (RFC 3515 §2.4.2).
+    ACCEPTED = 202 "Accepted";
     /// The request is malformed.
     BAD_REQUEST = 400 "Bad Request";
     /// The request is understood and refused.
@@ -53,6 +55,8 @@ statuses! {
     BAD_INFO_PACKAGE = 469 "Bad Info Package";
     /// The called party cannot take the call now.
     TEMPORARILY_UNAVAILABLE = 480 "Temporarily Unavailable";
+    /// No answer was made in time.
+    REQUEST_TIMEOUT = 408 "Request Timeout";
     /// No such dialog or transaction.
     NO_SUCH_CALL = 481 "Call/Transaction Does Not Exist";
     /// A merged request: the same one by another path (§8.2.2.2).
@@ -65,6 +69,8 @@ statuses! {
     REQUEST_TERMINATED = 487 "Request Terminated";
     /// The session described cannot be taken.
     NOT_ACCEPTABLE_HERE = 488 "Not Acceptable Here";
+    /// NOTIFY of an event package that this side does not follow (RFC 6665 §8.3.2).
+    BAD_EVENT = 489 "Bad Event";
     /// Another request is pending in the dialog (§14.2).
     REQUEST_PENDING = 491 "Request Pending";
     /// The server failed.

@@ -87,6 +87,15 @@ impl Network {
         }
     }
 
+    /// Whether no other machine can send from any of its addresses (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.address {
+            IpAddr::V4(block) => block.is_loopback() && self.prefix >= 8,
+            IpAddr::V6(block) => block.is_loopback() && self.prefix == 128,
+        }
+    }
+
     /// Whether some address is in both blocks.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
@@ -150,6 +159,22 @@ mod tests {
     #[test]
     fn a_mapped_address_counts_as_ipv4() {
         assert!(network("203.0.113.7").contains("::ffff:203.0.113.7".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_block_is_loopback_only_where_all_of_it_is() {
+        for (text, is_loopback) in [
+            ("127.0.0.0/8", true),
+            ("127.0.0.1", true),
+            ("::1/128", true),
+            ("::ffff:127.0.0.1", true),
+            ("126.0.0.0/7", false),
+            ("0.0.0.0/0", false),
+            ("::/127", false),
+            ("192.0.2.1", false),
+        ] {
+            assert_eq!(network(text).is_loopback(), is_loopback, "{text}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use frame::{INDEX_STEP, MAX_EVENT_BYTES, SampleRate};
 use super::SUITES;
 use super::script::{Script, beginning};
 use crate::srtp::{MAX_RTCP_TRAILER, MAX_RTP_TRAILER, MasterKey, Outbound, SrtpKeys};
-use crate::{ExtendedReports, Keying, PacketBuffer, Payloads, Received, Session, SessionConfig};
+use crate::{EventPayload, ExtendedReports, Keying, PacketBuffer, Payloads, Received, Session, SessionConfig};
 
 const CODECS: [Codec; 9] = [
     Codec::Pcmu,
@@ -115,7 +115,8 @@ impl Far {
             }
             13 => self.carry(CODECS[usize::from(script.byte()) % CODECS.len()]),
             14 => self.send(script),
-            15 => self.packet(101, script.string()),
+            // Events, every second time as a redundant payload.
+            15 => self.packet(101 + (self.sequence & 1) as u8, script.string()),
             16 => self.packet(13, script.string()),
             17 => self.ssrc = script.byte().into(),
             18 => self.swap(script.string()),
@@ -274,7 +275,9 @@ fn source(number: u8) -> SocketAddr {
 
 fn payloads(codec: Codec, is_extended: bool) -> Payloads {
     let reports = ExtendedReports { round_trip: is_extended, voip_metrics: is_extended };
-    Payloads { reports, ..Payloads::new(codec, 96, Some(101)) }
+    let mut payloads = Payloads { reports, ..Payloads::new(codec, 96, Some(101)) };
+    payloads.events = payloads.events.map(|events| EventPayload { redundant: Some(102), ..events });
+    payloads
 }
 
 /// Bytes of 20 ms, or of a small packet of a codec that has no one length.

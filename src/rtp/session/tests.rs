@@ -201,6 +201,39 @@ fn events_come_between_frames_and_their_packets_are_no_loss() {
     assert_eq!(kinds, [(0, false), (1_000_160, true), (160, false)]);
 }
 
+/// A block's header (RFC 2198 §3): so many units before the packet, four bytes long.
+fn before(payload_type: u8, units: u16) -> [u8; 4] {
+    let [high, low] = (units << 2).to_be_bytes();
+    [0x80 | payload_type, high, low, 4]
+}
+
+#[test]
+fn events_come_again_in_redundant_payloads_beside_audio_or_events() {
+    let mut far = Far::new(Some(peer()));
+    let events = EventPayload { payload_type: 101, clock_hertz: 8_000, redundant: Some(98) };
+    far.session.carry(Payloads { events: Some(events), ..payloads(Codec::Pcmu, 0) }).unwrap();
+    far.audio(0);
+    let [one, two] = [[1, 0x8A, 3, 32], [2, 10, 0, 160]];
+    let with_event = [&before(101, 1_440)[..], &[101], &one, &two].concat();
+    let with_audio = [&before(101, 160)[..], &before(0, 160), &[0], &one, &[7; 4], &[9; 160]].concat();
+    let broken = [&before(101, 1_440)[..], &[101], &one[..3]].concat();
+    let foreign = [&before(96, 1_440)[..], &[96], &one, &two].concat();
+    for (number, timestamp, payload) in
+        [(1, 2_000, with_event), (2, 160, with_audio), (3, 320, broken), (4, 320, foreign)]
+    {
+        let bytes = far.packet(98, number, timestamp, &payload);
+        far.session.handle_packet(far.at(1), peer(), &mut bytes.clone());
+    }
+    let heard: Vec<_> = std::iter::from_fn(|| far.session.poll_received(far.at(1)))
+        .map(|received| match received {
+            Received::Frame(frame) => format!("frame {} {}", frame.index(), frame.samples()[0] == code(9).unwrap()),
+            Received::Event(event) => format!("{} at {}", event.payload()[0], event.timestamp()),
+        })
+        .collect();
+    assert_eq!(heard, ["frame 0 false", "1 at 560", "2 at 2000", "1 at 0", "frame 160 true"]);
+    assert_eq!(far.rejected(Rejection::PayloadLength), 1);
+}
+
 #[test]
 fn foreign_payloads_never_reach_the_decoder() {
     let mut far = Far::new(Some(peer()));

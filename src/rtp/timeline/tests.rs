@@ -66,6 +66,25 @@ fn a_gap_in_the_timestamps_is_marked_frame_by_frame() {
 }
 
 #[test]
+fn a_frame_with_a_hole_is_lost_and_one_of_inexact_timestamps_is_not() {
+    for (packet, hole, expected) in [
+        (80, 80, vec![(0, true), (1, false)]),
+        (240, 240, vec![(0, false), (1, true), (2, true), (3, false), (4, false)]),
+        (240, 80, vec![(0, false), (1, true), (2, false), (3, false)]),
+        (80, 40, vec![(0, false)]),
+        (160, 8, vec![(0, false), (1, false)]),
+    ] {
+        let (mut timeline, now) = begun(packet);
+        let next = 1_000 + packet as u32 + hole;
+        hear(&mut timeline, now + millis(60), next, &vec![LOUD; packet]);
+        hear(&mut timeline, now + millis(80), next + packet as u32, &vec![LOUD; packet]);
+        let mut heard = frames(&mut timeline);
+        heard.truncate(expected.len());
+        assert_eq!(heard, expected, "{packet} samples, and a hole of {hole}");
+    }
+}
+
+#[test]
 fn silence_on_the_wire_is_marked_as_time_passes() {
     let (mut timeline, now) = begun(160);
     frames(&mut timeline);

@@ -11,6 +11,7 @@ use crate::dialog::Dialog;
 use crate::header::{HeaderName, Headers, Via};
 use crate::media::{Offer, Session};
 use crate::message::{OutgoingResponse, Request};
+use crate::referral::Referral;
 use crate::transaction::{Backoff, LIFETIME};
 
 /// One call from its INVITE to the last message about it.
@@ -23,8 +24,16 @@ pub(super) struct Call {
     pub(super) offer: Option<Offer>,
     /// What both sides hold to, once answered.
     pub(super) session: Option<Session>,
+    /// The newest REFER of this side.
+    pub(super) referral: Option<Referred>,
     /// Whether the end has been told.
     pub(super) has_ended: bool,
+}
+
+/// A REFER of this side, and its transaction.
+pub(super) struct Referred {
+    pub(super) machine: Referral,
+    pub(super) transaction: TransactionId,
 }
 
 /// How far a call has come.

@@ -105,8 +105,15 @@ impl Endpoint {
         }
         let dialog = Dialog::restore(record)?;
         let call = self.calls.next_handle();
-        let state =
-            Call { dialog, stage: Stage::Ending, invite_key: None, offer: None, session: None, has_ended: false };
+        let state = Call {
+            dialog,
+            stage: Stage::Ending,
+            invite_key: None,
+            offer: None,
+            session: None,
+            referral: None,
+            has_ended: false,
+        };
         self.calls.insert(call, state);
         self.end_call(call, EndReason::Restored);
         self.send_bye(now, call, HangUp::Failure);

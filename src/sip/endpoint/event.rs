@@ -5,7 +5,7 @@ use std::fmt;
 use frame::RawInfo;
 
 use crate::media::{Negotiated, Offer};
-use crate::{Status, Transmit};
+use crate::{ReferralNews, Status, Transmit, Transport};
 
 /// A call of an [`crate::Endpoint`]; never used twice by one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +49,14 @@ pub enum Event {
         /// The body, unread.
         info: Box<RawInfo>,
     },
+    /// What becomes of a REFER ([`crate::Endpoint::refer`]). The last is [`ReferralNews::Ended`], where the call does not
+    /// end before.
+    Referral {
+        /// The call.
+        call: CallHandle,
+        /// What happened.
+        news: ReferralNews,
+    },
     /// The call is over: nothing more will be heard or said.
     Ended {
         /// The call.
@@ -69,12 +77,16 @@ pub struct Incoming {
     pub call: CallHandle,
     /// The name of the trunk.
     pub trunk: String,
+    /// What its INVITE came over.
+    pub transport: Transport,
     /// The caller's number, from P-Asserted-Identity (RFC 3325) or else From; `None` where withheld or not a number.
     pub caller_number: Option<String>,
     /// The called number: the user part of the Request-URI.
     pub called_number: String,
     /// The Call-ID, for correlation with the carrier's records.
     pub call_id: String,
+    /// The carrier's own name for the call, by which its interface knows it.
+    pub carrier_call: Option<String>,
     /// The offer; `None` where the INVITE brought none and the answer must be an offer of ours.
     pub offer: Option<Offer>,
 }
@@ -107,6 +119,8 @@ pub enum EndReason {
     NotAnswered,
     /// The ACK's session description could not be taken; BYE was sent.
     BadAnswer,
+    /// The caller's side knows the dialog no more (RFC 3261 §12.2.1.2); BYE was sent.
+    DialogGone,
     /// The dialog was ended after a restart.
     Restored,
 }
@@ -123,6 +137,7 @@ impl EndReason {
             Self::AckTimeout => "ack_timeout",
             Self::NotAnswered => "not_answered",
             Self::BadAnswer => "bad_answer",
+            Self::DialogGone => "dialog_gone",
             Self::Restored => "restored",
         }
     }

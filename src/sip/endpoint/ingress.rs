@@ -87,7 +87,8 @@ impl Endpoint {
             (Method::Bye, _) => self.handle_bye(arrival, request),
             (Method::Info, _) => self.handle_info(arrival, request),
             (Method::Options, _) => self.handle_options(arrival, trunk, request),
-            (Method::Ack | Method::Cancel | Method::NotAllowed(_) | Method::Unknown(_), _) => {}
+            (Method::Notify, _) => self.handle_notify(arrival, request),
+            (Method::Ack | Method::Cancel | Method::Refer | Method::NotAllowed(_) | Method::Unknown(_), _) => {}
         }
     }
 
@@ -113,9 +114,15 @@ impl Endpoint {
             (status, response.header(HeaderName::Allow, Method::ALLOWED))
         };
         match &request.method {
-            Method::NotAllowed(_) => return Some(allowed(stateless(Status::METHOD_NOT_ALLOWED))),
+            Method::Refer | Method::NotAllowed(_) => return Some(allowed(stateless(Status::METHOD_NOT_ALLOWED))),
             Method::Unknown(_) => return Some(allowed(stateless(Status::NOT_IMPLEMENTED))),
-            Method::Invite | Method::Ack | Method::Bye | Method::Cancel | Method::Options | Method::Info => {}
+            Method::Invite
+            | Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Options
+            | Method::Info
+            | Method::Notify => {}
         }
         match &request.uri {
             Uri::Sip(uri) if !uri.secure => {}

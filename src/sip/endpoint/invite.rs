@@ -87,9 +87,11 @@ impl Endpoint {
         let incoming = Incoming {
             call: handle,
             trunk: dialog.trunk.clone(),
+            transport: arrival.transport,
             caller_number: numbers::caller(request),
             called_number: numbers::called(request),
             call_id: request.call_id.clone(),
+            carrier_call: numbers::carrier_call(request),
             offer: offer.clone(),
         };
         let call = Call {
@@ -104,6 +106,7 @@ impl Endpoint {
             invite_key: Some(InviteKey::of(request)),
             offer,
             session: None,
+            referral: None,
             has_ended: false,
         };
         self.calls.insert(handle, call);

@@ -18,6 +18,7 @@ mod invite;
 mod numbers;
 mod outbound;
 mod rate;
+mod refer;
 mod reinvite;
 mod schedule;
 mod tables;

@@ -6,6 +6,8 @@ use crate::uri::Uri;
 
 /// Longest called number or name.
 const MAX_SUBSCRIBER: usize = 64;
+/// Longest name that a carrier gives a call.
+const MAX_CARRIER_CALL: usize = 128;
 
 /// The caller's number: of P-Asserted-Identity (RFC 3325), which a trunk vouches for, or else of From. `None` where
 /// the caller asks for privacy (RFC 3323) or the user part is no number.
@@ -31,6 +33,14 @@ pub(super) fn called(invite: &Request) -> String {
         Some(number) => number,
         None => unescaped(invite.uri.subscriber().unwrap_or("")).chars().take(MAX_SUBSCRIBER).collect(),
     }
+}
+
+/// The carrier's own name for the call, where it sends one that can be part of a path.
+pub(super) fn carrier_call(invite: &Request) -> Option<String> {
+    let sent = [HeaderName::TwilioCallSid, HeaderName::TelnyxCallControlId];
+    let name = sent.into_iter().find_map(|header| invite.headers.first(header))?.trim();
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'_');
+    ((1..=MAX_CARRIER_CALL).contains(&name.len()) && name.bytes().all(is_safe)).then(|| name.to_owned())
 }
 
 /// The subscriber as a number without visual separators (RFC 3966 §5.1.1): digits, perhaps after a plus.

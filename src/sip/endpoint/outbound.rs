@@ -1,4 +1,4 @@
-//! Sending: responses with and without state, and BYE.
+//! Sending: responses with and without state, and requests in a dialog.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::schedule::{Timer, TransactionId};
-use super::tables::ServerMachine;
+use super::tables::{Purpose, ServerMachine};
 use super::{Arrival, CallHandle, Count, EndReason, Endpoint, Event, HangUp, Output, Path};
 use crate::dialog::Dialog;
 use crate::header::{DEFAULT_PORT, HeaderName, Headers, MAGIC_COOKIE, Via};
-use crate::message::{Method, OutgoingResponse, Request};
-use crate::transaction::{ByeClient, Server, TransactionKey};
+use crate::message::{OutgoingResponse, Request};
+use crate::transaction::{Client, Server, TransactionKey};
 use crate::uri::Host;
 use crate::{Status, Transmit, Transport};
 
@@ -107,21 +107,37 @@ impl Endpoint {
 
     /// Sends BYE and waits for its answer.
     pub(super) fn send_bye(&mut self, now: Instant, handle: CallHandle, reason: HangUp) {
-        let branch = format!("{MAGIC_COOKIE}{}", self.names.fresh());
+        self.stop_referral(handle);
         let Some(call) = self.calls.entry(handle) else { return };
+        call.stage = super::call::Stage::Ending;
+        self.schedule.set(Timer::Call(handle), None);
+        self.send_request(now, handle, Purpose::Bye, [(HeaderName::Reason, reason.header().to_owned())]);
+    }
+
+    /// Sends a request in the call's dialog, with more headers, and waits for its answer.
+    pub(super) fn send_request(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        purpose: Purpose,
+        headers: impl IntoIterator<Item = (HeaderName, String)>,
+    ) -> Option<TransactionId> {
+        let branch = format!("{MAGIC_COOKIE}{}", self.names.fresh());
+        let call = self.calls.entry(handle)?;
         let trunk = self.config.trunks.iter().find(|trunk| trunk.name == call.dialog.trunk);
         let path = path_to(&call.dialog, call.dialog.destination(trunk));
-        let mut request =
-            call.dialog.request(Method::Bye, &self.config.advertised_address.via(path.transport, &branch));
-        request.headers.push(HeaderName::Reason, reason.header());
-        call.stage = super::call::Stage::Ending;
+        let via = self.config.advertised_address.via(path.transport, &branch);
+        let mut request = call.dialog.request(purpose.method(), &via);
+        for (name, value) in headers {
+            request.headers.push(name, value);
+        }
         let bytes = request.to_bytes();
-        let machine = ByeClient::new(now, path.transport, Arc::clone(&bytes));
+        let machine = Client::new(now, path.transport, Arc::clone(&bytes));
         let deadline = machine.deadline();
-        let id = self.clients.insert(branch, machine, path, handle);
+        let id = self.clients.insert(branch, machine, purpose, path, handle);
         self.schedule.set(Timer::Client(id), Some(deadline));
-        self.schedule.set(Timer::Call(handle), None);
         self.transmit(path, bytes);
+        Some(id)
     }
 
     /// Tells once that a call has ended.
@@ -133,6 +149,7 @@ impl Endpoint {
 
     /// Forgets a call of which nothing is left to send.
     pub(super) fn close_call(&mut self, handle: CallHandle) {
+        self.stop_referral(handle);
         self.schedule.set(Timer::Call(handle), None);
         self.calls.remove(handle);
         self.emit(Event::Closed { call: handle });

@@ -15,6 +15,8 @@ pub(super) enum Timer {
     Server(TransactionId),
     Client(TransactionId),
     Call(CallHandle),
+    /// What comes of a REFER in the call.
+    Referral(CallHandle),
 }
 
 /// One deadline for each timer, the nearest first.
@@ -60,7 +62,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::testing::epoch;
+    use crate::tests::epoch;
 
     #[test]
     fn timers_come_in_order_and_the_latest_deadline_counts() {

@@ -6,8 +6,8 @@ use super::call::Call;
 use super::schedule::TransactionId;
 use super::{CallHandle, Path};
 use crate::dialog::DialogKey;
-use crate::message::Request;
-use crate::transaction::{ByeClient, InviteServer, Server, TransactionKey};
+use crate::message::{Method, Request};
+use crate::transaction::{Client, InviteServer, Server, TransactionKey};
 
 /// Server transactions.
 #[derive(Default)]
@@ -68,28 +68,57 @@ pub(super) struct Clients {
     created: u64,
 }
 
-/// One BYE, the way it goes and the call it ends.
+/// One request of this side, the way it goes and the call it is about.
 pub(super) struct ClientEntry {
-    pub(super) machine: ByeClient,
+    pub(super) machine: Client,
+    pub(super) purpose: Purpose,
     pub(super) path: Path,
     pub(super) call: CallHandle,
     branch: String,
 }
 
+/// What a request of this side is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It ends the call.
+    Bye,
+    /// It refers the caller elsewhere.
+    Refer,
+}
+
+impl Purpose {
+    pub(super) fn method(self) -> Method {
+        match self {
+            Self::Bye => Method::Bye,
+            Self::Refer => Method::Refer,
+        }
+    }
+}
+
 impl Clients {
-    pub(super) fn find(&self, branch: &str) -> Option<TransactionId> {
-        self.by_branch.get(branch).copied()
+    /// The transaction that a response with this branch and this method in CSeq is of (RFC 3261 §17.1.3).
+    pub(super) fn find(&self, branch: &str, method: &Method) -> Option<TransactionId> {
+        let id = self.by_branch.get(branch).copied()?;
+        let is_theirs = self.entries.get(&id).is_some_and(|entry| entry.purpose.method() == *method);
+        is_theirs.then_some(id)
     }
 
     pub(super) fn entry(&mut self, id: TransactionId) -> Option<&mut ClientEntry> {
         self.entries.get_mut(&id)
     }
 
-    pub(super) fn insert(&mut self, branch: String, machine: ByeClient, path: Path, call: CallHandle) -> TransactionId {
+    pub(super) fn insert(
+        &mut self,
+        branch: String,
+        machine: Client,
+        purpose: Purpose,
+        path: Path,
+        call: CallHandle,
+    ) -> TransactionId {
         self.created += 1;
         let id = TransactionId(self.created);
         self.by_branch.insert(branch.clone(), id);
-        self.entries.insert(id, ClientEntry { machine, path, call, branch });
+        self.entries.insert(id, ClientEntry { machine, purpose, path, call, branch });
         id
     }
 

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use super::call::{AnswerDue, Stage};
 use super::schedule::{Timer, TransactionId};
-use super::tables::ServerMachine;
+use super::tables::{Purpose, ServerMachine};
 use super::{Arrival, CallHandle, DropReason, EndReason, Endpoint, HangUp};
 use crate::Status;
-use crate::message::{Method, Response};
+use crate::message::Response;
 use crate::transaction::Due;
 
 impl Endpoint {
@@ -18,24 +18,23 @@ impl Endpoint {
                 Timer::Server(id) => self.server_due(now, id),
                 Timer::Client(id) => self.client_due(now, id),
                 Timer::Call(handle) => self.call_due(now, handle),
+                Timer::Referral(handle) => self.referral_due(now, handle),
             }
         }
     }
 
-    /// Takes the answer to a BYE.
+    /// Takes the answer to a request of this side.
     pub(super) fn handle_response(&mut self, arrival: &Arrival, response: &Response) {
-        let id = response
-            .via
-            .branch()
-            .filter(|_| response.method == Method::Bye)
-            .and_then(|branch| self.clients.find(branch));
+        let id = response.via.branch().and_then(|branch| self.clients.find(branch, &response.method));
         let Some(id) = id else { return self.drop_message(DropReason::StrayResponse) };
         let Some(entry) = self.clients.entry(id) else { return };
         let is_final = entry.machine.handle_response(arrival.now, response.status);
-        let (deadline, call) = (entry.machine.deadline(), entry.call);
+        let (deadline, call, purpose) = (entry.machine.deadline(), entry.call, entry.purpose);
         self.schedule.set(Timer::Client(id), Some(deadline));
-        if is_final {
-            self.close_call(call);
+        match purpose {
+            Purpose::Bye if is_final => self.close_call(call),
+            Purpose::Refer if is_final => self.refer_answered(arrival.now, call, id, response.status),
+            Purpose::Bye | Purpose::Refer => {}
         }
     }
 
@@ -55,10 +54,10 @@ impl Endpoint {
         self.schedule.set(Timer::Server(id), deadline);
     }
 
-    /// A BYE is due.
+    /// A request of this side is due.
     fn client_due(&mut self, now: Instant, id: TransactionId) {
         let Some(entry) = self.clients.entry(id) else { return };
-        let (path, call) = (entry.path, entry.call);
+        let (path, call, purpose) = (entry.path, entry.call, entry.purpose);
         let due = entry.machine.handle_timeout(now);
         let deadline = entry.machine.deadline();
         match due {
@@ -66,7 +65,10 @@ impl Endpoint {
             Due::Resend(bytes) => self.resend(path, bytes),
             Due::TimedOut => {
                 self.clients.remove(id);
-                return self.close_call(call);
+                return match purpose {
+                    Purpose::Bye => self.close_call(call),
+                    Purpose::Refer => self.refer_unanswered(call, id),
+                };
             }
             Due::Terminated => return self.clients.remove(id),
         }

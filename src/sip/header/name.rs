@@ -54,6 +54,10 @@ names! {
     PAssertedIdentity = "P-Asserted-Identity";
     /// RFC 3323 §4.2.
     Privacy = "Privacy";
+    /// Twilio's name for the call: <https://www.twilio.com/docs/voice/api/sip-twiml>.
+    TwilioCallSid = "X-Twilio-CallSid";
+    /// Telnyx's name for the call.
+    TelnyxCallControlId = "X-Telnyx-Call-Control-ID";
     /// RFC 3261 §20.32.
     Require = "Require";
     /// RFC 3261 §20.12.
@@ -62,6 +66,14 @@ names! {
     Expires = "Expires";
     /// RFC 6086 §7.
     InfoPackage = "Info-Package";
+    /// RFC 6665 §8.2.1.
+    Event = "Event", "o";
+    /// RFC 6665 §8.2.3.
+    SubscriptionState = "Subscription-State";
+    /// RFC 3515 §2.1.
+    ReferTo = "Refer-To", "r";
+    /// RFC 3892 §2.1.
+    ReferredBy = "Referred-By", "b";
     /// RFC 3261 §20.1.
     Accept = "Accept";
     /// RFC 3261 §20.2.

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use sdp_types::{Media, Time};
 
-use super::codec::{COMFORT_NOISE, COMFORT_NOISE_TYPE, OPUS_PARAMETERS};
+use super::codec::{COMFORT_NOISE, COMFORT_NOISE_TYPE, OPUS_PARAMETERS, redundant_encoding};
 use super::{Codec, Direction, ExtendedReports, LocalMedia, Negotiated, Offer, Protection, TelephoneEvents, crypto};
 
 /// How this side offers telephone events.
-const EVENTS: TelephoneEvents = TelephoneEvents { payload_type: 101, clock_hertz: 8_000 };
+const EVENTS: TelephoneEvents = TelephoneEvents { payload_type: 101, clock_hertz: 8_000, redundant: None };
 
 /// The answer to `offer` (RFC 3264 §6), in this version.
 pub(super) fn write_answer(offer: &Offer, local: &LocalMedia, version: u64) -> String {
@@ -86,9 +86,9 @@ impl Audio<'_> {
     /// The line with its attributes.
     fn lines(&self, port: u16) -> String {
         let mut text = format!("m=audio {port} {}", self.transport);
-        let events = self.events.map(|events| events.payload_type);
+        let events = self.events.into_iter().flat_map(|events| [Some(events.payload_type), events.redundant]);
         let codecs = self.codecs.iter().map(|(_, payload_type)| *payload_type);
-        for payload_type in codecs.chain(self.comfort_noise).chain(events) {
+        for payload_type in codecs.chain(self.comfort_noise).chain(events.flatten()) {
             append(&mut text, format_args!(" {payload_type}"));
         }
         text.push_str("\r\n");
@@ -104,6 +104,11 @@ impl Audio<'_> {
         if let Some(events) = self.events {
             let (number, encoding) = (events.payload_type, events.encoding());
             append(&mut text, format_args!("a=rtpmap:{number} {encoding}\r\na=fmtp:{number} 0-15\r\n"));
+            if let Some(redundant) = events.redundant {
+                let encoding = redundant_encoding(events.clock_hertz);
+                append(&mut text, format_args!("a=rtpmap:{redundant} {encoding}\r\n"));
+                append(&mut text, format_args!("a=fmtp:{redundant} {number}/{number}/{number}/{number}\r\n"));
+            }
         }
         text.push_str(&self.reports.attribute());
         append(&mut text, format_args!("a=ptime:20\r\na={}\r\n", self.direction.attribute()));

@@ -139,6 +139,8 @@ pub struct TelephoneEvents {
     pub payload_type: u8,
     /// The clock of their timestamps and durations, in hertz.
     pub clock_hertz: u32,
+    /// The number under which they may come with the ones before (RFC 2198), where the far end offers that for them.
+    pub redundant: Option<u8>,
 }
 
 impl TelephoneEvents {
@@ -148,7 +150,11 @@ impl TelephoneEvents {
             let named = payload_types.iter().copied().find(|&number| {
                 encoding(line, number).is_some_and(|encoding| is_same(encoding, &events_encoding(clock_hertz)))
             });
-            named.map(|payload_type| Self { payload_type, clock_hertz })
+            named.map(|payload_type| Self {
+                payload_type,
+                clock_hertz,
+                redundant: redundant(line, payload_types, payload_type, clock_hertz),
+            })
         };
         with(codec.clock_hertz()).or_else(|| with(8_000))
     }
@@ -157,11 +163,27 @@ impl TelephoneEvents {
         events_encoding(self.clock_hertz)
     }
 
-    /// Whether the line still names these under their number.
-    pub(super) fn are_in(self, line: &Media, payload_types: &[u8]) -> bool {
-        payload_types.contains(&self.payload_type)
-            && encoding(line, self.payload_type).is_some_and(|encoding| is_same(encoding, &self.encoding()))
+    /// What of these the line still names under the same numbers.
+    pub(super) fn kept(self, line: &Media, payload_types: &[u8]) -> Option<Self> {
+        let is_named = payload_types.contains(&self.payload_type)
+            && encoding(line, self.payload_type).is_some_and(|encoding| is_same(encoding, &self.encoding()));
+        let offered = redundant(line, payload_types, self.payload_type, self.clock_hertz);
+        is_named.then_some(Self { redundant: self.redundant.filter(|_| offered == self.redundant), ..self })
     }
+}
+
+/// The payload type of redundant payloads that may hold these events: their clock, and a list that names their number.
+fn redundant(line: &Media, payload_types: &[u8], events: u8, clock_hertz: u32) -> Option<u8> {
+    let is_redundant =
+        |number: &u8| encoding(line, *number).is_some_and(|it| is_same(it, &redundant_encoding(clock_hertz)));
+    let holds_them =
+        |number: &u8| parameters(line, *number).split('/').any(|listed| listed.trim().parse() == Ok(events));
+    payload_types.iter().copied().filter(is_redundant).find(holds_them)
+}
+
+/// What redundant payloads are called (RFC 2198 §5).
+pub(super) fn redundant_encoding(clock_hertz: u32) -> String {
+    format!("red/{clock_hertz}")
 }
 
 fn events_encoding(clock_hertz: u32) -> String {

@@ -251,7 +251,7 @@ fn keep(session: &Session, line: &Media, agreed: &Negotiated) -> Result<Negotiat
     let payload_types = payload_types(line);
     let has_codec =
         payload_types.contains(&agreed.payload_type) && Codec::of(line, agreed.payload_type) == Some(agreed.codec);
-    let events = agreed.events.filter(|events| events.are_in(line, &payload_types));
+    let events = agreed.events.and_then(|events| events.kept(line, &payload_types));
     let is_named = |number: &u8| payload_types.contains(number) && codec::is_comfort_noise(line, *number);
     let comfort_noise = agreed.comfort_noise.filter(is_named);
     let loses_keys = agreed.events.is_some() && events.is_none() && offered.events.is_some();

@@ -175,6 +175,21 @@ mod tests {
     }
 
     #[test]
+    fn redundant_events_stay_while_they_are_offered_under_their_number() {
+        let with = |numbers: &str| {
+            let red = "a=rtpmap:98 red/8000\r\na=fmtp:98 97/97\r\n";
+            description(&format!("m=audio 5000 RTP/AVP 8 97{numbers}\r\na=rtpmap:97 telephone-event/8000\r\n{red}"))
+        };
+        let mut session =
+            Session::open(LOCAL, Offer::parse(&with(" 98"), policy(SrtpPolicy::Optional)).ok(), &Codec::ALL);
+        assert_eq!(said(&session).1, "m=audio 40000 RTP/AVP 8 97 98");
+        for (numbers, kept) in [("", None), (" 98", Some(98))] {
+            let taken = session.take_offer(&with(numbers)).unwrap().unwrap();
+            assert_eq!(taken.events.and_then(|events| events.redundant), kept, "{numbers}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_taken_changes_nothing() {
         let mut session = answered(FIRST);
         let before = session.text().to_owned();

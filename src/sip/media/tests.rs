@@ -44,7 +44,7 @@ fn the_offers_first_g711_is_taken_and_answered_with_its_numbers() {
     let expected = Negotiated {
         codec: Codec::Pcma,
         payload_type: 8,
-        events: Some(TelephoneEvents { payload_type: 97, clock_hertz: 8_000 }),
+        events: Some(TelephoneEvents { payload_type: 97, clock_hertz: 8_000, redundant: None }),
         comfort_noise: None,
         opus: OpusParameters::default(),
         remote_rtp: Some("198.51.100.4:5000".parse().unwrap()),
@@ -103,6 +103,25 @@ fn opus_is_answered_with_what_this_side_hears_and_keys_on_its_clock() {
          a=rtpmap:102 telephone-event/48000\r\na=fmtp:102 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
     ));
     assert_eq!(agreed("m=audio 5000 RTP/AVP 98\r\na=rtpmap:98 opus/48000/2\r\n").opus, OpusParameters::default());
+}
+
+#[test]
+fn events_may_come_with_the_ones_before_where_that_is_offered_for_them() {
+    for (redundant, taken) in [
+        ("a=rtpmap:98 red/8000\r\na=fmtp:98 0/97/97\r\n", Some(98)),
+        ("a=rtpmap:98 RED/8000/1\r\na=fmtp:98 97/97\r\n", Some(98)),
+        ("a=rtpmap:98 red/8000\r\na=fmtp:98 0/0\r\n", None),
+        ("a=rtpmap:98 red/16000\r\na=fmtp:98 97/97\r\n", None),
+        ("a=rtpmap:98 red/8000\r\n", None),
+    ] {
+        let media = format!("m=audio 5000 RTP/AVP 0 97 98\r\na=rtpmap:97 telephone-event/8000\r\n{redundant}");
+        let offer = parse(&session(&media)).unwrap();
+        assert_eq!(offer.negotiated().events.unwrap().redundant, taken, "{redundant}");
+        let answer = answer_to(&offer);
+        let said = "m=audio 40000 RTP/AVP 0 97 98\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:97 telephone-event/8000\r\n\
+            a=fmtp:97 0-15\r\na=rtpmap:98 red/8000\r\na=fmtp:98 97/97/97/97\r\n";
+        assert_eq!((answer.contains(said), answer.contains("red/")), (taken.is_some(), taken.is_some()), "{answer}");
+    }
 }
 
 #[test]

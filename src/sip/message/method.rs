@@ -19,18 +19,22 @@ pub enum Method {
     Options,
     /// RFC 6086.
     Info,
+    /// RFC 6665 §4.1.3: what comes of a REFER of this side.
+    Notify,
+    /// RFC 3515: sent, and not allowed here.
+    Refer,
     /// A method of another extension that is known and not allowed here.
     NotAllowed(&'static str),
     /// A method that nobody registered.
     Unknown(String),
 }
 
-/// Registered methods that this side answers with 405.
-const NOT_ALLOWED: [&str; 8] = ["REGISTER", "UPDATE", "PRACK", "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH"];
+/// Other registered methods that this side answers with 405.
+const NOT_ALLOWED: [&str; 6] = ["REGISTER", "UPDATE", "PRACK", "SUBSCRIBE", "MESSAGE", "PUBLISH"];
 
 impl Method {
     /// What this side allows: the value of Allow.
-    pub const ALLOWED: &'static str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
+    pub const ALLOWED: &'static str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, NOTIFY";
 
     /// The method of this name, or `None` where it is no token.
     #[must_use]
@@ -42,6 +46,8 @@ impl Method {
             "CANCEL" => Self::Cancel,
             "OPTIONS" => Self::Options,
             "INFO" => Self::Info,
+            "NOTIFY" => Self::Notify,
+            "REFER" => Self::Refer,
             text => match NOT_ALLOWED.iter().find(|known| **known == text) {
                 Some(known) => Self::NotAllowed(known),
                 None if is_token(text) => Self::Unknown(text.to_owned()),
@@ -61,6 +67,8 @@ impl Method {
             Self::Cancel => "CANCEL",
             Self::Options => "OPTIONS",
             Self::Info => "INFO",
+            Self::Notify => "NOTIFY",
+            Self::Refer => "REFER",
             Self::NotAllowed(name) => name,
             Self::Unknown(name) => name,
         }
@@ -76,6 +84,8 @@ impl Method {
             Self::Cancel => "CANCEL",
             Self::Options => "OPTIONS",
             Self::Info => "INFO",
+            Self::Notify => "NOTIFY",
+            Self::Refer => "REFER",
             Self::NotAllowed(name) => name,
             Self::Unknown(_) => "OTHER",
         }

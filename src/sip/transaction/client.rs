@@ -1,4 +1,4 @@
-//! The client transaction of a BYE (RFC 3261 §17.1.2).
+//! The client transaction of every method but INVITE (RFC 3261 §17.1.2).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,8 +7,8 @@ use super::timing::{Backoff, LIFETIME, T4};
 use super::{Due, resend_if_due};
 use crate::{Status, Transport};
 
-/// The transaction of one BYE of this side.
-pub(crate) struct ByeClient {
+/// The transaction of one request of this side.
+pub(crate) struct Client {
     transport: Transport,
     request: Arc<[u8]>,
     state: State,
@@ -21,7 +21,7 @@ enum State {
     Completed { end: Instant },
 }
 
-impl ByeClient {
+impl Client {
     /// `request` is on its way.
     pub(crate) fn new(now: Instant, transport: Transport, request: Arc<[u8]>) -> Self {
         let repeat = (!transport.is_reliable()).then(|| Backoff::start(now));
@@ -64,13 +64,13 @@ impl ByeClient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::epoch;
+    use crate::tests::epoch;
 
-    fn client(start: Instant, transport: Transport) -> ByeClient {
-        ByeClient::new(start, transport, b"BYE".as_slice().into())
+    fn client(start: Instant, transport: Transport) -> Client {
+        Client::new(start, transport, b"BYE".as_slice().into())
     }
 
-    fn run(machine: &mut ByeClient, start: Instant) -> (Vec<u128>, Due) {
+    fn run(machine: &mut Client, start: Instant) -> (Vec<u128>, Due) {
         let mut sent = Vec::new();
         loop {
             let due = machine.deadline();

@@ -97,7 +97,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::testing::epoch;
+    use crate::tests::epoch;
 
     fn bytes(text: &str) -> Arc<[u8]> {
         text.as_bytes().into()

@@ -8,7 +8,7 @@ mod key;
 mod server;
 mod timing;
 
-pub(crate) use client::ByeClient;
+pub(crate) use client::Client;
 pub(crate) use invite_server::InviteServer;
 pub(crate) use key::TransactionKey;
 pub(crate) use server::Server;

@@ -40,7 +40,7 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::epoch;
+    use crate::tests::epoch;
 
     #[test]
     fn the_response_is_kept_for_timer_j_over_datagrams_only() {

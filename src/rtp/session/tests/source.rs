@@ -55,6 +55,22 @@ fn what_a_stranger_sent_ahead_is_let_go_when_the_caller_takes_the_lock_back() {
 }
 
 #[test]
+fn redundant_events_of_a_stranger_are_not_heard_and_win_no_lock_alone() {
+    let mut far = Far::new(Some(peer()));
+    let events = EventPayload { payload_type: 101, clock_hertz: 8_000, redundant: Some(98) };
+    far.session.carry(Payloads { events: Some(events), ..payloads(Codec::Pcmu, 0) }).unwrap();
+    let payload = [&before(101, 160)[..], &[101], &[5, 0x8A, 0, 160], &[6, 10, 0, 160]].concat();
+    let send = |far: &mut Far, from, number| {
+        let bytes = far.packet(98, number, 9_000, &payload);
+        far.session.handle_packet(far.at(number), from, &mut bytes.clone());
+        std::iter::from_fn(|| far.session.poll_received(far.at(number))).count()
+    };
+    assert_eq!(send(&mut far, stranger(), 1), 0);
+    assert_eq!((send(&mut far, peer(), 1), far.session.destination()), (2, Some(peer())));
+    assert_eq!((send(&mut far, stranger(), 2), far.rejected(Rejection::Source)), (0, 2));
+}
+
+#[test]
 fn keys_come_from_whoever_holds_the_lock() {
     let mut far = learning();
     far.ssrc = 66;

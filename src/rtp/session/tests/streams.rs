@@ -85,6 +85,31 @@ fn of_two_streams_at_once_one_is_heard() {
 }
 
 #[test]
+fn keys_under_an_ssrc_of_their_own_are_heard_beside_the_audio_and_do_not_replace_it() {
+    let mut far = Far::new(Some(peer()));
+    let mut keys = 0;
+    for number in 0..60_u16 {
+        // The audio pauses while the key is held: for longer than another stream would have to wait.
+        let is_pressed = (10..40).contains(&number);
+        if is_pressed {
+            let mut key = far.packet(101, 500 + number, 1_600, &[5, 10, 0, 160]);
+            key[8..12].copy_from_slice(&99_u32.to_be_bytes());
+            far.session.handle_packet(far.at(number), peer(), &mut key);
+        } else {
+            let sequence = if number < 10 { number } else { number - 30 };
+            let mut bytes = far.packet(0, sequence, u32::from(number) * 160, &[number as u8; 160]);
+            far.session.handle_packet(far.at(number), peer(), &mut bytes);
+        }
+        let heard: Vec<_> = std::iter::from_fn(|| far.session.poll_received(far.at(number))).collect();
+        keys += heard.iter().filter(|it| matches!(it, Received::Event(event) if event.source() == 99)).count();
+        let audio = heard.iter().filter(|it| matches!(it, Received::Frame(frame) if !frame.is_lost())).count();
+        assert_eq!(audio, usize::from(!is_pressed), "packet {number}");
+    }
+    let statistics = far.session.statistics();
+    assert_eq!((keys, statistics.stream_changes, statistics.rejected.total()), (30, 0, 0));
+}
+
+#[test]
 fn where_the_far_end_moved_its_new_stream_need_not_wait() {
     let mut far = Far::new(Some(peer()));
     far.audio(0);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::media::{Codec, LocalMedia, Negotiated, SrtpPolicy};
-use crate::testing::epoch;
+use crate::tests::epoch;
 use crate::{DialogRecord, Transmit};
 
 mod answering;
@@ -13,6 +13,7 @@ mod bounds;
 mod dtls;
 mod ending;
 mod in_dialog;
+mod refer;
 mod refusing;
 mod reinvite;
 mod robustness;
@@ -129,6 +130,7 @@ impl Bench {
             Event::Acknowledged { .. }
             | Event::Changed { .. }
             | Event::Info { .. }
+            | Event::Referral { .. }
             | Event::Ended { .. }
             | Event::Closed { .. } => None,
         };
@@ -142,6 +144,7 @@ impl Bench {
             Event::Acknowledged { .. }
             | Event::Changed { .. }
             | Event::Info { .. }
+            | Event::Referral { .. }
             | Event::Incoming(_)
             | Event::Closed { .. } => None,
         };
@@ -234,6 +237,16 @@ impl Message {
             body.len()
         )
     }
+}
+
+/// A response to a request of the endpoint.
+fn response(status: &str, request: &str) -> String {
+    let copied: String = request
+        .lines()
+        .filter(|line| ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name)))
+        .map(|line| format!("{line}\r\n"))
+        .collect();
+    format!("SIP/2.0 {status}\r\n{copied}Content-Length: 0\r\n\r\n")
 }
 
 /// The To tag of a response.

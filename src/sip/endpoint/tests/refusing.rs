@@ -49,7 +49,7 @@ fn methods_that_are_not_allowed_are_told_what_is() {
     for (method, status) in [("REGISTER", "405"), ("REFER", "405"), ("NEWMETHOD", "501"), ("invite", "501")] {
         let (line, text) = status_and_text(&Message::new(method, "m", 1));
         assert!(line.starts_with(status), "{method}: {line}");
-        assert_eq!(header(&text, "Allow"), "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO");
+        assert_eq!(header(&text, "Allow"), "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, NOTIFY");
     }
 }
 
@@ -120,7 +120,7 @@ fn a_merged_request_is_refused() {
 
 #[test]
 fn requests_of_no_dialog_are_refused() {
-    for method in ["BYE", "INFO", "INVITE", "OPTIONS"] {
+    for method in ["BYE", "INFO", "INVITE", "NOTIFY", "OPTIONS"] {
         let status = status_of(&Message::in_dialog(method, 2, "gone"));
         assert_eq!(status, "481 Call/Transaction Does Not Exist", "{method}");
     }

@@ -156,6 +156,7 @@ proptest! {
             Event::Acknowledged { .. }
             | Event::Changed { .. }
             | Event::Info { .. }
+            | Event::Referral { .. }
             | Event::Ended { .. }
             | Event::Closed { .. } => None,
         }).collect();

@@ -1,4 +1,4 @@
-//! What several test modules share.
+//! What the tests share: where their virtual time begins.
 
 use std::time::Instant;
 
