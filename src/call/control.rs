@@ -6,36 +6,44 @@ mod collector;
 mod hold;
 mod interface;
 mod matter;
+mod number;
 mod opening;
 mod progress;
 mod recording;
 mod records;
 mod stream;
+mod transfer;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use audio::Segment;
 use book::{ComplianceRecord, ContactAttempt, Phone};
-use dialogue::{BusinessName, GrammarId, Guard, Phrase};
+use dialogue::{BusinessName, Finding, GrammarId, Guard, Phrase};
 use jiff::Timestamp;
 use rules::calendar::Calendar;
+use sip::{ReferTarget, ReferralNews};
 
 use crate::{
     CallId, EndReason, Entry, Timeline,
-    api::{ApiReply, ApiRequest},
+    api::{ApiReply, ApiRequest, CaptureView, SessionUpdate},
+    carrier::{Carrier, CarrierEvent},
+    conditions::Line,
     media::{LegCommand, LegOutput},
     mouth::{Mouth, Purpose},
     port::{AuditEvent, Reply, Request, Ticket},
+    transfer::{Destination, TransferView},
 };
 
 use self::{
     capture::Payment, collector::Scripted, hold::Hold, matter::Matter, opening::SetUp, records::Facts, stream::Stream,
+    transfer::Transfers,
 };
 
+pub use self::capture::Taking;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::interface::{claim, wanted};
 
@@ -63,6 +71,12 @@ pub struct Settings {
     pub unrecorded: BTreeSet<String>,
     /// Whether cards are taken.
     pub capture: bool,
+    /// What is taken.
+    pub taking: Taking,
+    /// The carrier that takes payments in the vault's place.
+    pub carrier: Option<Carrier>,
+    /// Where callers may be transferred to, by name.
+    pub destinations: BTreeMap<String, Destination>,
     /// Longest a call may take.
     pub longest: Duration,
 }
@@ -88,6 +102,10 @@ pub struct Invitation {
     pub caller: Option<Phone>,
     /// Who will talk.
     pub agent: AgentKind,
+    /// How it comes here.
+    pub line: Line,
+    /// The carrier's name for it.
+    pub carrier_call: Option<String>,
     /// Chooses wordings.
     pub seed: u64,
 }
@@ -103,6 +121,8 @@ pub enum Signal {
     Cancelled,
     /// No ACK came, or it made no sense.
     NotAcknowledged,
+    /// What becomes of [`Output::Refer`].
+    Referral(ReferralNews),
 }
 
 /// What the bot's stream says.
@@ -137,6 +157,8 @@ pub enum Output {
     Refuse,
     /// End the dialog.
     HangUp(EndReason),
+    /// Ask the caller's side to call somebody else in this side's place.
+    Refer(ReferTarget),
     /// Do this on the media thread.
     Leg(LegCommand),
     /// Start a writer and give it clean audio from now on.
@@ -155,6 +177,12 @@ pub enum Output {
     BotKey(gate::MenuKey),
     /// Tell the bot that a mark was reached, or cleared.
     BotMark(String),
+    /// Tell the bot how far its capture is.
+    BotCapture(Box<CaptureView>),
+    /// Tell the bot how far the transfer is that it asked for.
+    BotTransfer(Box<TransferView>),
+    /// Tell the agent that takes a payment field by field how far it is.
+    Session(Box<SessionUpdate>),
     /// Append to the audit chain.
     Audit(AuditEvent),
     /// Keep what would be told of the call if the gateway stopped now.
@@ -210,8 +238,11 @@ pub struct Call {
     agent: Agent,
     mouth: Mouth,
     payment: Option<Payment>,
+    /// Payments of this call that are over, oldest first.
+    past: Vec<Payment>,
     facts: Facts,
     hold: Hold,
+    transfers: Transfers,
     ending: Option<EndReason>,
     deadline: Option<Instant>,
     tickets: u64,
@@ -241,8 +272,10 @@ impl Call {
             agent,
             mouth: Mouth::default(),
             payment: None,
+            past: Vec::new(),
             facts: Facts::default(),
             hold: Hold::default(),
+            transfers: Transfers::default(),
             ending: None,
             deadline: Some(began + SET_UP_DEADLINE),
             tickets: 0,
@@ -279,6 +312,7 @@ impl Call {
             Signal::HungUp => self.lost(EndReason::CallerHungUp),
             Signal::Cancelled => self.lost(EndReason::Cancelled),
             Signal::NotAcknowledged => self.lost(EndReason::AckTimeout),
+            Signal::Referral(news) => self.referred(news),
         }
     }
 
@@ -300,12 +334,15 @@ impl Call {
             LegOutput::MenuKey(key) => self.key(key),
             LegOutput::Collected(collected) => self.collected(collected),
             LegOutput::CapturePrompt(prompt) => self.capture_prompt(prompt),
-            LegOutput::Capture(event) => self.capture_event(event),
+            LegOutput::Capture(event) => {
+                self.capture_event(event);
+                self.consider_transfer();
+            }
             LegOutput::Control(failure) => self.control_failed(failure),
             LegOutput::Suppressed(suppressed) => self.suppressed(suppressed),
             // Without an ACK the dialog has a deadline of its own, which tells more.
             LegOutput::MediaTimeout if self.phase == Phase::Answered => {}
-            LegOutput::MediaTimeout => self.close(EndReason::MediaTimeout, Vec::new()),
+            LegOutput::MediaTimeout => self.close_unless_transferred(EndReason::MediaTimeout, Vec::new()),
             LegOutput::SourceLocked { as_described } => {
                 self.note("media.source_locked", if as_described { "as described" } else { "by its packets" });
             }
@@ -328,18 +365,23 @@ impl Call {
             Reply::Account(found) => self.looked_up(ticket, found),
             Reply::Prompts(prompts) => self.rendered(ticket, prompts),
             Reply::Stored => self.stored(ticket),
-            Reply::PaymentNamed(payment) => self.payment_named(payment),
-            Reply::CaptureOpened(socket) => self.capture_opened(socket),
-            Reply::Connected => self.note("capture.connected", ""),
-            Reply::Resolved(state, card) => self.resolved(state, card),
+            Reply::PaymentNamed { .. }
+            | Reply::CaptureOpened(_)
+            | Reply::Connected
+            | Reply::Carried
+            | Reply::Resolved(..) => self.payment_answered(ticket, reply),
             Reply::Failed(failure) => self.failed(ticket, failure),
         }
+        self.consider_transfer();
     }
 
-    /// Takes what was recognised; `None` where nothing was, or not in time.
-    pub fn handle_heard(&mut self, now: Instant, heard: Option<String>, took: Duration) {
+    /// Takes what was recognised, and what was taken out of it; `None` where nothing was, or not in time.
+    pub fn handle_heard(&mut self, now: Instant, heard: Option<String>, finding: Option<Finding>, took: Duration) {
         self.now = now;
-        self.heard(heard, took);
+        if let Some(finding) = finding {
+            self.number_said(finding);
+        }
+        self.heard(heard, finding, took);
     }
 
     /// Takes what the bot's stream says.
@@ -352,6 +394,13 @@ impl Call {
     pub fn handle_api(&mut self, now: Instant, ticket: Ticket, request: ApiRequest) {
         self.now = now;
         self.api(ticket, request);
+        self.consider_transfer();
+    }
+
+    /// Takes what the carrier tells of a payment that it takes.
+    pub fn handle_carrier(&mut self, now: Instant, capture: uuid::Uuid, event: CarrierEvent) {
+        self.now = now;
+        self.carrier_told(capture, event);
     }
 
     /// Ends the call, with the gateway's good-bye where there is time for one.
@@ -375,7 +424,8 @@ impl Call {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let may_be_too_long = matches!(self.phase, Phase::Opening | Phase::Talking);
         let longest = may_be_too_long.then(|| self.began + self.settings.longest);
-        [self.deadline, longest, self.capture_timeout(), self.agent_timeout()].into_iter().flatten().min()
+        let parts = [self.capture_timeout(), self.agent_timeout(), self.transfers.poll_timeout()];
+        [self.deadline, longest].into_iter().chain(parts).flatten().min()
     }
 
     /// Does what is due.
@@ -390,6 +440,7 @@ impl Call {
         }
         self.capture_due();
         self.agent_due();
+        self.transfer_due();
     }
 
     fn overdue(&mut self) {
@@ -425,9 +476,12 @@ impl Call {
         for (purpose, segment) in segments {
             let command = match purpose {
                 Purpose::Capture(prompt) => LegCommand::PlayCapture { prompt, segment },
-                Purpose::Opening | Purpose::Disclosure | Purpose::Collector | Purpose::Aside | Purpose::Farewell => {
-                    LegCommand::Play(segment)
-                }
+                Purpose::Opening
+                | Purpose::Disclosure
+                | Purpose::Collector
+                | Purpose::Aside
+                | Purpose::Transfer
+                | Purpose::Farewell => LegCommand::Play(segment),
             };
             self.outputs.push_back(Output::Leg(command));
         }

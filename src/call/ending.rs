@@ -24,12 +24,16 @@ pub enum EndReason {
     HandshakeFailed,
     /// The agent failed; the caller heard an apology.
     AgentFailed,
+    /// A carrier goes on taking a card although the mute for it has ended; the caller heard an apology.
+    CaptureLapsed,
     /// The longest time a call may take was over.
     LongestCall,
     /// The gateway is shutting down.
     Drained,
     /// An operator or the bot's own interface ended it.
     Requested,
+    /// The caller was handed over to somebody else.
+    Transferred,
     /// The gateway died in the middle of it; said after the restart.
     Interrupted,
 }
@@ -46,9 +50,11 @@ impl EndReason {
         Self::MediaTimeout,
         Self::HandshakeFailed,
         Self::AgentFailed,
+        Self::CaptureLapsed,
         Self::LongestCall,
         Self::Drained,
         Self::Requested,
+        Self::Transferred,
         Self::Interrupted,
     ];
 
@@ -65,9 +71,11 @@ impl EndReason {
             Self::MediaTimeout => "media_timeout",
             Self::HandshakeFailed => "handshake_failed",
             Self::AgentFailed => "agent_failed",
+            Self::CaptureLapsed => "capture_lapsed",
             Self::LongestCall => "longest_call",
             Self::Drained => "drained",
             Self::Requested => "requested",
+            Self::Transferred => "transferred",
             Self::Interrupted => "interrupted",
         }
     }

@@ -7,8 +7,9 @@ use rules::calendar::Calendar;
 use rules::money::{Currency, Money};
 use serde::Deserialize;
 
-use crate::api::{Answer, Factor, OfferAsk, OutcomeReport};
+use crate::api::{Answer, ApiRequest, CaptureAsk, Factor, OfferAsk, OutcomeReport};
 use crate::control::{claim, wanted};
+use crate::tool;
 
 #[cfg(test)]
 #[path = "../../fuzz/shared/replay.rs"]
@@ -30,6 +31,14 @@ pub fn api_body(bytes: &[u8]) {
         let _ = claim(verify.factor, verify.value.reveal());
     }
     let _ = serde_json::from_slice::<OutcomeReport>(bytes);
+    let _ = serde_json::from_slice::<CaptureAsk>(bytes);
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(request) = tool::read("collect_payment", &text, None) {
+        assert!(
+            matches!(request, ApiRequest::CollectPayment { .. }) && tool::redacted(&text) == text,
+            "no long number passes"
+        );
+    }
     if let Ok(ask) = serde_json::from_slice::<OfferAsk>(bytes) {
         negotiate(&ask);
     }

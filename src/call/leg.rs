@@ -8,9 +8,11 @@
 //! A [`Leg`] lives on a media thread. It is told the time and never waits; after every input its driver drains
 //! [`Leg::poll_output`] and [`Leg::poll_tap`] to `None`.
 
+mod barge_in;
 mod conceal;
 mod delivery;
 mod echo;
+mod flow;
 mod narrow;
 mod report;
 mod target;
@@ -21,16 +23,16 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use audio::{Chunk, CodecError, FRAME_SAMPLES, Generation, Playout, PlayoutConfig, PlayoutOutput, SegmentId};
+use audio::{Chunk, CodecError, FRAME_SAMPLES, Generation, Playout, PlayoutConfig, SegmentId};
 use gate::wire::ToVault;
-use gate::{CaptureEvent, CapturePrompt, Gate, GateConfig, GateOutput, SinkId, SpeechEdge};
-use rtp::{PacketBuffer, Received, Session, SessionConfig, SessionOutput};
+use gate::{CapturePrompt, Gate, GateConfig, SinkId};
+use rtp::{PacketBuffer, Session, SessionConfig};
 
 use crate::SinkKind;
 use crate::media::{LegCommand, LegOutput, TapItem};
 
 use conceal::Conceal;
-use delivery::{Deliveries, Finished};
+use delivery::Deliveries;
 use echo::Echo;
 use narrow::Narrow;
 pub use report::{HushPolicy, LegReport, Transmit};
@@ -152,10 +154,7 @@ impl Leg {
     pub fn handle_command(&mut self, now: Instant, command: LegCommand) {
         match command {
             LegCommand::Play(segment) => self.play(segment),
-            LegCommand::PlayCapture { prompt, segment } => {
-                self.capture_prompt = Some((segment.id, prompt));
-                self.play(segment);
-            }
+            LegCommand::PlayCapture { prompt, segment } => self.play_capture(prompt, segment),
             LegCommand::AgentAudio { generation, samples, arrived } => self.append_agent(arrived, generation, samples),
             LegCommand::Mark(name) => {
                 if let Err(audio::Full) = self.playout.mark(name.clone()) {
@@ -175,6 +174,7 @@ impl Leg {
             LegCommand::Collect(collect) => self.gate.collect(now, collect),
             LegCommand::EndCollect => self.gate.end_collect(now),
             LegCommand::Arm { capture } => self.gate.arm(now, capture),
+            LegCommand::Delegate => self.gate.delegate(),
             LegCommand::CancelCapture => self.gate.cancel_capture(now),
             LegCommand::Acknowledge(ack) => self.gate.acknowledge(now, ack),
             LegCommand::Info(info) => self.gate.handle_info(now, &info),
@@ -376,6 +376,18 @@ impl Leg {
         }
     }
 
+    /// What comes after its capture has ended would ask for keys that are not kept from anybody.
+    fn play_capture(&mut self, prompt: CapturePrompt, segment: audio::Segment) {
+        if !self.gate.is_capturing() {
+            let (id, total) = (segment.id, segment.samples.len() as u64);
+            self.outputs.push_back(LegOutput::PromptInterrupted { id, played: 0, total });
+            return;
+        }
+        self.drop_capture_prompt();
+        self.capture_prompt = Some((segment.id, prompt));
+        self.play(segment);
+    }
+
     fn append_agent(&mut self, arrived: Instant, generation: Generation, samples: Chunk) {
         let waiting = self.playout.agent_queued();
         // A refusal is counted by the playout. Whoever feeds the stream sees its depth, and holds the agent back before.
@@ -388,205 +400,4 @@ impl Leg {
     fn mute_agent(&mut self) {
         self.playout.mute_agent(self.agent_muted || self.capturing);
     }
-
-    /// Hands everything on until nothing moves any more.
-    fn settle(&mut self, now: Instant) {
-        loop {
-            let moved = self.settle_session(now) | self.settle_gate(now) | self.settle_playout(now);
-            if !moved {
-                return;
-            }
-        }
-    }
-
-    fn settle_session(&mut self, now: Instant) -> bool {
-        let mut moved = false;
-        while let Some(received) = self.session.poll_received(now) {
-            moved = true;
-            match received {
-                Received::Frame(frame) => {
-                    if self.arrivals.len() == ARRIVALS {
-                        self.arrivals.pop_front();
-                    }
-                    self.arrivals.push_back((frame.index(), now));
-                    self.gate.handle_frame(now, frame);
-                }
-                Received::Event(event) => self.gate.handle_event(now, event),
-            }
-            self.settle_frames(now);
-        }
-        while let Some(output) = self.session.poll_output() {
-            match output {
-                SessionOutput::SourceLocked(source) => {
-                    let as_described = self.described == Some(source);
-                    self.outputs.push_back(LegOutput::SourceLocked { as_described });
-                }
-                SessionOutput::StreamChanged { .. } => {}
-                SessionOutput::MediaTimeout => self.outputs.push_back(LegOutput::MediaTimeout),
-                SessionOutput::Secured { suite, took } => self.outputs.push_back(LegOutput::Secured { suite, took }),
-                SessionOutput::HandshakeFailed(failure) => {
-                    self.outputs.push_back(LegOutput::HandshakeFailed(failure));
-                }
-            }
-        }
-        moved
-    }
-
-    fn settle_frames(&mut self, now: Instant) {
-        while let Some(frame) = self.gate.poll_frame() {
-            let whole = frame.transform(&mut self.conceal);
-            let frame = match &mut self.narrow {
-                Some(narrow) => whole.transform(narrow),
-                None => whole,
-            };
-            match &mut self.echo {
-                Some(echo) if self.held => echo.forget(),
-                Some(echo) => echo.hear(now, &frame),
-                None => {}
-            }
-            self.taps.push_back(TapItem::Caller(frame));
-        }
-    }
-
-    fn settle_gate(&mut self, now: Instant) -> bool {
-        self.settle_frames(now);
-        let mut moved = false;
-        while let Some(output) = self.gate.poll_output() {
-            moved = true;
-            match output {
-                GateOutput::MenuKey(key) => self.outputs.push_back(LegOutput::MenuKey(key)),
-                GateOutput::Collected(collected) => self.outputs.push_back(LegOutput::Collected(collected)),
-                GateOutput::Speech(edge) => self.speech(now, edge),
-                GateOutput::Vault(message) => self.to_vault.push_back(message),
-                GateOutput::Prompt(prompt) => {
-                    self.drop_capture_prompt();
-                    self.outputs.push_back(LegOutput::CapturePrompt(prompt));
-                }
-                GateOutput::Capture(event) => self.capture_event(now, event),
-                GateOutput::Control(failure) => self.outputs.push_back(LegOutput::Control(failure)),
-                GateOutput::Suppressed(suppressed) => self.outputs.push_back(LegOutput::Suppressed(suppressed)),
-            }
-        }
-        let capturing = self.gate.is_capturing();
-        if capturing != self.capturing {
-            self.capturing = capturing;
-            self.mute_agent();
-        }
-        moved
-    }
-
-    fn speech(&mut self, now: Instant, edge: SpeechEdge) {
-        match (edge, self.hush) {
-            // Music on hold interrupts nobody.
-            (SpeechEdge::Started, _) if self.held => {}
-            (SpeechEdge::Started, HushPolicy::OnSpeech { guard, .. }) if guard.is_zero() => self.hold(now),
-            (SpeechEdge::Started, HushPolicy::OnSpeech { guard, .. }) => {
-                self.playout.duck();
-                self.hush_due = Some(now + guard);
-            }
-            (SpeechEdge::Started, HushPolicy::Never) => {}
-            (SpeechEdge::Stopped, _) => self.resume(),
-        }
-        self.outputs.push_back(LegOutput::Speech(edge));
-    }
-
-    /// The caller seems to speak: what is interruptible falls silent, and is cut if they go on.
-    fn hold(&mut self, now: Instant) {
-        let HushPolicy::OnSpeech { confirm, .. } = self.hush else { return };
-        if confirm.is_zero() {
-            self.hush();
-        } else if self.playout.hold() {
-            self.cut_due = Some(now + confirm);
-        }
-    }
-
-    /// The caller is quiet: what was softer or held, and not yet cut, goes on.
-    fn resume(&mut self) {
-        self.hush_due = None;
-        self.playout.resume();
-        if self.cut_due.take().is_some() {
-            self.outputs.push_back(LegOutput::FalseInterruption);
-        }
-    }
-
-    fn hush(&mut self) {
-        if let Some(generation) = self.playout.hush() {
-            self.outputs.push_back(LegOutput::Hushed { generation });
-        }
-    }
-
-    fn capture_event(&mut self, now: Instant, event: CaptureEvent) {
-        match &event {
-            CaptureEvent::Progress { step, .. } => self.cut_capture_prompt(now, *step),
-            CaptureEvent::Outcome(_) | CaptureEvent::Released => self.drop_capture_prompt(),
-            CaptureEvent::Armed | CaptureEvent::ConnectionWanted | CaptureEvent::WipeRecord(_) => {}
-        }
-        self.outputs.push_back(LegOutput::Capture(event));
-    }
-
-    /// The caller's key cuts the prompt of its step short, and with that the prompt has ended.
-    fn cut_capture_prompt(&mut self, now: Instant, step: gate::wire::Step) {
-        if let Some((id, prompt)) = self.capture_prompt
-            && prompt.step == step
-        {
-            self.capture_prompt = None;
-            self.playout.cancel(id);
-            self.gate.prompt_ended(now, prompt);
-        }
-    }
-
-    fn drop_capture_prompt(&mut self) {
-        if let Some((id, _)) = self.capture_prompt.take() {
-            self.playout.cancel(id);
-        }
-    }
-
-    fn settle_playout(&mut self, now: Instant) -> bool {
-        let mut moved = false;
-        while let Some(output) = self.playout.poll_output() {
-            moved = true;
-            match output {
-                PlayoutOutput::Started { id } => {
-                    self.deliveries.start(id);
-                    self.outputs.push_back(LegOutput::PromptStarted { id });
-                }
-                PlayoutOutput::Finished { id, samples } => self.finished(now, id, samples),
-                PlayoutOutput::Interrupted { id, played, total } => {
-                    self.deliveries.interrupt(id);
-                    self.outputs.push_back(LegOutput::PromptInterrupted { id, played, total });
-                }
-                PlayoutOutput::AgentCut { played, dropped, .. } => {
-                    self.agent_since = None;
-                    self.outputs.push_back(LegOutput::AgentCut { played: span(played), dropped: span(dropped) });
-                }
-                PlayoutOutput::Mark { name, cleared } => self.outputs.push_back(LegOutput::Mark { name, cleared }),
-            }
-        }
-        moved
-    }
-
-    fn finished(&mut self, now: Instant, id: SegmentId, samples: u64) {
-        self.outputs.push_back(match self.deliveries.finish(id, samples) {
-            Finished::Delivered(delivery) => LegOutput::PromptFinished(delivery),
-            Finished::Incomplete(played) => LegOutput::PromptInterrupted { id, played, total: samples },
-        });
-        if let Some((segment, prompt)) = self.capture_prompt
-            && segment == id
-        {
-            self.capture_prompt = None;
-            self.gate.prompt_ended(now, prompt);
-        }
-    }
-
-    /// What was really sent, for the recorders.
-    fn tap_sent(&mut self, index: u64, samples: &[i16; FRAME_SAMPLES]) {
-        if !self.recorders.is_empty() {
-            self.taps.push_back(TapItem::Sent { index, samples: *samples });
-        }
-    }
-}
-
-/// How long so many samples sound.
-fn span(samples: u64) -> Duration {
-    Duration::from_micros(samples * 1_000_000 / u64::from(audio::PLAYOUT_HZ))
 }

@@ -6,6 +6,8 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test makes the first instant"))]
 
 pub mod api;
+pub mod carrier;
+pub mod conditions;
 mod control;
 mod ending;
 #[cfg(any(test, fuzzing))]
@@ -16,9 +18,13 @@ pub mod leg;
 pub mod media;
 mod mouth;
 pub mod port;
+pub mod refunding;
+pub mod settlement;
 mod timeline;
+pub mod tool;
+pub mod transfer;
 
-pub use control::{AgentKind, BotEvent, Call, Invitation, Output, Settings, Signal, SinkKind};
+pub use control::{AgentKind, BotEvent, Call, Invitation, Output, Settings, Signal, SinkKind, Taking};
 pub use ending::EndReason;
 pub use identity::CallId;
 pub use leg::{HushPolicy, Leg, LegConfig, LegReport, Transmit};

@@ -15,6 +15,8 @@ use gate::{
 };
 use rtp::{HandshakeFailure, Payloads, srtp::Suite};
 
+use crate::port::AuditEvent;
+
 /// The agent's sink: the recogniser's queue or the bot's stream.
 pub const AGENT_SINK: SinkId = SinkId(1);
 /// The recorder's sink.
@@ -68,6 +70,8 @@ pub enum LegCommand {
         /// The gateway's end.
         socket: OwnedFd,
     },
+    /// Somebody else takes the keys of the armed capture: whatever comes here is thrown away.
+    Delegate,
     /// Withdraw the capture.
     CancelCapture,
     /// A sink's writer has proven its silence, or renews the proof.
@@ -174,6 +178,18 @@ pub enum LegOutput {
     Resumed,
     /// The leg is closed; the last output.
     Closed(rtp::Quality),
+}
+
+impl LegOutput {
+    /// What the audit has to hear of it though the call is over: what became of the last card.
+    #[must_use]
+    pub fn last_word(&self) -> Option<AuditEvent> {
+        if let Self::Capture(CaptureEvent::WipeRecord(record)) = self {
+            return Some(AuditEvent::CardWiped(*record));
+        }
+        let is_unconfirmed = matches!(self, Self::Control(ControlFailure::WipeUnconfirmed));
+        is_unconfirmed.then_some(AuditEvent::ControlFailed { control: "wipe_unconfirmed" })
+    }
 }
 
 /// The proof that a clip was sent: what its packets were.

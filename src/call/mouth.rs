@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Capture(gate::CapturePrompt),
     /// What the gateway itself says while a bot is the agent.
     Aside,
+    /// That the caller is being connected to somebody else.
+    Transfer,
     /// The last words.
     Farewell,
 }
@@ -75,6 +77,11 @@ impl Mouth {
         if let Some(utterance) = self.waiting.iter_mut().find(|utterance| utterance.ticket == ticket) {
             utterance.prompts = Some(prompts);
         }
+        self.free()
+    }
+
+    /// Every segment that waits for nothing any more, in order.
+    fn free(&mut self) -> Vec<(Purpose, Segment)> {
         let mut segments = Vec::new();
         while self.waiting.front().is_some_and(|utterance| utterance.prompts.is_some()) {
             if let Some(utterance) = self.waiting.pop_front() {
@@ -102,10 +109,11 @@ impl Mouth {
         }
     }
 
-    /// The prompts of `ticket` cannot be had: its purpose, where it was still waiting.
-    pub(crate) fn failed(&mut self, ticket: Ticket) -> Option<Purpose> {
+    /// The prompts of `ticket` cannot be had: its purpose, where it was still waiting, and what waited for it alone.
+    pub(crate) fn failed(&mut self, ticket: Ticket) -> Option<(Purpose, Vec<(Purpose, Segment)>)> {
         let position = self.waiting.iter().position(|utterance| utterance.ticket == ticket)?;
-        self.waiting.remove(position).map(|utterance| utterance.purpose)
+        let purpose = self.waiting.remove(position)?.purpose;
+        Some((purpose, self.free()))
     }
 
     /// A segment is over, played or cut.
@@ -123,13 +131,61 @@ impl Mouth {
         self.spoken.get(&id).map(|spoken| spoken.prompt.name)
     }
 
-    /// Forgets what the collector wanted to say and is not yet being played.
-    pub(crate) fn forget_collector(&mut self) {
-        self.waiting.retain(|utterance| utterance.purpose != Purpose::Collector);
+    /// Forgets what was to be said for such a purpose and is not yet being played. Returns what waited for it alone.
+    pub(crate) fn forget(&mut self, is_idle: impl Fn(Purpose) -> bool) -> Vec<(Purpose, Segment)> {
+        self.waiting.retain(|utterance| !is_idle(utterance.purpose));
+        self.free()
     }
 
     /// Whether nothing waits and nothing plays.
     pub(crate) fn is_quiet(&self) -> bool {
         self.waiting.is_empty() && self.spoken.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gate::{
+        CapturePrompt,
+        wire::{PromptReason, Step},
+    };
+
+    use super::*;
+
+    const ASKED: Purpose = Purpose::Capture(CapturePrompt { step: Step::Expiry, reason: PromptReason::First });
+
+    fn prompts() -> Vec<Arc<Prompt>> {
+        let hashes = (String::new(), String::new());
+        let samples = Arc::from([0; 160]);
+        vec![Arc::new(Prompt { name: "a line", text_hash: hashes.0, pcm_hash: hashes.1, samples })]
+    }
+
+    /// A line that is not rendered, and one behind it that is.
+    fn held_up(first: Purpose) -> Mouth {
+        let mut mouth = Mouth::default();
+        mouth.say(Ticket(1), first, vec![Phrase::Apology]);
+        mouth.say(Ticket(2), ASKED, vec![Phrase::Apology]);
+        assert!(mouth.rendered(Ticket(2), prompts()).is_empty(), "lines keep their order");
+        mouth
+    }
+
+    #[test]
+    fn what_waits_for_a_line_that_cannot_be_had_is_said() {
+        let (purpose, freed) = held_up(Purpose::Aside).failed(Ticket(1)).expect("it waited");
+        assert_eq!((purpose, freed.len(), freed[0].0), (Purpose::Aside, 1, ASKED));
+    }
+
+    #[test]
+    fn what_waits_for_a_line_that_is_forgotten_is_said() {
+        let freed = held_up(Purpose::Collector).forget(|purpose| purpose == Purpose::Collector);
+        assert_eq!((freed.len(), freed[0].0), (1, ASKED));
+    }
+
+    #[test]
+    fn a_line_that_is_forgotten_is_said_by_nobody() {
+        let mut mouth = held_up(Purpose::Aside);
+        assert!(mouth.forget(|purpose| purpose == ASKED).is_empty());
+        assert_eq!(mouth.rendered(Ticket(1), prompts()).len(), 1);
+        assert!(mouth.failed(Ticket(2)).is_none());
     }
 }

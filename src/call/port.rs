@@ -3,14 +3,20 @@
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use book::{AccountId, ComplianceRecord, ContactAttempt, ExternalId, LookUp, LookupKey, Record};
-use dialogue::Phrase;
-use gate::wire::{Brand, LastFour, Token};
+use dialogue::{PersonName, Phrase};
+use gate::wire::{Brand, Brands, Held, LastFour, Token, WipeRecord};
 use jiff::Timestamp;
 use rules::money::Money;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{EndReason, media::Delivery};
+use crate::{
+    EndReason,
+    api::{AccountType, Method, Postal},
+    carrier::CarrierCommand,
+    conditions::Host,
+    media::Delivery,
+};
 
 /// Pairs a request with its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +52,16 @@ pub enum AuditEvent {
     RecordingStopped {
         /// The rule that no longer permitted it.
         basis: &'static str,
+    },
+    /// The caller said what is or may be the number of a card, outside a capture. It was taken out of the words.
+    NumberSaid {
+        /// How sure that is: [`dialogue::Finding::name`].
+        finding: &'static str,
+    },
+    /// What became of the sound of it in the recording.
+    SpanSilenced {
+        /// Whether all of it is silent there.
+        is_whole: bool,
     },
     /// The right party was verified.
     Verified,
@@ -83,12 +99,7 @@ pub enum AuditEvent {
         outcome: &'static str,
     },
     /// The vault signed that a card was wiped.
-    CardWiped {
-        /// The capture.
-        capture: Uuid,
-        /// The signature, in hexadecimal.
-        signature: String,
-    },
+    CardWiped(WipeRecord),
     /// The answer to a payment was lost; the processor is read.
     PaymentUnknown {
         /// The payment.
@@ -98,6 +109,13 @@ pub enum AuditEvent {
     ControlFailed {
         /// Its stable name.
         control: &'static str,
+    },
+    /// A transfer that was asked for ended.
+    TransferEnded {
+        /// The destination's name in the configuration.
+        to: String,
+        /// How: [`crate::transfer::TransferState::outcome`].
+        outcome: &'static str,
     },
     /// The call ended.
     CallEnded {
@@ -139,8 +157,12 @@ pub enum Request {
     Prompts(Vec<Phrase>),
     /// Put a record into the outbox, durably.
     Record(Box<Record>),
-    /// Give a payment a random id: the idempotency key at the processor.
-    NamePayment,
+    /// Give a payment a random id: the idempotency key at the processor. Fails with [`Failure::PaymentOpen`] where another
+    /// call's payment of the account may yet be made, as [`Request::OpenPayment`] does.
+    NamePayment {
+        /// Whose debt it pays.
+        account: AccountId,
+    },
     /// Write a payment's row: from then on its card may be submitted.
     OpenPayment {
         /// The payment.
@@ -151,6 +173,8 @@ pub enum Request {
         account: AccountId,
         /// The arrangement it pays, where there is one.
         arrangement: Option<ExternalId>,
+        /// By what.
+        method: Method,
     },
     /// Write how far a payment is.
     MarkPayment {
@@ -178,11 +202,32 @@ pub enum Request {
         payment: Uuid,
         /// What will be charged.
         amount: Money,
+        /// What is taken for it.
+        terms: Terms,
+        /// Under whose name a bank account is held: the person's who was verified.
+        holder: Option<PersonName>,
     },
     /// Hand the vault a connection to the processor: the permission to submit.
     ConnectProcessor {
         /// The capture that asked.
         capture: Uuid,
+    },
+    /// Charge what the processor holds, once its token is durable. Answered by [`Reply::Resolved`]; the payment's record
+    /// is written by whoever charges, in one piece with its outcome.
+    ChargePayment {
+        /// The payment.
+        payment: Uuid,
+        /// What is charged.
+        held: Held,
+    },
+    /// Have the carrier take a payment, or go on with it.
+    Carrier {
+        /// The payment.
+        capture: Uuid,
+        /// The carrier's name for the call.
+        call: String,
+        /// What it is to do.
+        command: CarrierCommand,
     },
     /// Read at the processor what became of a payment whose answer was lost.
     ResolvePayment {
@@ -191,12 +236,33 @@ pub enum Request {
     },
 }
 
+/// What a capture takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// By what the caller pays.
+    pub method: Method,
+    /// Of a bank account, its kind.
+    pub account_type: AccountType,
+    /// The brands of cards that are taken.
+    pub brands: Brands,
+    /// Which postal code is asked for.
+    pub postal: Postal,
+    /// How often a field may be keyed.
+    pub attempts: u8,
+}
+
 /// How far a payment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
     /// A card may have been submitted.
     Submitted,
+    /// The processor holds the card and gave a token; nothing is charged yet.
+    Tokenised,
+    /// The token may have been charged.
+    Charging,
+    /// The token went to the account book, for somebody else to charge.
+    HandedOn,
     /// The processor approved it.
     Approved,
     /// The processor declined it.
@@ -232,6 +298,8 @@ pub enum Failure {
     Full,
     /// The store did not commit.
     NotDurable,
+    /// Another call's payment of the account has no known outcome: it may yet be made, and is not made twice.
+    PaymentOpen,
 }
 
 /// The answer to a [`Request`].
@@ -245,12 +313,19 @@ pub enum Reply {
     Prompts(Vec<Arc<Prompt>>),
     /// What had to be durable is durable.
     Stored,
-    /// The payment's id.
-    PaymentNamed(Uuid),
+    /// The payment has its id.
+    PaymentNamed {
+        /// The id.
+        payment: Uuid,
+        /// What matters of the machine now.
+        host: Host,
+    },
     /// The vault opened a capture; this is the gateway's end of its socket.
     CaptureOpened(OwnedFd),
     /// The vault holds a connection to the processor.
     Connected,
+    /// The carrier has taken a command.
+    Carried,
     /// What the processor says of a payment, and of the card where it was approved.
     Resolved(PaymentState, Option<PaidCard>),
     /// It did not work out.

@@ -14,11 +14,7 @@ mod closing;
 mod identity;
 mod payment;
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod scenarios;
-#[cfg(test)]
-mod talk;
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -241,7 +237,7 @@ impl Collector {
         if was_listening && matches!(self.phase, Phase::Asking(_)) {
             return self.answer_heard(now, heard);
         }
-        let Heard::Text(text) = heard else { return };
+        let (Heard::Text(text) | Heard::LongNumber(text)) = heard else { return };
         if let Understood::Interruption(interruption) = GrammarId::YesNo.parse(text) {
             self.interruption(now, interruption);
         }

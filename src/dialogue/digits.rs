@@ -1,20 +1,22 @@
-//! A short run of digits that a person said or keyed: never printed, never longer than a menu may hold.
+//! A short run of digits that a person said or keyed: never printed, never longer than a menu may hold, wiped when dropped.
 
 use std::fmt;
+
+use zeroize::Zeroizing;
 
 /// Most digits one answer outside a card capture may hold: the menu budget of the gate.
 pub const MAX_DIGITS: usize = 8;
 
 /// One to eight decimal digits, from a recogniser or from the keypad. `Debug` shows nothing of them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Digits(String);
+pub struct Digits(Zeroizing<String>);
 
 impl Digits {
     /// Takes `text` where it is one to [`MAX_DIGITS`] ASCII digits and nothing else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=MAX_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        fits.then(|| Self(text.to_owned()))
+        fits.then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
     /// The digits as text, for a comparison or a look-up.
@@ -33,13 +35,16 @@ impl fmt::Debug for Digits {
 /// What was keyed in one declared collect: at most [`MAX_DIGITS`] keys, without the terminator. It may be empty,
 /// where the collect ended with nothing keyed.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct KeyRun(String);
+pub struct KeyRun(Zeroizing<String>);
 
 impl KeyRun {
     /// Takes the keys in order. Anything but `0`–`9` and `*` is left out, and so are keys beyond the bound.
     #[must_use]
     pub fn from_keys(keys: impl IntoIterator<Item = char>) -> Self {
-        Self(keys.into_iter().filter(|key| key.is_ascii_digit() || *key == '*').take(MAX_DIGITS).collect())
+        // With this room it is never moved, so no copy is left behind.
+        let mut run = Zeroizing::new(String::with_capacity(MAX_DIGITS));
+        run.extend(keys.into_iter().filter(|key| key.is_ascii_digit() || *key == '*').take(MAX_DIGITS));
+        Self(run)
     }
 
     /// Whether nothing was keyed.

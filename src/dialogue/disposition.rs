@@ -54,6 +54,8 @@ pub enum Disposition {
     BadTime,
     /// The caller asked for a person.
     PersonRequested,
+    /// The caller was handed over to somebody else.
+    Transferred,
     /// The caller does not want to be recorded.
     RecordingRefused,
     /// No account was found.
@@ -101,6 +103,7 @@ impl Disposition {
             Self::Language => "language",
             Self::BadTime => "bad_time",
             Self::PersonRequested => "person_requested",
+            Self::Transferred => "transferred",
             Self::RecordingRefused => "recording_refused",
             Self::Unidentified => "unidentified",
             Self::Barred => "barred",

@@ -15,6 +15,8 @@ use crate::verification::{Answer, Factor};
 pub enum Heard {
     /// These words.
     Text(String),
+    /// These words, out of which a long number was taken: what the caller said may have been a card's.
+    LongNumber(String),
     /// Speech that came to no words, or none at all.
     Nothing,
 }
@@ -23,6 +25,7 @@ impl fmt::Debug for Heard {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Text(_) => "Text(..)",
+            Self::LongNumber(_) => "LongNumber(..)",
             Self::Nothing => "Nothing",
         })
     }

@@ -105,6 +105,34 @@ impl GrammarId {
         jsgf::words(&self.jsgf())
     }
 
+    /// The grammar with a long run of digits as one more answer: what somebody says who was asked for no such thing.
+    #[must_use]
+    pub fn jsgf_or_number(self) -> String {
+        jsgf::or_number(self)
+    }
+
+    /// The name of that grammar.
+    #[must_use]
+    pub const fn name_or_number(self) -> &'static str {
+        match self {
+            Self::YesNo => "yes_no_or_number",
+            Self::Name => "name_or_number",
+            Self::DateOfBirth => "date_of_birth_or_number",
+            Self::Reference => "reference_or_number",
+            Self::PostalCode => "postal_code_or_number",
+            Self::LastFour => "last_four_or_number",
+            Self::PayInFull => "pay_in_full_or_number",
+            Self::PlanTerms => "plan_terms_or_number",
+            Self::AcceptPlan => "accept_plan_or_number",
+        }
+    }
+
+    /// The words of a grammar's text, sorted, each once.
+    #[must_use]
+    pub fn words_of(jsgf: &str) -> Vec<String> {
+        jsgf::words(jsgf)
+    }
+
     /// What a transcript means here. What can be said at any time goes first.
     #[must_use]
     pub fn parse(self, transcript: &str) -> Understood {

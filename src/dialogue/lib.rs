@@ -7,6 +7,7 @@
 //! | [`guard`] | what was proven said, and so what may leave now; for the collector and for bots alike |
 //! | [`verification`] | whether this is the right person; the expected values never come out |
 //! | [`negotiation`] | from an ask to an agreed arrangement inside the strategy's bounds |
+//! | [`redaction`] | numbers of cards that a caller says, taken out before anything reads them |
 //! | [`collector`] | the scripted agent: [`event::Event`]s in, [`action::Action`]s out |
 //!
 //! Nothing here knows the time, a socket or an account book. A call composes the parts: it hands the collector's
@@ -25,7 +26,10 @@ pub mod guard;
 pub mod hear;
 pub mod negotiation;
 pub mod phrase;
+pub mod redaction;
 pub mod spoken;
+#[cfg(test)]
+mod tests;
 pub mod verification;
 
 pub use action::{Action, KeyPlan, LookUp};
@@ -38,4 +42,5 @@ pub use guard::{Disclosure, Guard, Missing, What};
 pub use hear::Interruption;
 pub use negotiation::{Negotiation, OfferAnswer, Wanted};
 pub use phrase::{BusinessName, PersonName, Phrase, Plan};
+pub use redaction::{Finding, Redacted, Redactor};
 pub use verification::{Answer, Claim, Expected, Factor, Verification};

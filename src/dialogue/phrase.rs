@@ -134,6 +134,8 @@ pub enum Phrase {
     ReadBackDate(Date),
     /// Digits that were heard.
     ReadBackDigits(Digits),
+    /// That long numbers are keyed, not said.
+    KeypadOnly,
     /// That an answer does not agree with what is on file.
     NoMatch,
     /// What is owed, and to whom.
@@ -199,6 +201,10 @@ pub enum Phrase {
     NothingHeard,
     /// What was heard was not understood, also after asking again.
     NotUnderstood,
+    /// The caller is being connected to somebody else.
+    Connecting,
+    /// The caller could not be connected; the call goes on.
+    NotConnected,
     /// Something failed on our side.
     Apology,
     /// The last line.
@@ -223,6 +229,7 @@ impl Phrase {
             Self::OneMoment(Wording::Warm) => "one_moment_warm",
             Self::ReadBackDate(_) => "read_back_date",
             Self::ReadBackDigits(_) => "read_back_digits",
+            Self::KeypadOnly => "keypad_only",
             Self::NoMatch => "no_match",
             Self::Balance { .. } => "balance",
             Self::OfferAsAsked(_) => "offer_as_asked",
@@ -248,6 +255,8 @@ impl Phrase {
             Self::ReferToPerson => "refer_to_person",
             Self::NothingHeard => "nothing_heard",
             Self::NotUnderstood => "not_understood",
+            Self::Connecting => "connecting",
+            Self::NotConnected => "not_connected",
             Self::Apology => "apology",
             Self::Goodbye => "goodbye",
         }
@@ -297,6 +306,7 @@ impl Phrase {
             | Self::OneMoment(_)
             | Self::ReadBackDate(_)
             | Self::ReadBackDigits(_)
+            | Self::KeypadOnly
             | Self::NoMatch
             | Self::Noted(_)
             | Self::NotThePerson
@@ -305,6 +315,8 @@ impl Phrase {
             | Self::PersonNeeded
             | Self::NothingHeard
             | Self::NotUnderstood
+            | Self::Connecting
+            | Self::NotConnected
             | Self::Apology
             | Self::Goodbye => true,
             Self::MiniMiranda
@@ -354,6 +366,7 @@ impl Phrase {
         phrases.extend(CardStep::prompts().into_iter().map(|(step, reason)| Self::Card(step, reason)));
         phrases.extend(Interruption::ALL.into_iter().map(Self::Noted));
         phrases.extend([
+            Self::KeypadOnly,
             Self::NoMatch,
             Self::OfferUnchanged,
             Self::PlanSaved,
@@ -371,6 +384,8 @@ impl Phrase {
             Self::ReferToPerson,
             Self::NothingHeard,
             Self::NotUnderstood,
+            Self::Connecting,
+            Self::NotConnected,
             Self::Apology,
             Self::Goodbye,
         ]);

@@ -34,7 +34,10 @@ impl Call {
         self.hang_up();
     }
 
-    fn dismiss_agent(&mut self) {
+    pub(super) fn dismiss_agent(&mut self) {
+        self.abandon_transfer();
+        // What was thrown away to be keyed anew is not keyed any more.
+        self.withdraw_restart();
         self.cancel_capture();
         match &self.agent {
             Agent::Collector(_) => self.stop_listening(),
@@ -44,7 +47,8 @@ impl Call {
             }
             Agent::Echo => self.outputs.push_back(Output::Leg(LegCommand::Echo(false))),
         }
-        self.mouth.forget_collector();
+        let freed = self.mouth.forget(|purpose| purpose == Purpose::Collector);
+        self.play(freed);
     }
 
     /// The dialog is over already: nothing can be said any more.
@@ -58,6 +62,9 @@ impl Call {
             Phase::Answered | Phase::Opening | Phase::Talking => {
                 self.ending = Some(reason);
                 self.note("lost", reason.label());
+                if let Some(payment) = self.payment.as_mut().filter(|_| reason == EndReason::CallerHungUp) {
+                    payment.withdrawn.get_or_insert("hung_up");
+                }
                 self.dismiss_agent();
                 self.conclude();
             }
@@ -103,6 +110,7 @@ impl Call {
             return;
         }
         self.deadline = Some(self.now + RECORDS_DEADLINE);
+        self.settle_unheard();
         self.conclude_records();
         self.finish_if_recorded();
     }
@@ -137,6 +145,7 @@ impl Call {
     pub(super) fn disposition(&self) -> Disposition {
         self.facts.disposition.unwrap_or(match self.ending {
             Some(EndReason::CallerHungUp | EndReason::Cancelled) => Disposition::HungUp,
+            Some(EndReason::Transferred) => Disposition::Transferred,
             Some(EndReason::Drained | EndReason::Requested) => Disposition::ShutDown,
             Some(
                 EndReason::Completed
@@ -146,6 +155,7 @@ impl Call {
                 | EndReason::MediaTimeout
                 | EndReason::HandshakeFailed
                 | EndReason::AgentFailed
+                | EndReason::CaptureLapsed
                 | EndReason::LongestCall
                 | EndReason::Interrupted,
             )

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use book::{LookupKey, Reference};
 use dialogue::{
-    Action, Answer, Claim, Collector, CollectorConfig, Event, GrammarId, Heard, Identity, KeyPlan, KeyRun, LookUp,
-    Phrase, Plan, Wanted, What,
+    Action, Answer, CaptureOutcome, Claim, Collector, CollectorConfig, Event, Finding, GrammarId, Heard, Identity,
+    KeyPlan, KeyRun, LookUp, Phrase, Plan, Wanted, What,
 };
 use gate::{Collect, CollectEnd, Collected, MenuKey, SpeechEdge};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Agent, Call, Output, Phase};
 use crate::{
@@ -25,7 +26,7 @@ const KEY_PATIENCE: Duration = Duration::from_secs(60);
 /// The collector and what it waits for.
 pub(super) struct Scripted {
     core: Collector,
-    keys: String,
+    keys: Zeroizing<String>,
     listening: bool,
     asked_by_number: bool,
     saving: Option<(Ticket, Plan)>,
@@ -35,7 +36,7 @@ impl Scripted {
     pub(super) fn new(seed: u64, now: Instant) -> Self {
         Self {
             core: Collector::new(CollectorConfig::default(), seed, now),
-            keys: String::new(),
+            keys: Zeroizing::new(String::with_capacity(dialogue::digits::MAX_DIGITS)),
             listening: false,
             asked_by_number: false,
             saving: None,
@@ -93,11 +94,15 @@ impl Call {
             Action::AskFacts => self.tell_facts(),
             Action::RequestOffer(wanted) => self.offer(wanted),
             Action::SaveArrangement(plan) => self.save_for_collector(plan),
+            Action::StartCapture { .. } if self.is_handing_over() => {
+                self.note("capture.refused", "the caller is being handed over");
+                self.collector_event(Event::Captured(CaptureOutcome::Failed));
+            }
             Action::StartCapture { amount } => self.start_capture(amount),
             Action::Note(interruption) => self.note_interruption(interruption),
             Action::End(disposition) => {
                 self.facts.disposition = Some(disposition);
-                self.close(EndReason::Completed, Vec::new());
+                self.close_unless_transferred(EndReason::Completed, Vec::new());
             }
         }
     }
@@ -117,7 +122,7 @@ impl Call {
 
     fn listen(&mut self, grammar: GrammarId, keys: KeyPlan) {
         if let Agent::Collector(scripted) = &mut self.agent {
-            scripted.keys.clear();
+            scripted.keys.zeroize();
             scripted.listening = true;
         }
         self.outputs.push_back(Output::Listen(grammar));
@@ -135,12 +140,12 @@ impl Call {
         if !std::mem::take(&mut scripted.listening) {
             return;
         }
-        scripted.keys.clear();
+        scripted.keys.zeroize();
         self.outputs.push_back(Output::StopListening);
         self.outputs.push_back(Output::Leg(LegCommand::EndCollect));
     }
 
-    pub(super) fn heard(&mut self, heard: Option<String>, took: Duration) {
+    pub(super) fn heard(&mut self, heard: Option<String>, finding: Option<Finding>, took: Duration) {
         let Agent::Collector(scripted) = &mut self.agent else { return };
         if !scripted.listening || !scripted.keys.is_empty() {
             return;
@@ -151,12 +156,15 @@ impl Call {
         }
         self.note_taking("caller.heard", if heard.is_some() { "speech" } else { "nothing" }, Some(took));
         self.stop_listening();
-        self.collector_event(Event::Heard(heard.map_or(Heard::Nothing, Heard::Text)));
+        let is_number = finding.is_some_and(Finding::is_number);
+        let words = if is_number { Heard::LongNumber } else { Heard::Text };
+        self.collector_event(Event::Heard(heard.map_or(Heard::Nothing, words)));
     }
 
     pub(super) fn speech(&mut self, edge: SpeechEdge) {
         if edge == SpeechEdge::Started && self.phase == Phase::Talking && !self.hold.is_on() {
             self.note("caller.speech", "");
+            self.spoken_in_capture();
             self.collector_event(Event::SpeechStarted);
         }
     }
@@ -183,7 +191,8 @@ impl Call {
             CollectEnd::Withdrawn | CollectEnd::NoKeys => return,
             CollectEnd::Full | CollectEnd::Terminated | CollectEnd::Paused | CollectEnd::Overrun => {}
         }
-        let run = KeyRun::from_keys(scripted.keys.drain(..));
+        let run = KeyRun::from_keys(scripted.keys.chars());
+        scripted.keys.zeroize();
         self.note("caller.keyed", format!("{} keys", collected.keys));
         self.stop_listening();
         self.collector_event(Event::Keys(run));

@@ -9,11 +9,11 @@ use rules::{
 };
 use serde_json::json;
 
-use super::{Agent, Call, Output, Phase};
+use super::{Agent, Call, Output};
 use crate::{
     EndReason,
     api::{
-        ApiReply, ApiRequest, CaptureReply, Disposition as Reported, Factor, FactsReply, Missing, OfferAsk, OfferReply,
+        ApiReply, ApiRequest, Disposition as Reported, Factor, FactsReply, Missing, OfferAsk, OfferReply,
         OutcomeReport, Payment, VerifyResult,
     },
     port::{AuditEvent, Ticket},
@@ -21,25 +21,39 @@ use crate::{
 
 impl Call {
     pub(super) fn api(&mut self, ticket: Ticket, request: ApiRequest) {
-        let reply = self.answer_api(request).unwrap_or_else(ApiReply::Refused);
+        let reply = match self.answer_api(ticket, request) {
+            Ok(Some(reply)) => reply,
+            // It comes once the world has answered.
+            Ok(None) => return,
+            Err(missing) => ApiReply::Refused(missing),
+        };
         self.outputs.push_back(Output::Api(ticket, reply));
     }
 
-    fn answer_api(&mut self, request: ApiRequest) -> Result<ApiReply, Missing> {
-        match request {
+    fn answer_api(&mut self, ticket: Ticket, request: ApiRequest) -> Result<Option<ApiReply>, Missing> {
+        let answer = match request {
+            // Whoever is being handed over keys no card here.
+            ApiRequest::StartCapture { .. } | ApiRequest::CollectPayment { .. } | ApiRequest::OpenSession { .. }
+                if self.is_handing_over() =>
+            {
+                return Err(Missing::Transfer);
+            }
+            ApiRequest::StartCapture { ask, key } => return self.api_start(ticket, ask, key),
+            ApiRequest::CollectPayment { ask, key } => return self.api_collect(ticket, &ask, key),
+            ApiRequest::OpenSession { ask, key, callback } => {
+                return self.api_open_session(ticket, ask, key, callback);
+            }
+            ApiRequest::StepSession { session, key, callback, step } => {
+                self.api_step_session(session, key, callback, step)
+            }
             ApiRequest::Verify { factor, value } => self.api_verify(factor, value.reveal()),
             ApiRequest::Facts => self.api_facts(),
             ApiRequest::Offer(ask) => self.api_offer(&ask),
             ApiRequest::Outcome(report) => self.api_outcome(&report),
-            ApiRequest::StartCapture { amount_minor } => self.api_capture(amount_minor),
-            ApiRequest::CaptureState => Ok(ApiReply::Capture(self.capture_state())),
-            ApiRequest::CancelCapture => {
-                if !self.is_capturing() {
-                    return Err(Missing::Capture);
-                }
-                self.cancel_capture();
-                Ok(ApiReply::Capture(self.capture_state()))
-            }
+            ApiRequest::CaptureState { capture } => Ok(self.capture_view(capture)),
+            ApiRequest::CancelCapture { capture } => self.api_cancel(capture),
+            ApiRequest::Transfer { to, by_agent } => self.api_transfer(to, by_agent),
+            ApiRequest::TransferState => Ok(ApiReply::Transfer(self.transfers.view())),
             ApiRequest::RefuseRecording => {
                 self.audit(AuditEvent::Request { request: Disposition::RecordingRefused.code() });
                 self.recording_refused();
@@ -50,14 +64,11 @@ impl Call {
                 self.close(EndReason::Requested, vec![Phrase::Goodbye]);
                 Ok(ApiReply::Done)
             }
-        }
+        };
+        answer.map(Some)
     }
 
-    fn capture_state(&self) -> CaptureReply {
-        self.payment.as_ref().map_or(CaptureReply::None, super::Payment::state)
-    }
-
-    fn permitted(&self, what: What) -> Result<(), Missing> {
+    pub(super) fn permitted(&self, what: What) -> Result<(), Missing> {
         self.guard.permits(what).map_err(|missing| match missing {
             dialogue::Missing::Opening | dialogue::Missing::RecordingNotice | dialogue::Missing::AiNotice => {
                 Missing::Opening
@@ -144,19 +155,6 @@ impl Call {
             self.save_arrangement(&plan).ok_or(Missing::Offer)?;
         }
         Ok(ApiReply::Done)
-    }
-
-    fn api_capture(&mut self, amount_minor: i64) -> Result<ApiReply, Missing> {
-        self.permitted(What::Capture)?;
-        let balance = self.matter.account().ok_or(Missing::Account)?.balance;
-        if self.is_capturing() || self.phase != Phase::Talking {
-            return Err(Missing::Capture);
-        }
-        if amount_minor < 1 || amount_minor > balance.minor() {
-            return Err(Missing::Sense);
-        }
-        self.start_capture(Money::new(amount_minor, balance.currency()));
-        Ok(ApiReply::Capture(self.capture_state()))
     }
 }
 

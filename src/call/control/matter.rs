@@ -112,6 +112,11 @@ impl Matter {
         self.file.as_ref().map(|file| &file.account)
     }
 
+    /// Whose account it is.
+    pub(super) fn person(&self) -> Option<PersonName> {
+        self.file.as_ref().map(|file| file.person())
+    }
+
     /// The strategy, for records.
     pub(super) fn strategy(&self) -> Option<&Strategy> {
         self.file.as_ref().map(|file| &file.strategy)
@@ -131,10 +136,11 @@ impl File {
         if !contact::decide(&self.account.flags).is_permitted() {
             return Identity::Barred;
         }
+        Identity::Found { person: self.person(), factors: self.verification.factors() }
+    }
+
+    fn person(&self) -> PersonName {
         let name = &self.account.name;
-        Identity::Found {
-            person: PersonName::new(&format!("{} {}", name.given, name.family)),
-            factors: self.verification.factors(),
-        }
+        PersonName::new(&format!("{} {}", name.given, name.family))
     }
 }

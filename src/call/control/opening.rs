@@ -141,11 +141,13 @@ impl Call {
             Purpose::Opening if finished.last => self.opened(),
             Purpose::Disclosure if finished.last => self.disclosed(),
             Purpose::Collector if finished.last => self.collector_said(),
+            Purpose::Transfer if finished.last => self.announced(),
             Purpose::Opening
             | Purpose::Disclosure
             | Purpose::Collector
             | Purpose::Capture(_)
             | Purpose::Aside
+            | Purpose::Transfer
             | Purpose::Farewell => {}
         }
         if self.phase == Phase::Closing && self.mouth.is_quiet() {
@@ -213,10 +215,11 @@ impl Call {
             self.matter.settle(ticket, LookUp::Nothing, self.today(), &self.settings.calendar);
             return self.identified();
         }
-        if let Some(purpose) = self.mouth.failed(ticket) {
+        if let Some((purpose, freed)) = self.mouth.failed(ticket) {
+            self.play(freed);
             return self.unspoken(purpose);
         }
-        if self.record_failed(ticket) || self.payment_request_failed(failure) {
+        if self.record_failed(ticket) || self.payment_request_failed(ticket, failure) {
             return;
         }
         self.note("request.unclaimed", "");
@@ -230,6 +233,8 @@ impl Call {
                 self.close(EndReason::AgentFailed, vec![Phrase::Apology]);
             }
             Purpose::Capture(_) => self.cancel_capture(),
+            // It goes on without words.
+            Purpose::Transfer => self.announced(),
             // The bot talks on.
             Purpose::Aside => {}
         }

@@ -6,10 +6,11 @@ use book::{
     AccountUpdate, ComplianceRecord, ContactAttempt, ExternalId, PaymentArrangement, PaymentTransaction, Record,
     record::{
         ArrangementKind, ArrangementStatus, AttemptStatus, Card, DebtorRequest, Delivery, Disclosure, DisclosureKind,
-        Disposition as BookDisposition, Outcome, PaymentMethod, PaymentStatus,
+        Disposition as BookDisposition, Outcome, PaymentStatus,
     },
 };
 use dialogue::{Disposition, Interruption, Plan};
+use gate::wire::Brand;
 use jiff::Timestamp;
 use rules::{
     contact::{self, Flag},
@@ -20,6 +21,8 @@ use uuid::Uuid;
 use super::{Agent, Call, Output, capture::Settled, recording::Recording};
 use crate::{
     EndReason,
+    api::Method,
+    carrier::CarrierReceipt,
     port::{AuditEvent, Request, Ticket},
 };
 
@@ -95,7 +98,7 @@ impl Call {
             self.arrangement_settled(ticket, true);
             return self.finish_if_recorded();
         }
-        self.payment_stored();
+        self.payment_stored(ticket);
     }
 
     /// A record could not be made durable in time: whether `ticket` was one.
@@ -147,16 +150,32 @@ impl Call {
         Some(ticket)
     }
 
-    pub(super) fn record_payment(&mut self, payment: Uuid, amount: Money, settled: &Settled) {
+    pub(super) fn record_payment(
+        &mut self,
+        payment: Uuid,
+        amount: Money,
+        method: Method,
+        settled: &Settled,
+        receipt: Option<&CarrierReceipt>,
+    ) {
         let Some(account) = self.matter.account().map(|account| account.id.clone()) else { return };
         let (status, failure, card) = match settled {
             Settled::Approved(card) => (PaymentStatus::Succeeded, None, Some(card)),
+            Settled::HandedOn(card) => (PaymentStatus::Initiated, None, Some(card)),
+            Settled::PaidByCarrier => (PaymentStatus::Succeeded, None, None),
             Settled::Unknown => (PaymentStatus::Pending, None, None),
             Settled::Declined | Settled::Failed(_) | Settled::Cancelled => {
                 (PaymentStatus::Failed, Some(settled.label().to_owned()), None)
             }
         };
         let arrangement = self.arrangement();
+        let shown = match (card, receipt) {
+            (Some(card), _) => Card::new(card.brand.name(), card.last_four.as_str()).ok(),
+            (None, Some(receipt)) => {
+                Card::new(receipt.brand.map_or("other", Brand::name), receipt.last_four.as_str()).ok()
+            }
+            (None, None) => None,
+        };
         let record = PaymentTransaction {
             external_id: ExternalId::payment(payment),
             payment,
@@ -165,10 +184,10 @@ impl Call {
             account,
             arrangement,
             amount,
-            method: PaymentMethod::CardKeyed,
+            method: method.recorded(),
             status,
             failure,
-            card: card.and_then(|card| Card::new(card.brand.name(), card.last_four.as_str()).ok()),
+            card: shown,
             token: card.map(|card| card.token.as_str().to_owned()),
             processed_at: Some(self.wall()),
         };
@@ -286,6 +305,7 @@ impl Call {
             | Disposition::Language
             | Disposition::BadTime
             | Disposition::PersonRequested
+            | Disposition::Transferred
             | Disposition::RecordingRefused
             | Disposition::NotVerified
             | Disposition::NoResponse
@@ -350,6 +370,7 @@ fn book_disposition(disposition: Disposition) -> Option<BookDisposition> {
         | Disposition::Crisis
         | Disposition::Language
         | Disposition::PersonRequested
+        | Disposition::Transferred
         | Disposition::NotVerified
         | Disposition::Barred => Some(BookDisposition::Escalated),
         Disposition::HungUp | Disposition::NoResponse | Disposition::NotUnderstood | Disposition::Failure => {

@@ -57,11 +57,11 @@ impl Call {
             }
             BotEvent::Closed => {
                 self.note("bot.closed", "cleanly");
-                self.close(EndReason::Completed, vec![Phrase::Goodbye]);
+                self.close_unless_transferred(EndReason::Completed, vec![Phrase::Goodbye]);
             }
             BotEvent::Failed => {
                 self.note("bot.failed", "");
-                self.close(EndReason::AgentFailed, vec![Phrase::Apology]);
+                self.close_unless_transferred(EndReason::AgentFailed, vec![Phrase::Apology]);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! One call in virtual time: a rig answers its requests as the services would, and every order that the law or the card path
 //! needs is checked on what comes out.
 
+mod number;
+
 use std::{collections::VecDeque, os::fd::OwnedFd, sync::Arc};
 
 use audio::SegmentId;
@@ -10,7 +12,7 @@ use book::{
 };
 use gate::{
     CaptureEvent, CaptureOutcome,
-    wire::{Brand, LastFour, Token},
+    wire::{Authorisation, Brand, Brands, Held, LastFour, Token},
 };
 use jiff::civil::date;
 use rules::{
@@ -23,12 +25,48 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    api::{Answer as Said, CaptureReply, Factor, Missing, OfferAsk, OutcomeReport, VerifyResult},
+    api::{Answer as Said, CaptureAsk, CaptureReply, Factor, Missing, OfferAsk, OutcomeReport, Postal, VerifyResult},
+    carrier::CarrierCommand,
+    conditions::{Carriage, Host, Swap},
     media::Delivery,
-    port::{Failure, PaymentState, Prompt},
+    port::{Failure, PaidCard, PaymentState, Prompt},
+    transfer::TransferState,
 };
 
+mod captures;
+mod transfers;
+
 const PAYMENT: Uuid = Uuid::from_u128(7);
+/// A machine that cards can be taken on.
+const HARDENED: Host = Host { is_gateway_dumpable: false, is_vault_hardened: true, swap: Swap::Off };
+/// A call from this machine.
+const LOCAL: Line = Line {
+    is_local: true,
+    carriage: Carriage::Sip { is_signalling_encrypted: false, is_media_encrypted: false },
+    is_attested: false,
+};
+
+/// A bot asks for a payment.
+fn capture(amount_minor: i64) -> ApiRequest {
+    ApiRequest::StartCapture { ask: CaptureAsk::card(amount_minor), key: None }
+}
+
+/// How far the newest capture is.
+fn state() -> ApiRequest {
+    ApiRequest::CaptureState { capture: None }
+}
+
+fn shown(reply: ApiReply) -> CaptureReply {
+    let (ApiReply::CaptureStarted(view) | ApiReply::Capture(view)) = reply else { panic!("no capture: {reply:?}") };
+    view.reply
+}
+
+/// Where callers may be transferred to: announced, and without a word.
+fn destinations() -> BTreeMap<String, Destination> {
+    let destination =
+        |is_announced| Destination { target: "sip:desk@example.com".parse().expect("a target"), is_announced };
+    BTreeMap::from([("desk".to_owned(), destination(true)), ("back-office".to_owned(), destination(false))])
+}
 
 fn usd(minor: i64) -> Money {
     Money::new(minor, Currency::USD)
@@ -77,6 +115,16 @@ struct Rig {
     records: bool,
     done: Option<EndReason>,
     replies: Vec<ApiReply>,
+    /// What the bot was told of its capture, by its stream.
+    told: Vec<CaptureView>,
+    /// What the bot was told of its transfer, by its stream.
+    handed: Vec<TransferState>,
+    /// What an agent was told that takes a payment field by field.
+    updates: Vec<SessionUpdate>,
+    /// What matters of the machine.
+    host: Host,
+    /// What was asked for of payments.
+    seen: captures::Seen,
 }
 
 impl Rig {
@@ -98,6 +146,9 @@ impl Rig {
             recording: rules::recording::Consent::Notice,
             unrecorded: BTreeSet::new(),
             capture: true,
+            taking: Taking { brands: Brands::all(), postal: Postal::None, bank_accounts: false },
+            carrier: None,
+            destinations: destinations(),
             longest: Duration::from_secs(600),
         };
         let mut invitation = Invitation {
@@ -105,6 +156,8 @@ impl Rig {
             trunk: "local".into(),
             caller: Phone::parse("+12025550143").ok(),
             agent,
+            line: LOCAL,
+            carrier_call: None,
             seed: 1,
         };
         set_up(&mut settings, &mut invitation);
@@ -120,6 +173,11 @@ impl Rig {
             records: true,
             done: None,
             replies: Vec::new(),
+            told: Vec::new(),
+            handed: Vec::new(),
+            updates: Vec::new(),
+            host: HARDENED,
+            seen: captures::Seen::default(),
         };
         rig.drain();
         rig
@@ -139,7 +197,8 @@ impl Rig {
             }
             Output::Request(ticket, request) => {
                 self.log.push(name(&request).to_owned());
-                let reply = reply_to(request);
+                self.seen.take(&request);
+                let reply = self.reply_to(request);
                 self.call.handle_reply(self.now, ticket, reply);
             }
             Output::Leg(LegCommand::Play(segment) | LegCommand::PlayCapture { segment, .. }) => {
@@ -151,11 +210,13 @@ impl Rig {
             Output::Leg(LegCommand::Echo(on)) => self.log.push(format!("echo {on}")),
             Output::Leg(LegCommand::BeginHandshake) => self.log.push("begin handshake".to_owned()),
             Output::Leg(LegCommand::CancelCapture) => self.log.push("cancel capture".to_owned()),
+            Output::Leg(LegCommand::Delegate) => self.log.push("delegate".to_owned()),
             Output::Leg(_) => {}
             Output::Ring => self.log.push("ring".to_owned()),
             Output::Answer => self.log.push("answer".to_owned()),
             Output::Refuse => self.log.push("refuse".to_owned()),
             Output::HangUp(_) => self.log.push("hang up".to_owned()),
+            Output::Refer(_) => self.log.push("refer".to_owned()),
             Output::Attach(sink) => {
                 self.log.push(format!("attach {sink:?}"));
                 if sink == SinkKind::Recorder {
@@ -167,8 +228,18 @@ impl Rig {
             Output::ConnectBot => self.log.push("connect bot".to_owned()),
             Output::CloseBot => self.log.push("close bot".to_owned()),
             Output::Api(_, reply) => self.replies.push(reply),
+            Output::BotCapture(view) => self.told.push(*view),
+            Output::BotTransfer(view) => self.handed.push(view.state),
+            Output::Session(update) => self.updates.push(*update),
             Output::Audit(AuditEvent::Proof(proof)) if proof.delivery.is_some() => self.log.push("proof".to_owned()),
             Output::Audit(AuditEvent::Proof(_)) => self.log.push("partial proof".to_owned()),
+            Output::Audit(AuditEvent::NumberSaid { finding }) => self.log.push(format!("audit {finding}")),
+            Output::Audit(AuditEvent::SpanSilenced { is_whole }) => self.log.push(format!("audit silenced {is_whole}")),
+            Output::Audit(AuditEvent::TransferEnded { to, outcome }) => {
+                self.log.push(format!("audit transfer to {to} {outcome}"));
+            }
+            Output::Audit(AuditEvent::CaptureEnded { outcome, .. }) => self.log.push(format!("ended {outcome}")),
+            Output::Audit(AuditEvent::ControlFailed { control }) => self.log.push(format!("audit {control}")),
             Output::Audit(_) | Output::Progress(..) => {}
             Output::Done(reason) => self.done = Some(reason),
             Output::Listen(_)
@@ -181,7 +252,8 @@ impl Rig {
 
     fn release(&mut self) {
         for (ticket, request) in std::mem::take(&mut self.held) {
-            self.call.handle_reply(self.now, ticket, reply_to(request));
+            let reply = self.reply_to(request);
+            self.call.handle_reply(self.now, ticket, reply);
         }
         self.drain();
     }
@@ -191,6 +263,10 @@ impl Rig {
             self.call.handle_reply(self.now, ticket, Reply::Failed(failure));
         }
         self.drain();
+    }
+
+    fn reply_to(&self, request: Request) -> Reply {
+        reply_to(request, self.host)
     }
 
     fn signal(&mut self, signal: Signal) {
@@ -244,6 +320,17 @@ impl Rig {
         rig
     }
 
+    /// A call whose card the processor keeps, and whose charge is not answered until [`Rig::release`].
+    fn charging() -> Self {
+        let mut rig = Self::disclosed_holding(|request| matches!(request, Request::ChargePayment { .. }));
+        rig.api(capture(5_000));
+        rig.leg(LegOutput::Capture(CaptureEvent::Armed));
+        rig.leg(LegOutput::Capture(CaptureEvent::ConnectionWanted));
+        let CaptureOutcome::Approved(held, _) = approved() else { panic!("an approval") };
+        rig.leg(LegOutput::Capture(CaptureEvent::Outcome(CaptureOutcome::Tokenised(held))));
+        rig
+    }
+
     fn position(&self, what: &str) -> Option<usize> {
         self.log.iter().position(|entry| entry == what)
     }
@@ -268,7 +355,7 @@ fn delivery(id: SegmentId, samples: usize) -> Delivery {
 fn name(request: &Request) -> &'static str {
     match request {
         Request::Prepare { .. } => "prepare",
-        Request::NamePayment => "name payment",
+        Request::NamePayment { .. } => "name payment",
         Request::Conclude { .. } => "conclude",
         Request::LookUp(_) => "look up",
         Request::Prompts(_) => "prompts",
@@ -278,11 +365,16 @@ fn name(request: &Request) -> &'static str {
         Request::MarkPayment { .. } => "mark payment",
         Request::OpenCapture { .. } => "open capture",
         Request::ConnectProcessor { .. } => "connect processor",
+        Request::ChargePayment { .. } => "charge payment",
         Request::ResolvePayment { .. } => "resolve payment",
+        Request::Carrier { command: CarrierCommand::Start { .. }, .. } => "carrier start",
+        Request::Carrier { command: CarrierCommand::Ask(_), .. } => "carrier ask",
+        Request::Carrier { command: CarrierCommand::Complete, .. } => "carrier complete",
+        Request::Carrier { command: CarrierCommand::Cancel, .. } => "carrier cancel",
     }
 }
 
-fn reply_to(request: Request) -> Reply {
+fn reply_to(request: Request, host: Host) -> Reply {
     match request {
         Request::Prepare { .. } => Reply::Prepared,
         Request::LookUp(_) => Reply::Account(found()),
@@ -290,9 +382,13 @@ fn reply_to(request: Request) -> Reply {
         Request::Record(_) | Request::OpenPayment { .. } | Request::MarkPayment { .. } | Request::Conclude { .. } => {
             Reply::Stored
         }
-        Request::NamePayment => Reply::PaymentNamed(PAYMENT),
+        Request::NamePayment { .. } => Reply::PaymentNamed { payment: PAYMENT, host },
         Request::OpenCapture { .. } => Reply::CaptureOpened(socket()),
         Request::ConnectProcessor { .. } => Reply::Connected,
+        Request::ChargePayment { held: Held { brand, last_four, token }, .. } => {
+            Reply::Resolved(PaymentState::Approved, Some(PaidCard { token, brand, last_four }))
+        }
+        Request::Carrier { .. } => Reply::Carried,
         Request::ResolvePayment { .. } => Reply::Resolved(PaymentState::Declined, None),
     }
 }
@@ -311,12 +407,16 @@ fn socket() -> OwnedFd {
 }
 
 fn approved() -> CaptureOutcome {
-    CaptureOutcome::Approved(gate::wire::Approval {
-        token: Token::parse("tok_abcdefghijklmnopqrstuvwx").expect("a token"),
-        brand: Brand::Visa,
+    approved_with(Brand::Visa)
+}
+
+fn approved_with(brand: Brand) -> CaptureOutcome {
+    let held = Held {
+        brand,
         last_four: LastFour::parse("1111").expect("four digits"),
-        authorisation: gate::wire::Authorisation::parse("A1B2C3").expect("a code"),
-    })
+        token: Token::parse("tok_abcdefghijklmnopqrstuvwx").expect("a token"),
+    };
+    CaptureOutcome::Approved(held, Authorisation::parse("A1B2C3").expect("a code"))
 }
 
 #[test]
@@ -476,7 +576,7 @@ fn an_arrangement_that_is_not_durable_in_time_is_called_off_behind_it() {
 #[test]
 fn a_card_is_submitted_only_after_its_row_is_durable() {
     let mut rig = Rig::disclosed_holding(|request| matches!(request, Request::OpenPayment { .. }));
-    assert_eq!(rig.api(ApiRequest::StartCapture { amount_minor: 5_000 }), ApiReply::Capture(CaptureReply::Arming));
+    assert_eq!(shown(rig.api(capture(5_000))), CaptureReply::Arming);
     assert_eq!((rig.count("arm"), rig.count("open capture")), (1, 0), "not before the mute is proven");
     rig.leg(LegOutput::Capture(CaptureEvent::Armed));
     assert_eq!(rig.count("attach vault"), 1);
@@ -485,14 +585,14 @@ fn a_card_is_submitted_only_after_its_row_is_durable() {
     rig.release();
     assert_eq!(rig.count("connect processor"), 1);
     rig.leg(LegOutput::Capture(CaptureEvent::Outcome(approved())));
-    assert!(matches!(rig.api(ApiRequest::CaptureState), ApiReply::Capture(CaptureReply::Approved { .. })));
+    assert!(matches!(shown(rig.api(state())), CaptureReply::Approved { .. }));
     assert_eq!((rig.count("mark approved"), rig.count("payment_transaction")), (1, 1));
 }
 
 #[test]
 fn a_card_whose_row_is_not_durable_is_not_submitted() {
     let mut rig = Rig::disclosed_holding(|request| matches!(request, Request::OpenPayment { .. }));
-    rig.api(ApiRequest::StartCapture { amount_minor: 5_000 });
+    rig.api(capture(5_000));
     rig.leg(LegOutput::Capture(CaptureEvent::Armed));
     rig.leg(LegOutput::Capture(CaptureEvent::ConnectionWanted));
     rig.fail(Failure::NotDurable);
@@ -502,18 +602,36 @@ fn a_card_whose_row_is_not_durable_is_not_submitted() {
 #[test]
 fn a_lost_answer_is_read_and_never_submitted_again() {
     let mut rig = Rig::disclosed();
-    rig.api(ApiRequest::StartCapture { amount_minor: 5_000 });
+    rig.api(capture(5_000));
     rig.leg(LegOutput::Capture(CaptureEvent::Armed));
     rig.leg(LegOutput::Capture(CaptureEvent::ConnectionWanted));
     rig.leg(LegOutput::Capture(CaptureEvent::Outcome(CaptureOutcome::Unknown)));
     assert_eq!((rig.count("resolve payment"), rig.count("open capture")), (1, 1));
-    assert_eq!(rig.api(ApiRequest::CaptureState), ApiReply::Capture(CaptureReply::Declined));
+    assert_eq!(shown(rig.api(state())), CaptureReply::Declined);
+}
+
+#[test]
+fn a_card_that_the_processor_keeps_is_charged_by_its_token_and_recorded_by_who_charges() {
+    let mut rig = Rig::charging();
+    assert_eq!(shown(rig.api(state())), CaptureReply::Submitted, "not charged yet");
+    rig.release();
+    assert!(matches!(shown(rig.api(state())), CaptureReply::Approved { .. }));
+    assert_eq!((rig.count("held charge payment"), rig.count("connect processor")), (1, 1));
+    assert_eq!((rig.count("mark approved"), rig.count("payment_transaction")), (0, 0));
+}
+
+#[test]
+fn a_charge_that_nobody_answers_for_is_unknown() {
+    let mut rig = Rig::charging();
+    rig.fail(Failure::Unavailable);
+    assert_eq!(shown(rig.api(state())), CaptureReply::Unknown);
+    assert_eq!(rig.count("mark payment"), 0, "the row is left to who reads it");
 }
 
 #[test]
 fn hanging_up_in_a_capture_waits_for_its_end_and_then_writes_the_records() {
     let mut rig = Rig::disclosed();
-    rig.api(ApiRequest::StartCapture { amount_minor: 5_000 });
+    rig.api(capture(5_000));
     rig.leg(LegOutput::Capture(CaptureEvent::Armed));
     rig.signal(Signal::HungUp);
     assert_eq!((rig.count("conclude"), rig.done), (0, None));
@@ -616,7 +734,7 @@ fn the_conversation_stands_still_while_the_call_is_held() {
     for _ in 0..50 {
         rig.now += Duration::from_secs(2);
         rig.call.handle_timeout(rig.now);
-        rig.call.handle_heard(rig.now, Some("yes".into()), Duration::ZERO);
+        rig.call.handle_heard(rig.now, Some("yes".into()), None, Duration::ZERO);
         rig.drain();
     }
     assert_eq!((rig.count("play"), rig.done), (said, None), "music on hold is no answer, and nobody is asked again");
@@ -710,7 +828,7 @@ fn the_collector_hears_that_somebody_does_not_want_to_be_recorded() {
     let mut rig = Rig::new(AgentKind::Collector);
     rig.signal(Signal::Acknowledged);
     rig.play_all();
-    rig.call.handle_heard(rig.now, Some("do not record this call".into()), Duration::ZERO);
+    rig.call.handle_heard(rig.now, Some("do not record this call".into()), None, Duration::ZERO);
     rig.drain();
     assert_eq!((rig.count("attach Recorder"), rig.count("detach Recorder")), (1, 1));
 }

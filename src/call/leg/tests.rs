@@ -1,8 +1,9 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use audio::{Codec, Segment, Source};
 use gate::wire::{FromVault, PromptReason, Step};
-use gate::{CaptureOutcome, Collect, KeyPolicy, MuteAck, Purpose};
+use gate::{CaptureEvent, CaptureOutcome, Collect, KeyPolicy, MuteAck, Purpose, SpeechEdge};
 use rtp::{Packet, Payloads};
 
 use super::*;
@@ -513,6 +514,95 @@ fn a_declared_key_arrives() {
     assert_eq!(key, Some('5'));
 }
 
+#[test]
+fn a_key_of_which_no_packet_arrives_is_told_by_the_redundancy_of_the_next_one_and_once() {
+    let events = rtp::EventPayload { payload_type: 101, clock_hertz: 8_000, redundant: Some(98) };
+    let mut line = Line::carrying(Payloads { events: Some(events), ..payloads() }, None);
+    line.steps(1);
+    line.command(LegCommand::Collect(Collect { max_keys: 3, ..one_key() }));
+    // The packets of the first key, 1,440 units before the second, are lost.
+    line.sequence += 4;
+    let timestamp = u32::from(line.sequence) * 160;
+    for [flags, high, low] in [[10, 0, 160], [10, 1, 64], [0x8A, 1, 224], [0x8A, 1, 224]] {
+        let [up, down] = (1_440_u16 << 2).to_be_bytes();
+        line.packet(98, timestamp, &[0x80 | 101, up, down, 4, 101, 4, 0x8A, 3, 32, 2, flags, high, low]);
+        line.pass(millis(20));
+    }
+    line.steps(2);
+    let keys = line
+        .outputs
+        .iter()
+        .filter_map(|output| if let LegOutput::MenuKey(key) = output { Some(key.key()) } else { None });
+    assert_eq!(keys.collect::<String>(), "42");
+}
+
+#[test]
+fn keys_that_waited_for_a_late_packet_all_reach_the_vault() {
+    let mut line = armed();
+    line.vault(&FromVault::Prompt { step: Step::Number, reason: PromptReason::First });
+    let late = line.sequence;
+    line.sequence += 1;
+    for code in (1..=9).cycle().take(24) {
+        line.packet(101, u32::from(line.sequence) * 160, &[code, 0x8A, 0, 160]);
+    }
+    assert_eq!(line.vault_hears(), 0, "they wait");
+    let next = std::mem::replace(&mut line.sequence, late);
+    line.packet(0, u32::from(late) * 160, &[0xff; 160]);
+    line.sequence = next;
+    assert_eq!(line.vault_hears(), 1 + 24, "the end of the prompt, and every key");
+    assert_eq!(line.leg.gate_counters().overflow, 0);
+}
+
+/// A key as a tone, in packets of so many samples that begin 10 ms into a frame, of which some are lost: the keys that were
+/// told, and the loudest sample that was let out.
+fn tone_with_a_loss(tone: Range<usize>, packet: usize, lost: Range<usize>) -> (String, u16) {
+    let sample = |at: usize| {
+        let turn = |hertz: f32| (std::f32::consts::TAU * hertz * at as f32 / 8_000.0).sin();
+        if tone.contains(&at) { (8_000.0 * (turn(770.0) + turn(1_336.0))) as i16 } else { 0 }
+    };
+    let mut line = Line::new();
+    line.command(LegCommand::Collect(Collect { max_keys: 8, ..one_key() }));
+    line.packet(0, 0, &[0xff; 80]);
+    for number in 0..4_800 / packet {
+        let samples = 80 + number * packet..80 + (number + 1) * packet;
+        if lost.contains(&number) {
+            line.sequence += 1;
+        } else {
+            let payload: Vec<u8> = samples.clone().map(|at| audio::g711::encode_ulaw(sample(at))).collect();
+            line.packet(0, samples.start as u32, &payload);
+        }
+        line.pass(millis(packet as u64 / 8));
+    }
+    let mut keys = String::new();
+    for output in &line.outputs {
+        if let LegOutput::MenuKey(key) = output {
+            keys.push(key.key());
+        }
+    }
+    let frames = line.taps.iter().filter_map(|item| if let TapItem::Caller(frame) = item { Some(frame) } else { None });
+    (keys, frames.flat_map(gate::CleanFrame::samples).map(|sample| sample.unsigned_abs()).max().unwrap_or(0))
+}
+
+#[test]
+fn no_packet_that_is_lost_between_frames_splits_a_key_or_lets_its_tone_out() {
+    for (packet, packets) in [(80, 30), (160, 16), (240, 12), (480, 7)] {
+        for lost in 1..packets {
+            let heard = tone_with_a_loss(500..2_300, packet, lost..lost + 1);
+            assert_eq!(heard, ("5".to_owned(), 0), "packet {lost} of {packet} samples");
+        }
+    }
+}
+
+#[test]
+fn what_losses_between_frames_leave_of_a_short_tone_does_not_come_out() {
+    for (packet, lost) in [(80, 6..9), (80, 5..8), (240, 1..2), (240, 2..3)] {
+        for begin in (440..600).step_by(8) {
+            let heard = tone_with_a_loss(begin..begin + 160, packet, lost.clone());
+            assert_eq!(heard.1, 0, "packets {lost:?} of {packet} samples, from {begin}");
+        }
+    }
+}
+
 /// A line in an armed capture.
 fn armed() -> Line {
     let mut line = Line::new();
@@ -617,6 +707,33 @@ fn a_key_cuts_its_prompt_short_and_tells_the_vault_once() {
     line.steps(2);
     assert!(line.is_silent());
     assert_eq!(line.vault_hears(), 0);
+}
+
+#[test]
+fn a_prompt_that_comes_after_its_capture_is_not_played() {
+    let mut line = armed();
+    let asked = CapturePrompt { step: Step::Number, reason: PromptReason::First };
+    line.command(LegCommand::CancelCapture);
+    line.steps(80);
+    line.command(LegCommand::PlayCapture { prompt: asked, segment: prompt(8, 8_000) });
+    line.steps(2);
+    assert!(line.is_silent(), "nobody takes what it asks for");
+    let cut = line.take(|output| {
+        if let LegOutput::PromptInterrupted { id, played, .. } = output { Some((*id, *played)) } else { None }
+    });
+    assert_eq!(cut, Some((SegmentId(8), 0)));
+}
+
+#[test]
+fn a_prompt_takes_the_place_of_the_one_before_it() {
+    let mut line = armed();
+    for (id, step) in [(8, Step::Number), (9, Step::Expiry)] {
+        let asked = CapturePrompt { step, reason: PromptReason::First };
+        line.command(LegCommand::PlayCapture { prompt: asked, segment: prompt(id, 8_000) });
+        line.steps(2);
+    }
+    let cut = line.take(|output| if let LegOutput::PromptInterrupted { id, .. } = output { Some(*id) } else { None });
+    assert_eq!(cut, Some(SegmentId(8)));
 }
 
 #[test]

@@ -119,6 +119,7 @@ impl Collector {
         let grammar = asking.listens_for();
         let text = match heard {
             Heard::Text(text) => text,
+            Heard::LongNumber(text) => return self.number_said(now, grammar, text),
             Heard::Nothing if asking.is_speaking && asking.sounds < MOST_SOUNDS => {
                 asking.sounds += 1;
                 return self.listen(grammar);
@@ -127,6 +128,19 @@ impl Collector {
         };
         asking.heard_words = true;
         self.understood(now, grammar.parse(text), By::Voice);
+    }
+
+    /// The caller said what belongs into the keypad. What was asked is asked again, after that was said.
+    fn number_said(&mut self, now: Instant, grammar: GrammarId, text: &str) {
+        let Phase::Asking(asking) = &mut self.phase else { return };
+        asking.heard_words = true;
+        if let Understood::Interruption(interruption) = grammar.parse(text) {
+            return self.interruption(now, interruption);
+        }
+        if !asking.lead.contains(&Phrase::KeypadOnly) {
+            asking.lead.insert(0, Phrase::KeypadOnly);
+        }
+        self.repeat(now);
     }
 
     pub(super) fn keyed(&mut self, now: Instant, keys: &KeyRun) {

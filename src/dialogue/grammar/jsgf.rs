@@ -24,6 +24,18 @@ const NUMBERS: &str = "\
 <tens> = twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety;
 <two> = <teen> | <tens> [<unit>];
 ";
+/// Digits, alone and in pairs.
+const NUMBER: &str = "\
+<figure> = zero | oh | one | two | three | four | five | six | seven | eight | nine;
+<tenth> = ten | eleven | twelve | thirteen | fourteen | fifteen | sixteen | seventeen | eighteen | nineteen;
+<decade> = twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety;
+<one> = <figure> | (double | triple) <figure>;
+<pair> = <figure> <figure> | <tenth> | <decade> [<figure>];
+<lead> = it's | it is | my number is | my card number is | the number is | yes | okay;
+";
+/// The fewest and the most digits of a number that is said one by one, and pairs of one that is said in pairs.
+const ONES: (usize, usize) = (12, 19);
+const PAIRS: (usize, usize) = (7, 10);
 const DATE: &str = "\
 <month> = january | february | march | april | may | june | july | august | september | october | november | december;
 <rank> = first | second | third | fourth | fifth | sixth | seventh | eighth | ninth;
@@ -43,8 +55,20 @@ const AMOUNT: &str = "\
 ";
 
 pub(super) fn of(grammar: GrammarId) -> String {
-    let mut text =
-        format!("#JSGF V1.0;\ngrammar {};\npublic <answer> = {} | <anytime>;\n", grammar.name(), top(grammar));
+    text(grammar, grammar.name(), &format!("{} | <anytime>", top(grammar)))
+}
+
+/// The grammar with a run of digits as one more answer.
+pub(super) fn or_number(grammar: GrammarId) -> String {
+    let (ones, pairs) = (runs("one", ONES.0, ONES.1), runs("pair", PAIRS.0, PAIRS.1));
+    let answer = format!("{} | <anytime> | [<lead>] {ones} | [<lead>] {pairs}", top(grammar));
+    let mut text = text(grammar, grammar.name_or_number(), &answer);
+    text.push_str(NUMBER);
+    text
+}
+
+fn text(grammar: GrammarId, name: &str, answer: &str) -> String {
+    let mut text = format!("#JSGF V1.0;\ngrammar {name};\npublic <answer> = {answer};\n");
     text.push_str(&rules(grammar));
     let anytime = Interruption::ALL.into_iter().flat_map(Interruption::sentences).copied();
     push_rule(&mut text, "anytime", anytime.chain(REPEAT_SENTENCES));
@@ -131,9 +155,11 @@ fn surfaces(phrase: &str) -> [String; 2] {
 
 /// Runs of `least` to `most` digits: each digit beyond the least is optional only with all after it.
 fn digit_runs(least: usize, most: usize) -> String {
-    let fixed = vec!["<digit>"; least].join(" ");
-    let optional = (least..most).fold(String::new(), |inner, _| {
-        if inner.is_empty() { " [<digit>]".to_owned() } else { format!(" [<digit>{inner}]") }
-    });
+    runs("digit", least, most)
+}
+
+fn runs(rule: &str, least: usize, most: usize) -> String {
+    let fixed = vec![format!("<{rule}>"); least].join(" ");
+    let optional = (least..most).fold(String::new(), |inner, _| format!(" [<{rule}>{inner}]"));
     format!("{fixed}{optional}")
 }

@@ -9,6 +9,8 @@ const AI_NOTICE: &str = "I am an automated assistant with an artificial voice. Y
 const RECORDING_NOTICE: &str = "This call is recorded.";
 const MINI_MIRANDA: &str = "This is an attempt to collect a debt by a debt collector. Any information obtained will be used for that \
      purpose. You have the right to dispute the debt, or any part of it.";
+const KEYPAD_ONLY: &str =
+    "Please do not say long numbers aloud. Where I need one, I ask you to key it in, and nobody hears the keys.";
 const NO_MATCH: &str = "Sorry, that does not match what I have.";
 const OFFER_UNCHANGED: &str = "Sorry, I can only offer the same.";
 const PLAN_SAVED: &str = "Your plan is saved.";
@@ -33,6 +35,8 @@ const REFER_TO_PERSON: &str = "That is outside what I may agree to. A person fro
      you.";
 const NOTHING_HEARD: &str = "I cannot hear you, so I end this call. Please call us again.";
 const NOT_UNDERSTOOD: &str = "I am sorry that I could not understand. A person from our team will be in touch.";
+const CONNECTING: &str = "I am connecting you now. Please stay on the line.";
+const NOT_CONNECTED: &str = "I am sorry, I could not connect you just now.";
 const APOLOGY: &str = "I am sorry, something went wrong on our side. Please call us again later.";
 const GOODBYE: &str = "Thank you. Goodbye.";
 
@@ -62,6 +66,7 @@ pub(super) fn of(phrase: &Phrase) -> String {
         Phrase::AiNotice => AI_NOTICE.to_owned(),
         Phrase::RecordingNotice => RECORDING_NOTICE.to_owned(),
         Phrase::MiniMiranda => MINI_MIRANDA.to_owned(),
+        Phrase::KeypadOnly => KEYPAD_ONLY.to_owned(),
         Phrase::NoMatch => NO_MATCH.to_owned(),
         Phrase::OfferUnchanged => OFFER_UNCHANGED.to_owned(),
         Phrase::PlanSaved => PLAN_SAVED.to_owned(),
@@ -79,6 +84,8 @@ pub(super) fn of(phrase: &Phrase) -> String {
         Phrase::ReferToPerson => REFER_TO_PERSON.to_owned(),
         Phrase::NothingHeard => NOTHING_HEARD.to_owned(),
         Phrase::NotUnderstood => NOT_UNDERSTOOD.to_owned(),
+        Phrase::Connecting => CONNECTING.to_owned(),
+        Phrase::NotConnected => NOT_CONNECTED.to_owned(),
         Phrase::Apology => APOLOGY.to_owned(),
         Phrase::Goodbye => GOODBYE.to_owned(),
     }

@@ -2,7 +2,7 @@
 
 use dtls::{DtlsConfig, Identity};
 use rcgen::{CertificateParams, KeyPair};
-use rtp::{HandshakeFailure, Keying, SessionOutput};
+use rtp::{HandshakeFailure, Keying, Received, SessionOutput};
 
 use super::*;
 

@@ -9,13 +9,14 @@ use rules::arrangement::{Ask, Wish};
 use rules::calendar::Calendar;
 use rules::money::{Currency, Money};
 
-use super::talk::{TODAY, Talk, Turn, World, beginning, bounds};
-use super::{Collector, CollectorConfig};
+use super::talk::{TODAY, Talk, Turn, World, bounds};
 use crate::action::Action;
+use crate::collector::{Collector, CollectorConfig};
 use crate::digits::{Digits, KeyRun};
 use crate::event::{CaptureOutcome, Event, Facts, Heard, Identity, Interrupt};
 use crate::negotiation::{Negotiation, OfferAnswer, Wanted};
 use crate::phrase::{CardBrand, PersonName, Phrase, Plan};
+use crate::tests::beginning;
 use crate::verification::{Answer, Factor};
 
 /// More timeouts than any state has wordings.
@@ -95,6 +96,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::SpeechStarted),
         8 => prop::sample::select(SAID.to_vec()).prop_map(|text| Event::Heard(Heard::Text(text.to_owned()))),
         1 => Just(Event::Heard(Heard::Nothing)),
+        1 => Just(Event::Heard(Heard::LongNumber("it is [withheld]".to_owned()))),
         6 => prop::sample::select(KEYED.to_vec()).prop_map(|keys| Event::Keys(KeyRun::from_keys(keys.chars()))),
         16 => any_request_answer(),
         1 => prop_oneof![Just(Interrupt::ShuttingDown), Just(Interrupt::Failure)].prop_map(Event::Interrupt),

@@ -1,6 +1,7 @@
 //! Whole talks, each with everything that is said and asked, by name.
 
-use super::talk::{Talk, Turn, World, beginning};
+use super::talk::{Talk, Turn, World};
+use crate::tests::beginning;
 use Turn::{HangUp, Key, Mumble, Say, Silent};
 
 /// The caller's side up to the balance: name said, both factors keyed.
@@ -72,6 +73,32 @@ fn a_misheard_number_is_asked_again_and_then_keyed() {
         "[identify] ask_name [verify] ask_date_of_birth read_back_date ask_is_that_right ask_date_of_birth_again \
          ask_date_of_birth_keypad [verify] acknowledge_casual ask_postal_code [verify] [disclose] [facts] balance \
          ask_pay_in_full [end:hung_up]",
+    );
+}
+
+#[test]
+fn a_card_number_that_is_said_goes_nowhere_and_the_keypad_is_asked_for() {
+    expect_verified(
+        World::default(),
+        &[Say("sure, it's four two four two four two four two four two four two four two four two"), Say("yes")],
+        "keypad_only balance ask_pay_in_full card_introduction [capture] payment_approved summary_paid goodbye \
+         [end:paid_in_full]",
+    );
+    let card = Say("4242 4242 4242 4242");
+    expect_verified(
+        World::default(),
+        &[card, card, card, Say("no, fifty a month"), HangUp],
+        "keypad_only balance ask_pay_in_full keypad_only balance ask_pay_in_full ask_pay_in_full_again [offer] \
+         offer_as_asked ask_accept_plan [end:hung_up]",
+    );
+}
+
+#[test]
+fn who_says_a_card_number_and_ends_it_is_let_go() {
+    expect_verified(
+        World::default(),
+        &[Say("4242 4242 4242 4242 and stop calling me")],
+        "[note:cease] noted_cease goodbye [end:cease]",
     );
 }
 

@@ -9,14 +9,16 @@ use rules::arrangement::{Bounds, Frequency};
 use rules::calendar::{BusinessDayRule, Calendar};
 use rules::money::{Currency, Money};
 
-use super::{Collector, CollectorConfig};
 use crate::action::{Action, LookUp};
+use crate::collector::{Collector, CollectorConfig};
 use crate::digits::{Digits, KeyRun};
 use crate::disposition::Disposition;
 use crate::event::{CaptureOutcome, Event, Facts, Heard, Identity, Interrupt};
+use crate::grammar::GrammarId;
 use crate::guard::{Disclosure, Guard, What};
 use crate::negotiation::Negotiation;
 use crate::phrase::{CardBrand, PersonName, Phrase, Plan};
+use crate::redaction::{Finding, Redactor};
 use crate::verification::{Claim, Expected, Verification};
 
 pub(super) const TODAY: Date = date(2026, 11, 20);
@@ -76,6 +78,8 @@ pub(super) struct Talk {
     is_saying: bool,
     is_listening: bool,
     heard_read_back: Option<Plan>,
+    redactor: Redactor,
+    grammar: GrammarId,
 }
 
 pub(super) fn bounds() -> Bounds {
@@ -109,6 +113,8 @@ impl Talk {
             is_saying: false,
             is_listening: false,
             heard_read_back: None,
+            redactor: Redactor::new(),
+            grammar: GrammarId::YesNo,
         }
     }
 
@@ -167,7 +173,8 @@ impl Talk {
         match turn {
             Turn::Say(text) => {
                 self.tell(Event::SpeechStarted);
-                self.tell(Event::Heard(Heard::Text(text.to_owned())));
+                let heard = self.redact(text);
+                self.tell(Event::Heard(heard));
             }
             Turn::Key(keys) => self.tell(Event::Keys(KeyRun::from_keys(keys.chars()))),
             Turn::Mumble => {
@@ -179,13 +186,22 @@ impl Talk {
         }
     }
 
+    /// What a call makes of words before the collector gets them.
+    fn redact(&mut self, text: &str) -> Heard {
+        let heard = self.redactor.hear(self.now, text.to_owned(), self.grammar, 0..1);
+        match heard.finding.is_some_and(Finding::is_number) {
+            true => Heard::LongNumber(heard.text),
+            false => Heard::Text(heard.text),
+        }
+    }
+
     fn act(&mut self, action: Action) {
         match action {
             Action::Say(phrases) => self.say(&phrases),
             Action::Listen { grammar, keys } => {
                 assert!(!self.is_listening && keys.max_keys == grammar.max_keys());
                 self.guard.permits(What::CallerAudio).expect("heard only after the notices");
-                self.is_listening = true;
+                (self.is_listening, self.grammar) = (true, grammar);
             }
             Action::StopListening => assert!(std::mem::take(&mut self.is_listening), "was not listening"),
             Action::Identify(by) => self.answer("identify", |talk| talk.identify(&by)),
@@ -285,10 +301,4 @@ impl Talk {
             _ => CaptureOutcome::Failed,
         })
     }
-}
-
-/// Some moment: a talk counts from it.
-#[allow(clippy::disallowed_methods, reason = "virtual time has to begin somewhere")]
-pub(super) fn beginning() -> Instant {
-    Instant::now()
 }

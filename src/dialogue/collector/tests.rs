@@ -1,0 +1,5 @@
+//! The collector in whole talks.
+
+mod properties;
+mod scenarios;
+mod talk;
