@@ -1,5 +1,7 @@
 //! Each access to `/v1`, written down.
 
+use std::net::IpAddr;
+
 use axum::http::Method;
 use uuid::Uuid;
 
@@ -16,6 +18,8 @@ pub(crate) struct Access<'a> {
     pub(crate) route: &'a str,
     /// The call it was about.
     pub(crate) call: Option<Uuid>,
+    /// The address it came from.
+    pub(crate) origin: Option<IpAddr>,
     /// The status answered.
     pub(crate) status: u16,
 }
@@ -39,6 +43,7 @@ impl AuditTrail for LogTrail {
             method = access.method.as_str(),
             route = access.route,
             call = access.call.map(tracing::field::display),
+            origin = access.origin.map(tracing::field::display),
             status = access.status,
             "access"
         );

@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::serve::IncomingStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -43,7 +45,8 @@ pub(crate) async fn serve(
     let (ready, accepted) = mpsc::channel(1);
     let accepting = tokio::spawn(accept(socket, tls, ready, stop.clone()));
     let listener = Bounded { address, accepted };
-    let serving = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let serving = axum::serve(listener, routes.into_make_service_with_connect_info::<Origin>())
+        .with_graceful_shutdown(stop.clone().cancelled_owned());
     let farewell = async {
         stop.cancelled().await;
         tokio::time::sleep(FAREWELL).await;
@@ -121,6 +124,16 @@ impl axum::serve::Listener for Bounded {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.address)
+    }
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin(pub(crate) SocketAddr);
+
+impl Connected<IncomingStream<'_, Bounded>> for Origin {
+    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
+        Self(*stream.remote_addr())
     }
 }
 

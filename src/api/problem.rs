@@ -4,6 +4,8 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use call::api::Missing;
+use call::conditions::Unmet;
+use call::tool::ToolError;
 use serde::Serialize;
 
 /// One error, as the client sees it.
@@ -20,12 +22,15 @@ pub(crate) struct Problem {
     /// What must come first, for a request that came too early.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Missing>,
+    /// What of the line or the machine keeps a card from being taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<Unmet>,
 }
 
 impl Problem {
     fn new(kind: &str, status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
         let kind = format!("urn:tonegate:problem:{kind}");
-        Self { kind, title, status: status.as_u16(), detail: detail.into(), missing: None }
+        Self { kind, title, status: status.as_u16(), detail: detail.into(), missing: None, condition: None }
     }
 
     /// No valid bearer, or none that may reach this call. Which of the two is not said.
@@ -58,6 +63,86 @@ impl Problem {
     /// No such call, or it has ended.
     pub(crate) fn no_call() -> Self {
         Self::new("no-call", StatusCode::NOT_FOUND, "No such call", "no call has this id, or it has ended")
+    }
+
+    /// No such payment.
+    pub(crate) fn no_payment() -> Self {
+        Self::new("no-payment", StatusCode::NOT_FOUND, "No such payment", "no payment has this id")
+    }
+
+    /// A payment that was not made, or not with this processor.
+    pub(crate) fn not_paid() -> Self {
+        let detail = "the payment was not made with this processor, so there is nothing to give back";
+        Self::new("not-paid", StatusCode::CONFLICT, "Not paid", detail)
+    }
+
+    /// A payment of which it is not known whether it was made.
+    pub(crate) fn payment_open() -> Self {
+        let detail = "its outcome is being read at the processor; ask again in a minute";
+        Self::new("payment-open", StatusCode::CONFLICT, "Payment open", detail)
+    }
+
+    /// A refund that the processor will not make.
+    pub(crate) fn refund_refused() -> Self {
+        let detail = "the processor refuses the refund; look at the payment there";
+        Self::new("refund-refused", StatusCode::CONFLICT, "Refund refused", detail)
+    }
+
+    /// The refund could not be made durable: it is as if nobody had asked.
+    pub(crate) fn refund_not_begun() -> Self {
+        let detail = "nothing was begun, and nothing will be; ask again";
+        Self::new("refund-not-begun", StatusCode::SERVICE_UNAVAILABLE, "Refund not begun", detail)
+    }
+
+    /// The refund is not durable in time; it may still be.
+    pub(crate) fn refund_late() -> Self {
+        let detail = "it is not known whether the refund has begun; ask again";
+        Self::new("late", StatusCode::GATEWAY_TIMEOUT, "Deadline passed", detail)
+    }
+
+    /// No such capture in this call.
+    pub(crate) fn no_capture() -> Self {
+        Self::new("no-capture", StatusCode::NOT_FOUND, "No such capture", "this call has no capture of this id")
+    }
+
+    /// A name that the configuration does not list.
+    pub(crate) fn no_destination() -> Self {
+        let detail = "callers are transferred to what [[transfer]] in the configuration names, and to nobody else";
+        Self::new("no-destination", StatusCode::UNPROCESSABLE_ENTITY, "No such destination", detail)
+    }
+
+    /// The key of an earlier request came with another body.
+    fn key_reused() -> Self {
+        let detail = "this Idempotency-Key named another request; send a fresh one with another body";
+        Self::new("key-reused", StatusCode::UNPROCESSABLE_ENTITY, "Key used before", detail)
+    }
+
+    /// No bank account can be taken.
+    fn no_bank_accounts() -> Self {
+        let detail = "no bank account is taken for this account; ask the caller for a card, and leave `method` out. Bank accounts \
+                      pay debts in US dollars, where `capture.bank_accounts` says so";
+        Self::new("bank-accounts", StatusCode::UNPROCESSABLE_ENTITY, "No bank account is taken", detail)
+    }
+
+    /// No card may be taken on this line, or on this machine.
+    pub(crate) fn unprotected(unmet: Unmet) -> Self {
+        let problem = Self::new("unprotected", StatusCode::CONFLICT, "No card can be taken", unmet.advice());
+        Self { condition: Some(unmet), ..problem }
+    }
+
+    /// No such tool.
+    pub(crate) fn no_tool() -> Self {
+        Self::new("no-tool", StatusCode::NOT_FOUND, "No such tool", "GET …/tools lists what there is")
+    }
+
+    /// A tool is not called; the detail may be shown to the model.
+    pub(crate) fn tool_refused(error: ToolError) -> Self {
+        let kind = match error {
+            ToolError::Unknown => return Self::no_tool(),
+            ToolError::Digits => "tool-digits",
+            ToolError::Arguments => "tool-arguments",
+        };
+        Self::new(kind, StatusCode::UNPROCESSABLE_ENTITY, "Tool not called", error.to_string())
     }
 
     /// Not built yet.
@@ -101,7 +186,10 @@ impl Problem {
             Missing::Stopped => "the caller ended the collection on this call",
             Missing::Offer => "name an offer that POST …/offer made in this call",
             Missing::Capture => "the state of the capture does not allow this; see GET …/captures",
+            Missing::Transfer => "a transfer is under way, or ten were tried; see GET …/transfer",
             Missing::Sense => return Self::bad_value(),
+            Missing::Key => return Self::key_reused(),
+            Missing::BankAccounts => return Self::no_bank_accounts(),
         };
         let problem = Self::new("missing", StatusCode::CONFLICT, "Something must come first", detail);
         Self { missing: Some(missing), ..problem }
@@ -116,6 +204,12 @@ impl Problem {
     pub(crate) fn late() -> Self {
         let detail = "the call did not answer in time; what was asked may still happen";
         Self::new("late", StatusCode::GATEWAY_TIMEOUT, "Deadline passed", detail)
+    }
+
+    /// What to do.
+    #[must_use]
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// Its status.

@@ -2,7 +2,12 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 
-use call::api::{ApiReply, ApiRequest, CaptureReply, CaptureStep, FactsReply, Missing, VerifyResult};
+use call::api::{
+    ApiReply, ApiRequest, CaptureAsk, CaptureReply, CaptureStep, CaptureView, FactsReply, Missing, ToolAsk,
+    VerifyResult,
+};
+use call::conditions::Unmet;
+use call::transfer::{TransferState, TransferView};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -14,10 +19,17 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::config::{ApiToken, Role, SecretSource};
 
+mod payments;
 mod tls;
 
 const OPERATOR: &str = "operator-token-0123456789";
 const AUDITOR: &str = "auditor-token-0123456789";
+const AUTH_TOKEN: &str = "auth-token-of-an-agent-0123456789";
+const CAPTURE: Uuid = Uuid::from_u128(9);
+
+fn view(reply: CaptureReply) -> CaptureView {
+    CaptureView { id: Some(CAPTURE), muted: true, reply }
+}
 
 /// One question and where its answer goes. A call that drops the sender has ended.
 type Question = (ApiRequest, oneshot::Sender<ApiReply>);
@@ -69,6 +81,15 @@ impl CallDirectory for Calls {
     }
 }
 
+/// The agent of one call has an auth token.
+struct Accounts(Uuid);
+
+impl AuthTokens for Accounts {
+    fn auth_token(&self, call: Uuid) -> Option<secrecy::SecretString> {
+        (call == self.0).then(|| AUTH_TOKEN.to_owned().into())
+    }
+}
+
 #[derive(Default)]
 struct Trail(Mutex<Vec<String>>);
 
@@ -76,6 +97,32 @@ impl AuditTrail for Trail {
     fn record(&self, access: &Access<'_>) {
         let name = access.bearer.map_or("nobody", Bearer::name);
         self.0.lock().unwrap().push(format!("{name} {} {} {}", access.method, access.route, access.status));
+    }
+}
+
+/// Gives back what the last digit of a payment's id says.
+struct Money;
+
+impl Refunds for Money {
+    fn refund(&self, payment: Uuid, bearer: &str) -> Refunding {
+        assert_eq!(bearer, "desk");
+        Box::pin(async move {
+            match payment.as_u128() {
+                1 => Err(RefundRefusal::NoPayment),
+                2 => Err(RefundRefusal::NotPaid),
+                3 => Err(RefundRefusal::Refused),
+                4 => Err(RefundRefusal::Unavailable),
+                5 | 9 => std::future::pending().await,
+                6 => Err(RefundRefusal::Open),
+                8 => Ok(Given::Pending),
+                10 => Err(RefundRefusal::NotBegun),
+                _ => Ok(Given::Back),
+            }
+        })
+    }
+
+    fn is_refunding(&self, payment: Uuid) -> bool {
+        payment.as_u128() == 5
     }
 }
 
@@ -118,8 +165,11 @@ impl House {
         let interface = Interface {
             calls: Arc::new(Calls(HashMap::from([(call, QueuePort::new(questions))]))),
             bearers: Arc::clone(&bearers),
+            accounts: Arc::new(Accounts(call)),
             audit: Arc::clone(&trail) as Arc<dyn AuditTrail>,
+            refunds: Arc::new(Money),
             deadline: Duration::from_millis(200),
+            bank_accounts: true,
         };
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
@@ -179,7 +229,10 @@ async fn each_role_reaches_its_own_routes_alone() {
         (OPERATOR, Method::POST, "/v1/calls".into(), 501),
         (AUDITOR, Method::POST, "/v1/calls".into(), 403),
         (bot, Method::GET, "/v1/calls".into(), 401),
-        (OPERATOR, Method::POST, path("/transfer"), 501),
+        (OPERATOR, Method::GET, path("/transfer"), 204),
+        (bot, Method::GET, path("/transfer"), 204),
+        (AUDITOR, Method::GET, path("/transfer"), 403),
+        (AUDITOR, Method::POST, path("/transfer"), 403),
         (AUDITOR, Method::GET, path("/timeline"), 204),
         (bot, Method::GET, path("/timeline"), 403),
         (OPERATOR, Method::GET, path("/facts"), 403),
@@ -188,6 +241,8 @@ async fn each_role_reaches_its_own_routes_alone() {
         (bot, Method::GET, format!("/v1/calls/{}/facts", Uuid::from_u128(8)), 401),
         (OPERATOR, Method::DELETE, format!("/v1/calls/{}", Uuid::from_u128(8)), 404),
         (OPERATOR, Method::DELETE, "/v1/calls/none".into(), 404),
+        (AUDITOR, Method::POST, format!("/v1/payments/{}/refund", Uuid::from_u128(7)), 403),
+        (bot, Method::POST, format!("/v1/payments/{}/refund", Uuid::from_u128(7)), 401),
     ];
     for (token, method, path, expected) in cases {
         let status = house.request(method.clone(), &path).bearer_auth(token).send().await.unwrap().status();
@@ -217,8 +272,13 @@ async fn facts_come_only_after_what_must_come_first() {
             | ApiRequest::Offer(_)
             | ApiRequest::Outcome(_)
             | ApiRequest::StartCapture { .. }
-            | ApiRequest::CaptureState
-            | ApiRequest::CancelCapture
+            | ApiRequest::CollectPayment { .. }
+            | ApiRequest::CaptureState { .. }
+            | ApiRequest::CancelCapture { .. }
+            | ApiRequest::OpenSession { .. }
+            | ApiRequest::StepSession { .. }
+            | ApiRequest::Transfer { .. }
+            | ApiRequest::TransferState
             | ApiRequest::RefuseRecording
             | ApiRequest::Timeline
             | ApiRequest::HangUp => ApiReply::Refused(Missing::Verification),
@@ -237,20 +297,35 @@ async fn facts_come_only_after_what_must_come_first() {
 #[tokio::test]
 async fn a_capture_under_way_is_accepted_and_names_its_step() {
     let house = House::with(|request| {
-        Some(if request == (ApiRequest::StartCapture { amount_minor: 5_000 }) {
-            ApiReply::Capture(CaptureReply::Arming)
-        } else if request == ApiRequest::CaptureState {
-            ApiReply::Capture(CaptureReply::Keying { step: CaptureStep::Expiry })
+        let keying = CaptureReply::Keying { step: CaptureStep::Expiry, count: 2, attempt: 1, error: None };
+        Some(if request == (ApiRequest::StartCapture { ask: CaptureAsk::card(5_000), key: Some("one".into()) }) {
+            ApiReply::CaptureStarted(view(CaptureReply::Arming))
+        } else if let ApiRequest::CaptureState { capture: None | Some(CAPTURE) } = request {
+            ApiReply::Capture(view(keying))
+        } else if let ApiRequest::CaptureState { .. } = request {
+            ApiReply::NoCapture
         } else {
             ApiReply::Refused(Missing::Capture)
         })
     })
     .await;
-    let start = |amount: i64| house.bot(Method::POST, "/captures").json(&json!({ "amount_minor": amount }));
+    let start = |amount: i64| {
+        let request = house.bot(Method::POST, "/captures").header("Idempotency-Key", "one");
+        request.json(&json!({ "amount_minor": amount }))
+    };
     let started = start(5_000).send().await.unwrap();
-    assert_eq!(started.status(), StatusCode::ACCEPTED);
-    let state: Value = house.bot(Method::GET, "/captures").send().await.unwrap().json().await.unwrap();
-    assert_eq!(state, json!({"state": "keying", "step": "expiry"}));
+    assert_eq!(started.status(), StatusCode::CREATED);
+    let place = started.headers()["location"].to_str().unwrap().to_owned();
+    assert_eq!(place, format!("/v1/calls/{}/captures/{CAPTURE}", house.call));
+    for path in ["/captures".to_owned(), format!("/captures/{CAPTURE}")] {
+        let state: Value = house.bot(Method::GET, &path).send().await.unwrap().json().await.unwrap();
+        let expected =
+            json!({"id": CAPTURE, "muted": true, "state": "keying", "step": "expiry", "count": 2, "attempt": 1});
+        assert_eq!(state, expected);
+    }
+    for path in [format!("/captures/{}", Uuid::from_u128(10)), "/captures/none".to_owned()] {
+        assert_eq!(problem(house.bot(Method::GET, &path)).await.0, StatusCode::NOT_FOUND);
+    }
     let (status, body) = problem(start(0)).await;
     assert_eq!((status, &body["title"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("Bad value")));
     assert_eq!((&body["type"], &body["missing"]), (&json!("urn:tonegate:problem:bad-value"), &Value::Null));
@@ -269,8 +344,62 @@ async fn a_cancelled_capture_is_accepted_while_it_ends_and_a_plain_answer_once_i
     for (reply, expected) in
         [(CaptureReply::Submitted, 202), (CaptureReply::Failed { reason: "cancelled".into() }, 200)]
     {
-        let house = House::with(move |_| Some(ApiReply::Capture(reply.clone()))).await;
+        let house = House::with(move |_| Some(ApiReply::Capture(view(reply.clone())))).await;
         assert_eq!(house.bot(Method::DELETE, "/captures").send().await.unwrap().status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_carried_in_clear_names_what_is_missing() {
+    let house = House::with(|_| Some(ApiReply::Unprotected(Unmet::SignallingInClear))).await;
+    let (status, body) = problem(house.bot(Method::POST, "/captures").json(&json!({"amount_minor": 1}))).await;
+    assert_eq!((status, &body["condition"]), (StatusCode::CONFLICT, &json!("signalling_in_clear")));
+    assert!(body["detail"].as_str().unwrap().contains("trunk[].private_line"), "{body}");
+}
+
+#[tokio::test]
+async fn a_bank_account_that_is_not_taken_is_refused_with_what_to_do() {
+    let house = House::with(|_| Some(ApiReply::Refused(Missing::BankAccounts))).await;
+    let ask = json!({"amount_minor": 1, "method": "bank_account"});
+    for request in [
+        house.bot(Method::POST, "/captures").json(&ask),
+        house.bot(Method::POST, "/tools/collect_payment").body(r#"{"amount": "1", "method": "bank_account"}"#),
+    ] {
+        let (status, body) = problem(request).await;
+        assert_eq!(
+            (status, &body["type"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!("urn:tonegate:problem:bank-accounts"))
+        );
+        assert!(body["detail"].as_str().unwrap().contains("ask the caller for a card"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_language_model_calls_tools_that_take_no_digit() {
+    let house = House::with(|request| {
+        let ask = ToolAsk { amount: "120.50".into(), method: call::api::Method::Card, account_type: None };
+        let is_asked = request == (ApiRequest::CollectPayment { ask, key: Some("turn-7".into()) });
+        is_asked.then(|| ApiReply::CaptureStarted(view(CaptureReply::Arming)))
+    })
+    .await;
+    let tools: Value = house.bot(Method::GET, "/tools").send().await.unwrap().json().await.unwrap();
+    assert_eq!(tools["tools"][0]["name"], "collect_payment");
+    assert!(tools["tools"][0]["parameters"]["properties"]["account_type"].is_object(), "bank accounts are taken");
+    let call =
+        |tool: &str, arguments: &str| house.bot(Method::POST, &format!("/tools/{tool}")).body(arguments.to_owned());
+    let keyed =
+        |key: &str| call("collect_payment", r#"{"amount": "120.50"}"#).header("Idempotency-Key", key.to_owned());
+    assert_eq!(keyed("turn-7").send().await.unwrap().status(), 201);
+    assert_eq!(problem(keyed("")).await.1["type"], "urn:tonegate:problem:bad-value");
+    for (tool, arguments, kind) in [
+        ("collect_payment", r#"{"amount": "1", "card_number": "4111 1111 1111 1111"}"#, "tool-digits"),
+        ("collect_payment", r#"{"sum": "1"}"#, "tool-arguments"),
+        ("read_digits", "{}", "no-tool"),
+        ("disable_secure_mode", "{}", "no-tool"),
+    ] {
+        let (_, body) = problem(call(tool, arguments)).await;
+        assert_eq!(body["type"], format!("urn:tonegate:problem:{kind}"));
+        assert!(!body.to_string().contains("4111"), "{body}");
     }
 }
 
@@ -281,10 +410,72 @@ async fn a_bot_may_stop_the_recording_of_its_call() {
 }
 
 #[tokio::test]
+async fn a_transfer_goes_to_a_name_and_says_who_asked_for_it() {
+    let house = House::with(|request| {
+        let view = |state| ApiReply::Transfer(TransferView { to: Some("desk".into()), state });
+        if request == ApiRequest::TransferState {
+            return Some(view(TransferState::Failed { reason: "refused", status: Some(603) }));
+        }
+        let ApiRequest::Transfer { to, by_agent } = request else { return None };
+        Some(match (to.as_str(), by_agent) {
+            ("desk", true) => view(TransferState::Announcing),
+            ("desk", false) => view(TransferState::Waiting),
+            ("again", _) => ApiReply::Refused(Missing::Transfer),
+            _ => ApiReply::NoDestination,
+        })
+    })
+    .await;
+    let ask = |to: &str| house.bot(Method::POST, "/transfer").json(&json!({ "to": to }));
+    let asked = ask("desk").send().await.unwrap();
+    assert_eq!(asked.status(), StatusCode::ACCEPTED);
+    assert_eq!(asked.json::<Value>().await.unwrap(), json!({"to": "desk", "state": "announcing"}));
+    let path = format!("/v1/calls/{}/transfer", house.call);
+    let asked = house.request(Method::POST, &path).bearer_auth(OPERATOR).json(&json!({"to": "desk"}));
+    assert_eq!(asked.send().await.unwrap().json::<Value>().await.unwrap()["state"], "waiting");
+    let state = house.bot(Method::GET, "/transfer").send().await.unwrap();
+    assert_eq!(state.status(), StatusCode::OK);
+    let failed = json!({"to": "desk", "state": "failed", "reason": "refused", "status": 603});
+    assert_eq!(state.json::<Value>().await.unwrap(), failed);
+    let (status, body) = problem(ask("sip:attacker@example.net")).await;
+    let kind = json!("urn:tonegate:problem:no-destination");
+    assert_eq!((status, &body["type"]), (StatusCode::UNPROCESSABLE_ENTITY, &kind));
+    assert!(!body.to_string().contains("attacker"), "{body}");
+    let (status, body) = problem(ask("again")).await;
+    assert_eq!((status, &body["missing"]), (StatusCode::CONFLICT, &json!("transfer")));
+    let free = house.bot(Method::POST, "/transfer").json(&json!({"uri": "sip:attacker@example.net"}));
+    assert_eq!(problem(free).await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn a_path_that_is_no_text_names_no_call() {
     let house = House::with(|_| Some(ApiReply::Done)).await;
     let (status, body) = problem(house.request(Method::GET, "/v1/calls/%ff%00/timeline").bearer_auth(OPERATOR)).await;
     assert_eq!((status.as_u16(), &body["title"]), (404, &json!("No such call")));
+}
+
+#[tokio::test]
+async fn a_refund_says_what_came_of_it() {
+    let house = House::with(|_| None).await;
+    for (payment, expected, word) in [
+        (1, 404, "urn:tonegate:problem:no-payment"),
+        (2, 409, "urn:tonegate:problem:not-paid"),
+        (3, 409, "urn:tonegate:problem:refund-refused"),
+        (4, 503, "urn:tonegate:problem:unavailable"),
+        (5, 202, "refunding"),
+        (6, 409, "urn:tonegate:problem:payment-open"),
+        (7, 200, "refunded"),
+        (8, 202, "refunding"),
+        (9, 504, "urn:tonegate:problem:late"),
+        (10, 503, "urn:tonegate:problem:refund-not-begun"),
+    ] {
+        let path = format!("/v1/payments/{}/refund", Uuid::from_u128(payment));
+        let answer = house.request(Method::POST, &path).bearer_auth(OPERATOR).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), expected, "{payment}");
+        let body: Value = answer.json().await.unwrap();
+        assert!(body["type"] == word || body["state"] == word, "{body}");
+    }
+    let unnamed = house.request(Method::POST, "/v1/payments/none/refund").bearer_auth(OPERATOR);
+    assert_eq!(problem(unnamed).await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -305,6 +496,9 @@ async fn bad_bodies_are_refused_without_being_repeated() {
         assert_eq!(status.as_u16(), expected);
         assert!(!problem.to_string().contains("97201"), "{problem}");
     }
+    let long = house.bot(Method::POST, "/tools/collect_payment").body("97201".repeat(2_000));
+    let (status, problem) = problem(long).await;
+    assert_eq!((status.as_u16(), &problem["type"]), (413, &json!("urn:tonegate:problem:body-too-large")));
 }
 
 #[tokio::test]
@@ -338,7 +532,7 @@ async fn every_documented_route_exists() {
     let documented =
         include_str!("../../API.md").lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
     let routes: Vec<(&str, &str)> = documented.filter_map(|(route, _)| route.split_once(' ')).collect();
-    assert_eq!(routes.len(), 13, "{routes:?}");
+    assert_eq!(routes.len(), 21, "{routes:?}");
     for (method, path) in routes {
         let method: Method = method.parse().unwrap();
         let path = path.replace("{id}", &house.call.to_string());

@@ -71,8 +71,11 @@ async fn mutual_tls_hears_only_clients_of_the_right_authority() {
     let interface = Interface {
         calls: Arc::new(Calls(HashMap::new())),
         bearers: Arc::new(Bearers::read(&[]).unwrap()),
+        accounts: Arc::new(Accounts(Uuid::nil())),
         audit: Arc::new(Trail::default()),
+        refunds: Arc::new(Money),
         deadline: Duration::from_secs(1),
+        bank_accounts: false,
     };
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
