@@ -1,8 +1,10 @@
 //! Watches what every call needs, and shuts the door while something of it is missing.
 
 mod clock;
+pub(crate) mod host;
 pub(crate) mod overflow;
 mod pace;
+mod swap;
 
 use std::{
     sync::Arc,
