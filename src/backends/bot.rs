@@ -22,10 +22,11 @@ mod valve;
 mod wire;
 
 pub use connect::{BotServer, BotServerError};
+pub(crate) use connect::{signature, trust};
 pub use link::{
     Abnormal, Acknowledge, Ahead, BotCommand, BotEvent, BotLink, Closure, Ends, Measure, Report, Unreachable, open,
 };
-pub use stream::{Identity, Said, Stream, Warning};
+pub use stream::{ACCOUNT, Identity, Said, Stream, Warning};
 pub use threads::BotThreads;
 
 #[cfg(test)]

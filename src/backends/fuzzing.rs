@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use audio::Generation;
 use uuid::Uuid;
 
+use crate::audit::{Checkpoint, Note, believe, split};
 use crate::bot::{Identity, Said, Stream};
+use crate::control::Approval;
 
 #[cfg(test)]
 #[path = "../../fuzz/shared/replay.rs"]
@@ -57,6 +59,27 @@ pub fn bot_message(bytes: &[u8]) {
     }
 }
 
+/// Files of checkpoints, and approvals. Every byte is in a note or in a cut end, nobody's signature is believed, and what reads as a
+/// checkpoint or an approval is written as it was read.
+pub fn signed_note(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (notes, is_cut) = split(&text);
+    let whole: usize = notes.iter().map(|(_, note)| note.len()).sum();
+    assert!(is_cut == (whole < text.len()), "{whole} of {} bytes", text.len());
+    for (_, note) in notes {
+        assert!(believe("fuzzed", note, &[]).is_err(), "nobody signed it");
+        let Ok(note) = Note::parse(note) else { continue };
+        let checkpoint = Checkpoint::parse(note.text).map(|checkpoint| checkpoint.text());
+        let approval = Approval::parse(note.text).map(|approval| approval.text());
+        assert!(checkpoint.iter().chain(&approval).all(|written| written == note.text), "written as it was read");
+    }
+}
+
+/// What processors answer to the gateway.
+pub fn processor_reading(bytes: &[u8]) {
+    crate::processor::fuzzing::read(bytes);
+}
+
 /// The output of the programs that hear and speak.
 pub fn speech_engine(bytes: &[u8]) {
     crate::speech::fuzzing::read(bytes);
@@ -69,5 +92,5 @@ pub fn sealed_recording(bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    super::replay::replay!(bot_message, sealed_recording, speech_engine);
+    super::replay::replay!(bot_message, processor_reading, sealed_recording, signed_note, speech_engine);
 }

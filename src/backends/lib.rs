@@ -1,9 +1,13 @@
 //! Services behind a call: stores, speech, bots, the vault link.
 
+mod attempts;
 pub mod audit;
 pub mod book;
 pub mod bot;
+pub mod callback;
+pub mod carrier;
 pub mod child;
+pub mod control;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -12,4 +16,7 @@ pub mod processor;
 pub mod recorder;
 pub mod speech;
 pub mod store;
+#[cfg(test)]
+mod tests;
 pub mod vault;
+pub mod withhold;

@@ -1,257 +1,315 @@
-//! Reading at the payment processor what became of a payment, by the id under which it was submitted.
+//! The payment processor, as the gateway speaks to it: charge by token, read what became of a payment, refund it.
 //!
-//! Only the vault submits. When its answer was lost, or the gateway crashed in between, this is how the outcome is found;
-//! a card is never submitted again. Each attempt has a deadline ([`ATTEMPT`]); a failed one is repeated twice, after
-//! [`WAITS`]; after [`Breaker::FAILURES`] failures in a row nothing is asked for [`Breaker::OPEN`]. Reading is harmless
-//! to repeat.
+//! A card goes to the processor from the vault alone. Where the processor only keeps it and answers with a token, the
+//! gateway charges by that token; a token is not card data. Where it charges at once, the gateway only reads. What is
+//! called [`PaymentProcessor`] is a processor's own dialect; everybody else speaks to [`Processor`], which adds:
+//!
+//! | call | deadline of an attempt | attempts | repeated because |
+//! |---|---|---|---|
+//! | charge | [`ProcessorOptions::answer_within`] | by [`call::settlement`], within 30 s in all | one idempotency key, kept with the payment's row before it is used |
+//! | read | [`ATTEMPT`] | 3 ([`crate::attempts`]) | reading changes nothing |
+//! | refund | [`ProcessorOptions::answer_within`] | by [`call::refunding`], within 30 s in all | one idempotency key, kept likewise |
+//! | read a refund | [`ATTEMPT`] | likewise | reading changes nothing |
+//!
+//! After [`Breaker::FAILURES`] failures in a row nothing is asked for [`Breaker::OPEN`]. No text of a processor goes any
+//! further: answers are read field by field, and what they say is one of [`Reading`] and [`ProcessorError`].
 
 mod breaker;
+mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+mod https;
+mod payment;
+mod sandbox;
+mod stripe;
+#[cfg(test)]
+mod tests;
+mod tokeniser;
 
 use std::{
-    collections::HashMap,
+    io,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    pin::Pin,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use gate::wire::{Approval, Authorisation, Brand, DeclineReason, LastFour, Token};
-use reqwest::StatusCode;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::{CertificateDer, pem::PemObject};
-use secrecy::{ExposeSecret, SecretString};
-use thiserror::Error;
-use uuid::Uuid;
+use tokio::net::TcpStream;
 
-use self::breaker::Breaker;
+use self::{breaker::Breaker, sandbox::Sandbox, stripe::Stripe, tokeniser::Tokeniser};
+use crate::attempts::repeated;
 
-/// How long one attempt may take.
+pub use error::ProcessorError;
+pub use payment::{Charge, Reading, Receipt, Refund, Refunded, Sought};
+
+/// How long one attempt to read may take.
 const ATTEMPT: Duration = Duration::from_secs(3);
-/// What is waited before the second and the third attempt.
-const WAITS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
-/// Most bytes of an answer.
-const ANSWER_BYTES: usize = 4_096;
+/// The port of HTTPS.
+const PORT: u16 = 443;
 
-/// The processor: where it listens and how it is known.
+/// Which processor, and what only that one needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProcessorKind {
+    /// The one that charges at once and moves no money.
+    Sandbox,
+    /// Stripe: keeps cards and charges by token.
+    Stripe {
+        /// The connected account that is charged for, `acct_…`.
+        account: Option<String>,
+        /// Whether the card stays usable for later payments without its holder.
+        keep_card: bool,
+    },
+    /// An endpoint that keeps cards.
+    Tokeniser {
+        /// Where tokens are charged; where there is none, they are handed on to the account book.
+        charge_path: Option<String>,
+    },
+}
+
+/// The processor: where it listens, how it is known, and how the gateway is known to it.
 #[derive(Clone, Debug)]
 pub struct ProcessorOptions {
-    /// Where it listens. The gateway connects; both the gateway and the vault authenticate it.
-    pub address: SocketAddr,
+    /// Which one.
+    pub kind: ProcessorKind,
     /// The name in its certificate.
     pub name: String,
-    /// A PEM file with the authority that signs its certificate.
+    /// Where it listens; its name is looked up where this is not set. The gateway connects; both the gateway and the
+    /// vault authenticate it.
+    pub address: Option<SocketAddr>,
+    /// A PEM file with the authorities that may have signed its certificate.
     pub authority: PathBuf,
-    /// A file that holds the bearer token.
-    pub token: PathBuf,
-    /// The path that payments are posted to; a payment is read at this path, a slash and its id.
+    /// A file that holds the bearer token or secret key, where it wants one.
+    pub token: Option<PathBuf>,
+    /// PEM files of a certificate and its key, where it wants mutual TLS.
+    pub client: Option<(PathBuf, PathBuf)>,
+    /// The path that the vault posts to.
     pub path: String,
-    /// How long it may take to answer a submission, 1 to 60 seconds; afterwards the outcome is unknown.
+    /// Whether it may move no money: it must say so itself where it can.
+    pub is_test: bool,
+    /// How long it may take to answer a submission, a charge or a refund, 1 to 60 seconds.
     pub answer_within: Duration,
 }
 
-/// What became of a payment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// It was made.
-    Approved(Approval),
-    /// It was declined; nothing was charged.
-    Declined(DeclineReason),
-    /// The processor does not know it. Final only once no submission can be under way any more: the vault's handshake
-    /// and answer deadlines after the connection was handed over.
-    Absent,
-}
-
-/// Why nothing could be read. The payment stays unknown, to be read again later.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// A setting cannot be used; named without its content.
-    #[error("the processor's {0} cannot be used")]
-    Setting(&'static str),
-    /// Too many reads have failed; asked again later.
-    #[error("the processor fails; not asked for now")]
-    Open,
-    /// No answer in time, or no connection that can be trusted.
-    #[error("the processor does not answer")]
-    Unreachable,
-    /// The processor refuses the gateway's token or request.
-    #[error("the processor refuses: status {0}")]
-    Refused(u16),
-    /// The answer is not understood.
-    #[error("the processor's answer is not understood")]
-    Malformed,
-}
-
-impl ReadError {
-    /// The `result` label.
-    #[must_use]
-    pub const fn label(&self) -> &'static str {
-        match self {
-            Self::Setting(_) => "setting",
-            Self::Open => "open",
-            Self::Unreachable => "unreachable",
-            Self::Refused(_) => "refused",
-            Self::Malformed => "malformed",
-        }
-    }
-
-    /// Whether another attempt may fare better.
-    fn is_passing(&self) -> bool {
-        match self {
-            Self::Unreachable => true,
-            Self::Refused(status) => matches!(status, 408 | 425 | 429 | 500..),
-            Self::Setting(_) | Self::Open | Self::Malformed => false,
+impl ProcessorOptions {
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub async fn connect(&self) -> io::Result<TcpStream> {
+        match self.address {
+            Some(address) => TcpStream::connect(address).await,
+            None => TcpStream::connect((self.name.as_str(), PORT)).await,
         }
     }
 }
 
-/// Reads payments. Cheap to clone.
-#[derive(Clone)]
+/// A processor's dialect. One attempt each, with its own deadline; who asks repeats.
+pub trait PaymentProcessor: Send + Sync + 'static {
+    /// The processor's name in rows and logs.
+    fn name(&self) -> &'static str;
+
+    /// Charges what the processor holds.
+    fn charge(&self, charge: Charge) -> impl Future<Output = Result<Reading, ProcessorError>> + Send;
+
+    /// Reads what became of a payment.
+    fn read(&self, sought: Sought) -> impl Future<Output = Result<Reading, ProcessorError>> + Send;
+
+    /// Refunds a whole payment.
+    fn refund(&self, refund: Refund) -> impl Future<Output = Result<Refunded, ProcessorError>> + Send;
+
+    /// Reads what became of a refund.
+    fn find_refund(&self, refund: Refund) -> impl Future<Output = Result<Refunded, ProcessorError>> + Send;
+
+    /// Asks for something harmless, to see whether it answers and takes the gateway's key.
+    fn reach(&self) -> impl Future<Output = Result<(), ProcessorError>> + Send;
+}
+
+/// The processor, with deadlines, retries, a breaker and metrics.
 pub struct Processor {
-    client: reqwest::Client,
-    payments: String,
-    token: SecretString,
-    breaker: Arc<Mutex<Breaker>>,
+    dialect: Box<dyn Dialect>,
+    /// Who charges.
+    charging: Charging,
+    breaker: Mutex<Breaker>,
+}
+
+/// When a card is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charging {
+    /// By the processor, when the vault submits it.
+    AtOnce,
+    /// By the gateway, with the token that the vault got.
+    ByToken,
+    /// By somebody else: the token goes to the account book.
+    Elsewhere,
 }
 
 impl Processor {
     /// Prepares the client; connects to nothing yet.
     ///
     /// # Errors
-    /// [`ReadError::Setting`] names the one that cannot be used.
-    pub fn new(options: &ProcessorOptions) -> Result<Self, ReadError> {
-        let token = std::fs::read_to_string(&options.token).map_err(|_| ReadError::Setting("token"))?;
-        let mut roots = RootCertStore::empty();
-        for certificate in
-            CertificateDer::pem_file_iter(&options.authority).map_err(|_| ReadError::Setting("authority"))?
-        {
-            let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-            added.ok_or(ReadError::Setting("authority"))?;
-        }
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|_| ReadError::Setting("TLS"))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .https_only(true)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .resolve(&options.name, options.address)
-            .timeout(ATTEMPT)
-            .build()
-            .map_err(|_| ReadError::Setting("client"))?;
-        let payments = format!("https://{}:{}{}", options.name, options.address.port(), options.path);
-        let token = SecretString::from(token.trim_end().to_owned());
-        Ok(Self { client, payments, token, breaker: Arc::default() })
+    /// [`ProcessorError::Setting`] names the one that cannot be used.
+    pub fn new(options: &ProcessorOptions) -> Result<Self, ProcessorError> {
+        Ok(match &options.kind {
+            ProcessorKind::Sandbox => Self::over(Sandbox::new(options)?, Charging::AtOnce),
+            ProcessorKind::Stripe { account, keep_card } => {
+                Self::over(Stripe::new(options, account.clone(), *keep_card)?, Charging::ByToken)
+            }
+            ProcessorKind::Tokeniser { charge_path } => {
+                let charging = if charge_path.is_some() { Charging::ByToken } else { Charging::Elsewhere };
+                Self::over(Tokeniser::new(options, charge_path.clone())?, charging)
+            }
+        })
     }
 
-    /// What became of `payment`. Bounded by three attempts of three seconds and the waits between them.
+    /// A processor that speaks this dialect.
+    #[must_use]
+    pub fn over(dialect: impl PaymentProcessor, charging: Charging) -> Self {
+        Self { dialect: Box::new(dialect), charging, breaker: Mutex::default() }
+    }
+
+    /// Its name, as rows keep it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.dialect.name()
+    }
+
+    /// When it charges.
+    #[must_use]
+    pub fn charging(&self) -> Charging {
+        self.charging
+    }
+
+    /// One attempt to charge.
     ///
     /// # Errors
-    /// Nothing could be read; the payment stays unknown.
-    pub async fn read(&self, payment: Uuid) -> Result<Reading, ReadError> {
+    /// It may have been charged where [`ProcessorError::answer`] is [`call::settlement::Answer::Uncertain`].
+    pub async fn charge(&self, charge: Charge) -> Result<Reading, ProcessorError> {
         let began = Instant::now();
-        let reading = self.read_with_retries(payment).await;
-        let result = reading.as_ref().map_or_else(ReadError::label, |_| "read");
-        metrics::histogram!("tonegate_processor_read_seconds", "result" => result).record(began.elapsed());
-        reading
+        let result = self.guarded(self.dialect.charge(charge)).await;
+        let label = result.map_or_else(ProcessorError::label, Reading::label);
+        metrics::histogram!("tonegate_processor_charge_seconds", "result" => label).record(began.elapsed());
+        result
     }
 
-    async fn read_with_retries(&self, payment: Uuid) -> Result<Reading, ReadError> {
-        let mut waits = WAITS.into_iter();
-        loop {
-            if !self.breaker().allows(Instant::now()) {
-                return Err(ReadError::Open);
-            }
-            let reading = self.read_once(payment).await;
-            let is_passing = reading.as_ref().is_err_and(ReadError::is_passing);
-            self.breaker().record(!is_passing, Instant::now());
-            match waits.next().filter(|_| is_passing) {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return reading,
-            }
-        }
+    /// One attempt to read.
+    ///
+    /// # Errors
+    /// Nothing could be read; what is known stays as it was.
+    pub async fn look(&self, sought: Sought) -> Result<Reading, ProcessorError> {
+        let began = Instant::now();
+        let result = self.guarded(self.dialect.read(sought)).await;
+        observe_read(result.err(), began);
+        result
     }
 
-    async fn read_once(&self, payment: Uuid) -> Result<Reading, ReadError> {
-        let request = self.client.get(format!("{}/{payment}", self.payments));
-        let request = request.bearer_auth(self.token.expose_secret());
-        let mut response = request.send().await.map_err(|_| ReadError::Unreachable)?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Ok(Reading::Absent),
-            status => return Err(ReadError::Refused(status.as_u16())),
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|_| ReadError::Unreachable)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_BYTES {
-                return Err(ReadError::Malformed);
-            }
-        }
-        std::str::from_utf8(&body).ok().and_then(|form| parse(payment, form)).ok_or(ReadError::Malformed)
+    /// What became of a payment. Bounded by three attempts and the waits between them.
+    ///
+    /// # Errors
+    /// Nothing could be read; what is known stays as it was.
+    pub async fn read(&self, sought: Sought) -> Result<Reading, ProcessorError> {
+        let began = Instant::now();
+        let result = self.repeated(|| self.dialect.read(sought)).await;
+        observe_read(result.err(), began);
+        result
     }
 
-    fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
+    /// One attempt to refund a payment.
+    ///
+    /// # Errors
+    /// It may have been refunded where [`ProcessorError::of_refund`] is [`call::refunding::Answer::Uncertain`]; asked
+    /// again with the same key, it is refunded once.
+    pub async fn refund(&self, refund: Refund) -> Result<Refunded, ProcessorError> {
+        let began = Instant::now();
+        let result = self.guarded(self.dialect.refund(refund)).await;
+        let label = result.map_or_else(ProcessorError::label, Refunded::label);
+        metrics::histogram!("tonegate_processor_refund_seconds", "result" => label).record(began.elapsed());
+        result
+    }
+
+    /// One attempt to read what became of a refund.
+    ///
+    /// # Errors
+    /// Nothing could be read; what is known stays as it was.
+    pub async fn find_refund(&self, refund: Refund) -> Result<Refunded, ProcessorError> {
+        let began = Instant::now();
+        let result = self.guarded(self.dialect.find_refund(refund)).await;
+        observe_read(result.err(), began);
+        result
+    }
+
+    /// Whether it answers and takes the gateway's key. One attempt, beside the breaker.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub async fn reach(&self) -> Result<(), ProcessorError> {
+        self.dialect.reach().await
+    }
+
+    async fn repeated<'a, T>(&self, attempt: impl Fn() -> Answering<'a, T>) -> Result<T, ProcessorError> {
+        repeated(|| self.guarded(attempt()), is_passing).await
+    }
+
+    async fn guarded<T>(&self, attempt: Answering<'_, T>) -> Result<T, ProcessorError> {
+        if !self.breaker().allows(Instant::now()) {
+            return Err(ProcessorError::Open);
+        }
+        let result = attempt.await;
+        // A refusal is an answer: the processor works.
+        let works = !is_passing(&result);
+        self.breaker().record(works, Instant::now());
+        result
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Reads a form; it must name the payment that was asked for.
-fn parse(payment: Uuid, form: &str) -> Option<Reading> {
-    let fields: HashMap<&str, &str> = form.split('&').filter_map(|pair| pair.split_once('=')).collect();
-    let field = |name: &str| fields.get(name).copied();
-    if field("id")?.parse() != Ok(payment) {
-        return None;
+/// What a dialect answers with, in the end.
+type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, ProcessorError>> + Send + 'a>>;
+
+/// [`PaymentProcessor`] of whichever kind.
+trait Dialect: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn charge(&self, charge: Charge) -> Answering<'_, Reading>;
+    fn read(&self, sought: Sought) -> Answering<'_, Reading>;
+    fn refund(&self, refund: Refund) -> Answering<'_, Refunded>;
+    fn find_refund(&self, refund: Refund) -> Answering<'_, Refunded>;
+    fn reach(&self) -> Answering<'_, ()>;
+}
+
+impl<P: PaymentProcessor> Dialect for P {
+    fn name(&self) -> &'static str {
+        PaymentProcessor::name(self)
     }
-    match field("status")? {
-        "approved" => Some(Reading::Approved(Approval {
-            token: Token::parse(field("token")?).ok()?,
-            brand: Brand::named(field("brand")?)?,
-            last_four: LastFour::parse(field("last_four")?).ok()?,
-            authorisation: Authorisation::parse(field("authorisation")?).ok()?,
-        })),
-        "declined" => Some(Reading::Declined(match field("reason") {
-            Some("insufficient_funds") => DeclineReason::InsufficientFunds,
-            Some("expired_card") => DeclineReason::ExpiredCard,
-            Some("incorrect_code") => DeclineReason::IncorrectCode,
-            _ => DeclineReason::Declined,
-        })),
-        _ => None,
+
+    fn charge(&self, charge: Charge) -> Answering<'_, Reading> {
+        Box::pin(PaymentProcessor::charge(self, charge))
+    }
+
+    fn read(&self, sought: Sought) -> Answering<'_, Reading> {
+        Box::pin(PaymentProcessor::read(self, sought))
+    }
+
+    fn refund(&self, refund: Refund) -> Answering<'_, Refunded> {
+        Box::pin(PaymentProcessor::refund(self, refund))
+    }
+
+    fn find_refund(&self, refund: Refund) -> Answering<'_, Refunded> {
+        Box::pin(PaymentProcessor::find_refund(self, refund))
+    }
+
+    fn reach(&self) -> Answering<'_, ()> {
+        Box::pin(PaymentProcessor::reach(self))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn is_passing<T>(result: &Result<T, ProcessorError>) -> bool {
+    result.as_ref().is_err_and(|error| error.is_passing())
+}
 
-    const APPROVED: &str = "status=approved&id=00000000-0000-0000-0000-000000000007&amount=4200&currency=USD&brand=visa\
-&last_four=4242&token=tok_abcdefghijklmnopqrstuvwx&authorisation=A1B2C3";
-
-    #[test]
-    fn an_answer_names_its_payment_and_all_of_an_approval() {
-        let id = Uuid::from_u128(7);
-        assert!(matches!(parse(id, APPROVED), Some(Reading::Approved(approval)) if approval.brand == Brand::Visa));
-        assert_eq!(parse(Uuid::from_u128(8), APPROVED), None);
-        for missing in ["&brand=visa", "&last_four=4242", "&authorisation=A1B2C3", "status=approved"] {
-            assert_eq!(parse(id, &APPROVED.replace(missing, "")), None, "without {missing}");
-        }
-        let declined = format!("status=declined&id={id}&reason=expired_card");
-        assert_eq!(parse(id, &declined), Some(Reading::Declined(DeclineReason::ExpiredCard)));
-    }
-
-    #[test]
-    fn only_what_may_pass_is_asked_again() {
-        for (error, passing) in [
-            (ReadError::Unreachable, true),
-            (ReadError::Refused(503), true),
-            (ReadError::Refused(429), true),
-            (ReadError::Refused(401), false),
-            (ReadError::Malformed, false),
-            (ReadError::Open, false),
-        ] {
-            assert_eq!(error.is_passing(), passing, "{error}");
-        }
-    }
+fn observe_read(error: Option<ProcessorError>, began: Instant) {
+    let result = error.map_or("read", ProcessorError::label);
+    metrics::histogram!("tonegate_processor_read_seconds", "result" => result).record(began.elapsed());
 }

@@ -4,10 +4,12 @@
 //! A recording begins when its writer is attached, which a call does only after the notice was played. One thread opens and
 //! writes one recording, off the media path and off the calls' tasks. Every second all is handed to the kernel in a state that
 //! can be read, so that a file that was cut off by a crash can be played to within a second of it. In a capture the caller's
-//! side is exactly silent, because the frames are. What did not reach its writer is silent too, and told from silence at the end.
+//! side is exactly silent, because the frames are. Where the call's recogniser listens, what the caller says is written once it was
+//! judged, and silent where it holds the number of a card; a crash takes that with it. What did not reach its writer is silent too, and told from silence at the end.
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod hold;
 mod key;
 mod medium;
 mod ogg;
@@ -34,6 +36,7 @@ use tokio::{
 };
 
 pub use self::{
+    hold::{Keeping, Report, Silenced},
     key::{KeyError, PrivateKey, PublicKey},
     open::{End, OpenError, Opened, open},
 };
@@ -200,7 +203,8 @@ impl Recorder {
     }
 
     /// Begins the recording `name` with what comes out of `frames` from now on. Mutes are acknowledged in the name of
-    /// `sink`, after everything older was written to the file. Where this is given up, there is no recording.
+    /// `sink`, after everything older was written to the file. With `keeping`, what was not yet judged waits, and what a number
+    /// was said in is silent. Where this is given up, there is no recording.
     ///
     /// # Errors
     /// Where the quota is used up or the file cannot be made in time, or exists. It counts as a recording that was cut.
@@ -210,9 +214,10 @@ impl Recorder {
         frames: mpsc::Receiver<Arc<TapItem>>,
         sink: SinkId,
         acknowledge: Acknowledge,
+        keeping: Option<Keeping>,
     ) -> Result<Recording, RecorderError> {
         let (end, ended) = oneshot::channel();
-        let begun = self.start(name, Source { frames, sink, acknowledge, end }).await;
+        let begun = self.start(name, Source { frames, sink, acknowledge, keeping, end }).await;
         match &begun {
             Ok(_) => {}
             Err(RecorderError::Full(_)) => count(Some(Cut::Quota), Gaps::default()),

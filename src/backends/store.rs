@@ -33,11 +33,16 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{Notify, watch};
 
-use crate::audit::{Hash, Signer};
+use crate::audit::{self, Author, Hash, Instance, Signer};
 
+pub(crate) use apply::MASKED;
 pub use health::{Health, HealthProblem};
 pub use recovery::{DialogJournal, INTERRUPTED, Interrupted, Recovery};
-pub use row::{CallRow, OutboxChange, OutboxDepth, OutboxEntry, PaymentRow, PaymentState, Write};
+pub(crate) use row::Waiting;
+pub use row::{
+    CallRow, ChargeRow, DECLINED, Destination, OutboxChange, OutboxDepth, OutboxEntry, PaymentRow, PaymentState,
+    RefundRow, Write,
+};
 pub(crate) use worker::{Worker, WorkerError};
 
 /// Writes that may wait.
@@ -66,8 +71,10 @@ pub struct StoreOptions {
     pub least_free: u64,
     /// The most pages of 4 KiB the file may grow to; `None` for as many as the volume holds.
     pub page_limit: Option<u32>,
-    /// Signs the head of the audit chain.
+    /// Signs the head of the audit chain, and its checkpoints.
     pub signer: Option<Signer>,
+    /// The run that writes the audit chain; with it the chain says where each run begins.
+    pub instance: Option<Instance>,
 }
 
 impl StoreOptions {
@@ -80,6 +87,7 @@ impl StoreOptions {
             least_free: 512 << 20,
             page_limit: None,
             signer: None,
+            instance: None,
         }
     }
 }
@@ -94,7 +102,7 @@ pub enum StoreError {
     #[error("the store was written by a newer version of the gateway")]
     Newer,
     /// The file is damaged.
-    #[error("the store is damaged: restore it from a backup, or move it away to begin anew")]
+    #[error("the store is damaged: restore it from a backup, see deploy/operations.md")]
     Damaged,
     /// The file system refused.
     #[error("the store's file cannot be used: {0}")]
@@ -114,6 +122,9 @@ pub enum StoreError {
     /// The write breaks a rule of the tables, such as opening a payment twice. Trying again does not help.
     #[error("the store refuses the write")]
     Refused,
+    /// Another call's payment of the account has no known outcome. Trying again helps once it is known.
+    #[error("another payment of the account has no known outcome")]
+    PaymentOpen,
     /// The store's thread has ended.
     #[error("the store is closed")]
     Closed,
@@ -122,6 +133,10 @@ pub enum StoreError {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
+        // No statement of ours counts its rows but the one that opens a payment.
+        if matches!(error, rusqlite::Error::StatementChangedRows(0)) {
+            return Self::PaymentOpen;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged,
@@ -174,10 +189,14 @@ impl Store {
             return Err(StoreError::Damaged);
         }
         schema::migrate(&mut connection)?;
-        let signer = options.signer.map(Arc::new);
-        let recovery = recovery::recover(&mut connection, signer.as_deref(), now)?;
+        let mut author = Author { signer: options.signer, instance: options.instance, ..Author::default() };
+        let opening = connection.transaction()?;
+        let is_rolled_back = audit::open_instance(&opening, &mut author, now)?;
+        opening.commit()?;
+        let recovery = recovery::recover(&mut connection, &author, now)?;
+        let recovery = Recovery { is_rolled_back, ..recovery };
         let reader = Worker::start("store-reader", connect_for_reading(&options.path)?, READ_QUEUE)?;
-        let writer = writer::Writer::start(connection, signer, WRITE_QUEUE)?;
+        let writer = writer::Writer::start(connection, author, WRITE_QUEUE)?;
         let volume = options.path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         let least_free = Arc::new(AtomicU64::new(options.least_free));
         let limits =

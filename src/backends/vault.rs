@@ -9,14 +9,15 @@
 //! | `Ready` | vault, once | [`READY`] after the start | the vault is killed and started again with backoff |
 //! | `Open` | gateway | sent at once or refused | [`VaultError`]; no capture |
 //! | `Connect` | gateway | [`CONNECT`] to reach the processor | [`VaultError`]; the vault gives up waiting by itself |
-//! | `Ping`, `Pong` | both | every [`PING`], answered before the third | the vault is killed and started again |
+//! | `Ping`, `Pong` | both | every [`PING`]; one answer before a fourth is due | the vault is killed and started again |
 //! | `Wiped` | vault, for each capture | the vault wipes within a second of the end | a bad signature or a gap in the sequence ends the vault |
 
 mod control;
 mod process;
 
-use std::{net::SocketAddr, os::fd::OwnedFd, path::PathBuf, sync::Arc, time::Duration};
+use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc, time::Duration};
 
+pub use gate::wire::Shape;
 use gate::wire::{CaptureName, ControlToVault, Open, WipeRecord};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -33,7 +34,7 @@ const READY: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(3);
 /// How often the vault is asked whether it still serves.
 const PING: Duration = Duration::from_secs(1);
-/// Wipe records that may wait for the audit chain.
+/// Wipe records that may wait for the log.
 const RECORDS: usize = 256;
 
 /// How to start the vault, and the processor it speaks to.
@@ -43,8 +44,16 @@ pub struct VaultOptions {
     pub program: PathBuf,
     /// The processor it submits to.
     pub processor: ProcessorOptions,
+    /// How it is spoken to.
+    pub shape: Shape,
+    /// The connected account that payments are for (`Stripe-Account`), where the processor knows such.
+    pub account: Option<String>,
+    /// The certificate and the key of mutual TLS, as PEM files.
+    pub client: Option<(PathBuf, PathBuf)>,
     /// Whether the canary range is taken: only with the sandbox.
     pub canary: bool,
+    /// Whether only public test numbers are taken.
+    pub test_numbers: bool,
 }
 
 /// Why the vault could not do what was asked. The capture in question does not start, or does not submit.
@@ -72,10 +81,19 @@ pub struct Identity {
     pub public_key: [u8; 32],
 }
 
+/// What a vault tells of itself.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// It is ready.
+    Ready(Identity),
+    /// It has wiped a card, and signed that; the signature holds, and no record before it is missing.
+    Wiped(WipeRecord),
+}
+
 /// The link: cheap to clone, good for the gateway's life, across restarts of the vault.
 #[derive(Clone)]
 pub struct VaultLink {
-    processor: SocketAddr,
+    processor: Arc<ProcessorOptions>,
     live: watch::Receiver<Option<Arc<Live>>>,
 }
 
@@ -85,15 +103,16 @@ struct Live {
 }
 
 impl VaultLink {
-    /// Starts the vault and keeps it running until `stop`. Returns the link, the verified wipe records for the audit
-    /// chain (bounded: where the reader falls behind, records are counted and dropped), and the supervising task.
+    /// Starts the vault and keeps it running until `stop`. Returns the link, what the vaults tell of themselves (bounded: where the
+    /// reader falls behind, it is counted and dropped), and the supervising task. The audit chain has a capture's record from
+    /// its own socket, with its call; those that come here are verified, and for the log.
     pub fn start(
         options: VaultOptions,
         stop: CancellationToken,
-    ) -> (Self, mpsc::Receiver<WipeRecord>, tokio::task::JoinHandle<()>) {
+    ) -> (Self, mpsc::Receiver<Told>, tokio::task::JoinHandle<()>) {
         let (live, watched) = watch::channel(None);
         let (records, wiped) = mpsc::channel(RECORDS);
-        let link = Self { processor: options.processor.address, live: watched };
+        let link = Self { processor: Arc::new(options.processor.clone()), live: watched };
         let runner = Arc::new(process::Runner { options, live, records, stop: stop.clone() });
         let task = tokio::spawn(async move {
             child::supervise(CHILD, stop, || {
@@ -116,6 +135,12 @@ impl VaultLink {
         let _ = self.live.wait_for(Option::is_some).await;
     }
 
+    /// Waits until a vault of another process than this one is ready. Bounded by the caller.
+    pub async fn replaced(&mut self, process: u32) {
+        let is_other = |live: &Option<Arc<Live>>| live.as_ref().is_some_and(|live| live.identity.process != process);
+        let _ = self.live.wait_for(is_other).await;
+    }
+
     /// Opens a capture. Returns the gateway's end of its socket, non-blocking, for the leg's gate; closing it wipes.
     ///
     /// # Errors
@@ -134,7 +159,7 @@ impl VaultLink {
     /// The processor cannot be reached in time, or the vault is gone; nothing was submitted.
     pub async fn connect(&self, capture: CaptureName) -> Result<(), VaultError> {
         let live = self.live()?;
-        let stream = match tokio::time::timeout(CONNECT, tokio::net::TcpStream::connect(self.processor)).await {
+        let stream = match tokio::time::timeout(CONNECT, self.processor.connect()).await {
             Ok(connected) => connected.and_then(tokio::net::TcpStream::into_std).map_err(VaultError::Unreachable)?,
             Err(_) => return Err(VaultError::Unreachable(std::io::ErrorKind::TimedOut.into())),
         };

@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::entry::{Details, Entry, Kind};
-use super::signer::Signer;
+use super::key::Signer;
 use super::{GENESIS, Hash, to_hex};
+
+/// What is signed of the head begins with this, so that the key's signatures cannot be taken for anything else.
+const HEAD: &[u8] = b"tonegate audit head 1\0";
 
 /// One record of the chain. Its fields stand in the order of the alphabet, which makes its JSON canonical.
 #[derive(Serialize, Deserialize)]
@@ -59,7 +62,7 @@ pub(crate) fn append(connection: &Connection, entry: &Entry, signer: Option<&Sig
     connection
         .prepare_cached("INSERT INTO audit (sequence, call, record, hash) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![sequence, call, text, hash])?;
-    let signature = signer.map(|signer| signer.sign(sequence, &hash));
+    let signature = signer.map(|signer| signer.sign(&head_message(sequence, &hash)));
     connection
         .prepare_cached("INSERT OR REPLACE INTO audit_head (one, sequence, hash, signature) VALUES (1, ?1, ?2, ?3)")?
         .execute(params![sequence, hash, signature])?;
@@ -78,8 +81,18 @@ pub(crate) fn proof(connection: &Connection, call: Uuid, prompt: &str) -> rusqli
         .optional()
 }
 
+/// What a record says, where it is one.
+pub(crate) fn read(record: &str) -> Option<(Kind, Details)> {
+    serde_json::from_str::<Record>(record).ok().map(|record| (record.kind, record.details))
+}
+
+/// What is signed of a head.
+pub(super) fn head_message(sequence: i64, hash: &Hash) -> Vec<u8> {
+    [HEAD, &sequence.to_be_bytes(), hash].concat()
+}
+
 /// How many records there are and the last hash.
-fn head(connection: &Connection) -> rusqlite::Result<(i64, Hash)> {
+pub(crate) fn head(connection: &Connection) -> rusqlite::Result<(i64, Hash)> {
     let found = connection
         .prepare_cached("SELECT sequence, hash FROM audit_head WHERE one = 1")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))

@@ -12,6 +12,8 @@ use super::{Hash, to_hex};
 const MOST_CHARACTERS: usize = 96;
 /// Longest hexadecimal text in a detail: a signature of 128 bytes.
 const MOST_HEX: usize = 256;
+/// Longest setting, in characters: with the rest of an approval it fits into a signed note.
+pub const MOST_SETTING: usize = 12 << 10;
 /// From this many digits in a row on, the digits of a text are masked.
 const DIGITS_MASKED: usize = 4;
 
@@ -27,6 +29,10 @@ pub enum Kind {
     RecordingStarted,
     /// The recording ended before the call did.
     RecordingStopped,
+    /// The caller said what is or may be the number of a card, outside a capture (PCI DSS 12.10.7).
+    NumberSaid,
+    /// Whether the sound of it is silent in the recording.
+    SpanSilenced,
     /// The right party was verified.
     Verified,
     /// Verification failed.
@@ -43,6 +49,8 @@ pub enum Kind {
     CaptureArmed,
     /// A card capture ended.
     CaptureEnded,
+    /// A vault is ready: what it is, and by which key it signs.
+    VaultStarted,
     /// The vault signed that a card was wiped.
     CardWiped,
     /// A payment may be submitted.
@@ -51,14 +59,34 @@ pub enum Kind {
     PaymentUnknown,
     /// The outcome of a payment became known.
     PaymentResolved,
+    /// Somebody asked for a refund; written before the processor is asked.
+    RefundAsked,
+    /// What came of a refund: whether the processor makes it.
+    PaymentRefunded,
     /// A protective control failed and its call or capture was stopped.
     ControlFailed,
+    /// Somebody attests that a trunk's line is private, or does so no longer.
+    LineAttested,
     /// Somebody used the authenticated interface.
     Access,
+    /// A transfer that was asked for ended.
+    TransferEnded,
     /// A call ended.
     CallEnded,
     /// The gateway stopped during the call; written at the next start.
     CallInterrupted,
+    /// A run of the gateway began to write the chain: after which head, and with which key.
+    LogStarted,
+    /// A run of the gateway ended in order.
+    LogStopped,
+    /// What a control is held against was accepted: at the first start, or by two operators.
+    ControlAdopted,
+    /// A control was weakened by two operators, for a time.
+    ControlWeakened,
+    /// A weakened control is in force again.
+    ControlRestored,
+    /// An approval was presented that is none.
+    ApprovalRefused,
 }
 
 /// Named values, of types that cannot hold a keyed digit or a person's name by accident.
@@ -122,6 +150,43 @@ impl Details {
     #[must_use]
     pub fn time(self, name: &'static str, value: Timestamp) -> Self {
         self.with(name, Detail::Text(value.to_string()))
+    }
+
+    /// Adds a setting of the configuration as it is written there, which the gateway has understood: an address, a path, a
+    /// public key. Not for what a person says.
+    #[must_use]
+    pub fn setting(self, name: &'static str, value: &str) -> Self {
+        self.with(name, Detail::Text(value.chars().take(MOST_SETTING).collect()))
+    }
+
+    /// The text of this name, where it is one.
+    #[must_use]
+    pub fn text_of(&self, name: &str) -> Option<&str> {
+        match self.0.get(name)? {
+            Detail::Text(text) => Some(text),
+            Detail::Flag(_) | Detail::Count(_) => None,
+        }
+    }
+
+    /// The count of this name, where it is one.
+    #[must_use]
+    pub fn count_of(&self, name: &str) -> Option<u64> {
+        match self.0.get(name)? {
+            Detail::Count(count) => Some(*count),
+            Detail::Flag(_) | Detail::Text(_) => None,
+        }
+    }
+
+    /// The id of this name, where it is one.
+    #[must_use]
+    pub fn uuid(&self, name: &str) -> Option<Uuid> {
+        self.text_of(name)?.parse().ok()
+    }
+
+    /// The moment of this name, where it is one.
+    #[must_use]
+    pub fn moment(&self, name: &str) -> Option<Timestamp> {
+        self.text_of(name)?.parse().ok()
     }
 
     fn with(mut self, name: &'static str, detail: Detail) -> Self {

@@ -22,6 +22,8 @@ fn describe(event: &AuditEvent) -> (Kind, Details) {
         AuditEvent::Proof(proof) => (Kind::Proof, describe_proof(proof)),
         AuditEvent::RecordingStarted { basis } => (Kind::RecordingStarted, details.text("basis", basis)),
         AuditEvent::RecordingStopped { basis } => (Kind::RecordingStopped, details.text("basis", basis)),
+        AuditEvent::NumberSaid { finding } => (Kind::NumberSaid, details.text("finding", finding)),
+        AuditEvent::SpanSilenced { is_whole } => (Kind::SpanSilenced, details.flag("whole", *is_whole)),
         AuditEvent::Verified => (Kind::Verified, details),
         AuditEvent::VerificationFailed => (Kind::VerificationFailed, details),
         AuditEvent::FactsDisclosed => (Kind::FactsDisclosed, details),
@@ -37,11 +39,12 @@ fn describe(event: &AuditEvent) -> (Kind, Details) {
             let details = details.text("outcome", outcome);
             (Kind::CaptureEnded, capture.map_or(details.clone(), |capture| details.id("capture", capture)))
         }
-        AuditEvent::CardWiped { capture, signature } => {
-            (Kind::CardWiped, details.id("capture", *capture).hex("signature", signature))
-        }
+        AuditEvent::CardWiped(record) => (Kind::CardWiped, super::wipe::details(record)),
         AuditEvent::PaymentUnknown { payment } => (Kind::PaymentUnknown, details.id("payment", *payment)),
         AuditEvent::ControlFailed { control } => (Kind::ControlFailed, details.text("control", control)),
+        AuditEvent::TransferEnded { to, outcome } => {
+            (Kind::TransferEnded, details.text("to", to).text("outcome", outcome))
+        }
         AuditEvent::CallEnded { reason, disposition } => {
             (Kind::CallEnded, details.text("reason", reason).text("disposition", disposition))
         }
@@ -73,6 +76,7 @@ mod tests {
     use std::sync::Arc;
 
     use call::port::Prompt;
+    use gate::wire::{WipeCause, WipeRecord};
 
     use super::*;
     use crate::audit::{sha256, to_hex};
@@ -96,9 +100,14 @@ mod tests {
 
     #[test]
     fn a_signature_is_kept_whole() {
-        let signature = "0123456789abcdef".repeat(8);
-        let event = AuditEvent::CardWiped { capture: Uuid::from_u128(1), signature: signature.clone() };
-        let entry = Entry::of_event(Uuid::from_u128(1), Timestamp::UNIX_EPOCH, &event);
-        assert!(serde_json::to_string(&entry.details).unwrap().contains(&signature));
+        let record = WipeRecord {
+            capture: [1; 16],
+            cause: WipeCause::Answered,
+            sequence: 1,
+            unix_millis: 2,
+            signature: [0x5e; 64],
+        };
+        let entry = Entry::of_event(Uuid::from_u128(1), Timestamp::UNIX_EPOCH, &AuditEvent::CardWiped(record));
+        assert!(serde_json::to_string(&entry.details).unwrap().contains(&"5e".repeat(64)));
     }
 }

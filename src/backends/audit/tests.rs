@@ -1,8 +1,6 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use ring::rand::SystemRandom;
-use ring::signature::Ed25519KeyPair;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -10,6 +8,9 @@ use uuid::Uuid;
 use super::chain::link;
 use super::*;
 use crate::store::{Store, StoreOptions, Write};
+
+mod independent;
+mod mutations;
 
 fn proof(call: u128) -> Entry {
     let details =
@@ -35,24 +36,26 @@ async fn chain(signer: Option<Signer>) -> (TempDir, PathBuf) {
 }
 
 fn key() -> Signer {
-    Signer::from_pkcs8(Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap().as_ref()).unwrap()
+    Signer::generate("gateway-1").unwrap().0
 }
 
 /// The first bad record after somebody ran SQL on the file.
 async fn after(tampering: &str) -> FirstBad {
     let (_directory, path) = chain(None).await;
-    assert_eq!(verify(&path, None).unwrap().records, 6);
+    assert_eq!(verify(&path, &Evidence::default()).unwrap().records, 6);
     Connection::open(&path).unwrap().execute_batch(tampering).unwrap();
-    match verify(&path, None).unwrap_err() {
+    match verify(&path, &Evidence::default()).unwrap_err() {
         VerifyError::Bad(bad) => bad,
-        VerifyError::Unavailable(error) => panic!("{error}"),
+        error @ (VerifyError::Unavailable(_) | VerifyError::File { .. } | VerifyError::Checkpoint(_)) => {
+            panic!("{error}")
+        }
     }
 }
 
 #[tokio::test]
 async fn an_untouched_chain_is_verified_and_summed_up() {
     let (_directory, path) = chain(None).await;
-    let summary = verify(&path, None).unwrap();
+    let summary = verify(&path, &Evidence::default()).unwrap();
     assert_eq!((summary.records, summary.calls, summary.is_signed), (6, 2, None));
 }
 
@@ -66,7 +69,7 @@ async fn an_id_that_was_only_asked_for_is_no_call() {
     for entry in [access(1), proof(2), access(2), access(3), proof(3)] {
         store.write(Write::Audit(entry)).await.unwrap();
     }
-    let summary = verify(&path, None).unwrap();
+    let summary = verify(&path, &Evidence::default()).unwrap();
     assert_eq!((summary.records, summary.calls), (5, 2));
 }
 
@@ -121,27 +124,28 @@ async fn text_that_is_no_record_is_found() {
 #[tokio::test]
 async fn a_chain_forged_from_end_to_end_fails_by_its_signature() {
     let signer = key();
-    let public_key = signer.public_key();
+    let evidence = Evidence::of_keys(vec![signer.verifier().clone()]);
     let (_directory, path) = chain(Some(signer)).await;
-    assert_eq!(verify(&path, Some(&public_key)).unwrap().is_signed, Some(true));
+    assert_eq!(verify(&path, &evidence).unwrap().is_signed, Some(true));
     forge(&Connection::open(&path).unwrap());
-    assert!(verify(&path, None).is_ok(), "the forgery is consistent");
-    let Err(VerifyError::Bad(bad)) = verify(&path, Some(&public_key)) else { panic!("a forgery was verified") };
+    assert!(verify(&path, &Evidence::default()).is_ok(), "the forgery is consistent");
+    let Err(VerifyError::Bad(bad)) = verify(&path, &evidence) else { panic!("a forgery was verified") };
     assert_eq!(bad.fault, Fault::BadSignature);
 }
 
 #[tokio::test]
 async fn an_unsigned_head_or_another_key_is_no_signature() {
     let (_directory, path) = chain(None).await;
-    assert!(verify(&path, Some(&key().public_key())).is_err());
+    let evidence = || Evidence::of_keys(vec![key().verifier().clone()]);
+    assert!(verify(&path, &evidence()).is_err());
     let (_directory, path) = chain(Some(key())).await;
-    assert!(verify(&path, Some(&key().public_key())).is_err());
+    assert!(verify(&path, &evidence()).is_err());
 }
 
 #[test]
 fn a_missing_file_says_nothing_about_the_chain() {
-    assert!(matches!(verify(std::path::Path::new("/nonexistent/x"), None), Err(VerifyError::Unavailable(_))));
-    assert!(Signer::from_pkcs8(b"not a key").is_err());
+    let error = verify(std::path::Path::new("/nonexistent/x"), &Evidence::default()).unwrap_err();
+    assert!(matches!(error, VerifyError::Unavailable(_)) && !error.is_bad());
 }
 
 /// Cuts off the last record of the chain, which begins a call or continues it, and moves the head.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ::book::record::PaymentStatus;
+use ::book::vetting::vet;
 use ::book::{
     Account, AccountId, AccountUpdate, Found, LookUp, LookupKey, PaymentTransaction, Record, RecordKind, Strategy,
 };
@@ -82,6 +83,7 @@ impl From<rusqlite::Error> for BookError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::ConstraintViolation) => Self::Refused,
+            None if matches!(error, rusqlite::Error::ToSqlConversionFailure(_)) => Self::Refused,
             Some(_) | None => Self::Failed,
         }
     }
@@ -161,14 +163,20 @@ fn stored(transaction: &Transaction<'_>, kind: RecordKind, id: &str) -> Result<O
     found.map(|text| value_of(&text)).transpose()
 }
 
-/// Lowers the balance once, when a payment is first told as succeeded.
+/// Lowers the balance once, when a payment is first told as succeeded, and raises it again once, when it is first told as
+/// refunded.
 fn pay(transaction: &Transaction<'_>, payment: &PaymentTransaction, before: Option<&Record>) -> Result<(), BookError> {
-    let was_paid = matches!(before, Some(Record::PaymentTransaction(old)) if old.status == PaymentStatus::Succeeded);
-    if was_paid || payment.status != PaymentStatus::Succeeded {
+    let was = |status| matches!(before, Some(Record::PaymentTransaction(old)) if old.status == status);
+    let (was_paid, was_refunded) = (was(PaymentStatus::Succeeded), was(PaymentStatus::Refunded));
+    let is_first = payment.status == PaymentStatus::Succeeded && !was_paid && !was_refunded;
+    let goes_back = payment.status == PaymentStatus::Refunded && was_paid;
+    if !is_first && !goes_back {
         return Ok(());
     }
     let mut account = account_of(transaction, payment.account.as_str())?;
-    account.balance = account.balance.checked_sub(payment.amount).map_err(|_| BookError::Refused)?;
+    let (balance, amount) = (account.balance, payment.amount);
+    let balance = if is_first { balance.checked_sub(amount) } else { balance.checked_add(amount) };
+    account.balance = balance.map_err(|_| BookError::Refused)?;
     update(transaction, &account)
 }
 
@@ -191,8 +199,9 @@ fn update(transaction: &Transaction<'_>, account: &Account) -> Result<(), BookEr
     Ok(())
 }
 
+/// A value as it may be written: without a card number.
 fn text(value: &impl Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+    vet(value).map(|vetted| vetted.json).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 fn value_of<T: DeserializeOwned>(text: &str) -> Result<T, BookError> {

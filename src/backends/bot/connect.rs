@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -27,6 +28,9 @@ use super::Unreachable;
 const MAX_MESSAGE: usize = 1 << 20;
 /// Bytes read at once: half a dozen messages of 20 ms. Each call holds a buffer of this size.
 const READ_BUFFER: usize = 2_048;
+/// Bytes that the kernel holds for a bot that does not read: a second and a half of audio. With more, a stream that stands still
+/// would show late, and a mute would be proven by a writer whose reader is far behind.
+const SEND_BUFFER: usize = 32 * 1_024;
 
 /// The header by which a bot knows who connects.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
@@ -52,6 +56,9 @@ pub enum BotServerError {
     /// The address is not one of a WebSocket server.
     #[error("{0:?} is not the address of a WebSocket server; write one like \"wss://bot.example.com/stream\"")]
     Address(String),
+    /// No HTTP client can be made.
+    #[error("no HTTP client can be made: {0}")]
+    Client(String),
     /// The authority's file cannot be read or holds no certificate.
     #[error("cannot use the authority {}: {reason}", path.display())]
     Authority {
@@ -110,6 +117,7 @@ impl BotServer {
         }
         // Frames are small and each matters at once.
         tcp.set_nodelay(true).map_err(|_| Unreachable::Refused)?;
+        set_socket_send_buffer_size(&tcp, SEND_BUFFER).map_err(|_| Unreachable::Refused)?;
         let connector = self.tls.clone().map(Connector::Rustls);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -131,10 +139,11 @@ impl BotServer {
     }
 }
 
-/// The signature of a request without POST parameters: HMAC-SHA1 over the URL exactly as it is configured, in base64.
-fn signature(url: &str, token: &SecretString) -> String {
+/// The signature of a text: HMAC-SHA1 in base64. Of a request without POST parameters the text is its URL, exactly as it is
+/// configured.
+pub(crate) fn signature(text: &str, token: &SecretString) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.expose_secret().as_bytes());
-    STANDARD.encode(hmac::sign(&key, url.as_bytes()))
+    STANDARD.encode(hmac::sign(&key, text.as_bytes()))
 }
 
 fn refusal(error: &Error) -> Unreachable {
@@ -143,7 +152,8 @@ fn refusal(error: &Error) -> Unreachable {
     if untrusted || matches!(error, Error::Tls(_)) { Unreachable::Tls } else { Unreachable::Handshake }
 }
 
-fn trust(path: &Path) -> Result<Arc<ClientConfig>, BotServerError> {
+/// A client that trusts the authorities in a PEM file alone.
+pub(crate) fn trust(path: &Path) -> Result<Arc<ClientConfig>, BotServerError> {
     let refused = |reason: String| BotServerError::Authority { path: path.to_owned(), reason };
     let certificates: Vec<CertificateDer<'static>> =
         CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error| refused(error.to_string()))?;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use audio::Generation;
+use call::api::CaptureView;
 use call::media::TapItem;
+use call::transfer::TransferView;
 use gate::{MenuKey, MuteAck, SinkId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -27,6 +29,10 @@ pub enum BotCommand {
     Key(MenuKey),
     /// The audio before a mark was played or cleared.
     MarkReached(String),
+    /// How far a capture is that the bot asked for.
+    Capture(Box<CaptureView>),
+    /// How far a transfer is that the bot asked for.
+    Transfer(Box<TransferView>),
     /// The call ends: say so and close.
     Stop,
 }

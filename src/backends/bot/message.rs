@@ -6,6 +6,8 @@ use std::fmt::Display;
 
 use base64::display::Base64Display;
 use base64::engine::general_purpose::GeneralPurpose;
+use call::api::CaptureView;
+use call::transfer::TransferView;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A counter, or anything else that is written as a string.
@@ -31,6 +33,10 @@ pub(super) enum ToBot<'a> {
     Dtmf { sequence_number: Text<u64>, stream_sid: &'a str, dtmf: Dtmf<'a> },
     /// Audio before the bot's mark of this name was played or cleared.
     Mark { sequence_number: Text<u64>, stream_sid: &'a str, mark: Mark<'a> },
+    /// How far a capture is that the bot asked for by `/v1`. Twilio has no such message; a bot that never asks gets none.
+    Capture { sequence_number: Text<u64>, stream_sid: &'a str, capture: &'a CaptureView },
+    /// How far a transfer is that the bot asked for by `/v1`. Twilio has no such message either.
+    Transfer { sequence_number: Text<u64>, stream_sid: &'a str, transfer: &'a TransferView },
     /// The last message.
     Stop { sequence_number: Text<u64>, stream_sid: &'a str, stop: Stop<'a> },
 }

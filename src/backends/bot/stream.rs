@@ -7,6 +7,8 @@ use audio::{FRAME_SAMPLES, Generation, Quiet, g711};
 use base64::Engine;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
+use call::api::CaptureView;
+use call::transfer::TransferView;
 use gate::MenuKey;
 use serde::Serialize;
 use uuid::Uuid;
@@ -15,7 +17,7 @@ use super::message::Mark as MarkName;
 use super::message::{Dtmf, FromBot, MarkBody, Media, MediaBody, MediaFormat, Start, Stop, Text, ToBot};
 
 /// Twilio's account of the stream: there is one, so its name is fixed.
-const ACCOUNT: &str = "AC00000000000000000000000000000001";
+pub const ACCOUNT: &str = "AC00000000000000000000000000000001";
 /// Hertz of the only format there is.
 const RATE: u32 = 8_000;
 /// Bytes of a message with 20 ms of audio.
@@ -184,6 +186,20 @@ impl Stream {
     pub fn mark(&mut self, name: &str) -> String {
         let sequence_number = self.next_sequence();
         text(&ToBot::Mark { sequence_number, stream_sid: &self.identity.stream, mark: MarkName { name } })
+    }
+
+    /// How far a capture is.
+    #[must_use]
+    pub fn capture(&mut self, capture: &CaptureView) -> String {
+        let sequence_number = self.next_sequence();
+        text(&ToBot::Capture { sequence_number, stream_sid: &self.identity.stream, capture })
+    }
+
+    /// How far a transfer is.
+    #[must_use]
+    pub fn transfer(&mut self, transfer: &TransferView) -> String {
+        let sequence_number = self.next_sequence();
+        text(&ToBot::Transfer { sequence_number, stream_sid: &self.identity.stream, transfer })
     }
 
     /// The last message.

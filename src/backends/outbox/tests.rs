@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::book::{Answer, BookError};
 use crate::store::StoreOptions;
+use crate::tests::until;
 
 /// A book that answers deliveries as scripted, and well after that.
 #[derive(Default)]
@@ -101,12 +102,7 @@ async fn the_running_worker_is_woken_by_a_record_and_stops_when_told() {
     let worker = tokio::spawn(outbox.run(cancelled.clone()));
     let attempt = ContactAttempt::inbound(Uuid::from_u128(4), "carrier", Timestamp::UNIX_EPOCH, "collector");
     store.write(Write::from(Record::from(attempt))).await.unwrap();
-    let emptied = async {
-        while store.outbox_depth().await.unwrap() != OutboxDepth::default() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), emptied).await.unwrap();
+    until("end of the outbox", async || store.outbox_depth().await.unwrap() == OutboxDepth::default()).await;
     assert_eq!(*book.taken.lock().unwrap(), [Uuid::from_u128(4)]);
     cancelled.cancel();
     tokio::time::timeout(Duration::from_secs(30), worker).await.unwrap().unwrap();

@@ -1,4 +1,5 @@
 mod sealed;
+mod spoken;
 
 use std::{
     os::unix::fs::PermissionsExt,
@@ -10,6 +11,7 @@ use frame::{RawFrame, SampleRate};
 use gate::{CaptureId, Gate, GateConfig, KeyPolicy};
 
 use super::*;
+use crate::tests::until;
 
 const SINK: SinkId = SinkId(2);
 
@@ -29,11 +31,15 @@ impl Leg {
     }
 
     async fn named(recorder: &Recorder, name: &str) -> Self {
+        Self::keeping(recorder, name, None).await
+    }
+
+    async fn keeping(recorder: &Recorder, name: &str, keeping: Option<Keeping>) -> Self {
         let acknowledged = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&acknowledged);
         let (tap, frames) = mpsc::channel(10_000);
         let acknowledge = Box::new(move |ack| seen.lock().unwrap().push(ack));
-        let recording = recorder.begin(name, frames, SINK, acknowledge).await.unwrap();
+        let recording = recorder.begin(name, frames, SINK, acknowledge, keeping).await.unwrap();
         let now = Instant::now();
         let mut gate = Gate::new(GateConfig { rate: SampleRate::Hz8000, keys: KeyPolicy::Declared }, now);
         gate.add_sink(now, SINK);
@@ -49,8 +55,7 @@ impl Leg {
                     .enumerate()
                     .for_each(|(n, sample)| *sample = if n % 2 == 0 { caller } else { -caller });
             });
-            self.gate.handle_frame(self.now, raw);
-            while let Some(clean) = self.gate.poll_frame() {
+            if let Some(clean) = self.gate.handle_frame(self.now, raw) {
                 self.tap.send(Arc::new(TapItem::Caller(clean))).await.unwrap();
             }
             while self.gate.poll_output().is_some() {}
@@ -69,13 +74,17 @@ impl Leg {
 
     /// Waits until everything was taken, and tells the gate of what was acknowledged.
     async fn taken(&mut self) {
-        while self.tap.capacity() < self.tap.max_capacity() {
-            tokio::task::yield_now().await;
-        }
+        until("end of the queue", async || self.tap.capacity() == self.tap.max_capacity()).await;
         let last = self.acknowledged.lock().unwrap().last().copied();
         if let Some(ack) = last {
             self.gate.acknowledge(self.now, ack);
         }
+    }
+
+    /// The first acknowledgement, once there is one.
+    async fn acknowledgement(&self) -> MuteAck {
+        until("acknowledgement", async || !self.acknowledged.lock().unwrap().is_empty()).await;
+        self.acknowledged.lock().unwrap()[0]
     }
 }
 
@@ -90,6 +99,12 @@ pub(super) fn medium(path: &Path, seal_to: Option<&PublicKey>) -> Medium {
 fn recorder(directory: &Path, quota_bytes: u64) -> Recorder {
     let options = RecorderOptions { directory: directory.to_owned(), quota_bytes, format: Format::Wave, seal_to: None };
     Recorder::new(options).unwrap()
+}
+
+/// A recorder of files that only `key` opens.
+fn sealing(directory: &Path, quota_bytes: u64, format: Format, key: &PrivateKey) -> Recorder {
+    let (directory, seal_to) = (directory.to_owned(), Some(key.public()));
+    Recorder::new(RecorderOptions { directory, quota_bytes, format, seal_to }).unwrap()
 }
 
 /// Both sides of a recording.
@@ -129,12 +144,9 @@ async fn an_acknowledgement_comes_after_everything_older_is_in_the_file() {
     leg.frames(10, 1_000, 7).await;
     leg.gate.arm(leg.now, CaptureId::from([1; 16]));
     leg.frames(30, 2_000, 8).await;
-    while leg.acknowledged.lock().unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let ack = leg.acknowledgement().await;
     // The call goes on, and yet the file holds all before the capture.
     let (left, _) = sides(leg.recording.path());
-    let ack = leg.acknowledged.lock().unwrap()[0];
     assert!(left.len() as u64 >= ack.first_silent_index);
     assert!(!left.iter().any(|sample| sample.abs() == 2_000));
 }
@@ -172,7 +184,7 @@ async fn what_lies_in_the_directory_counts_from_the_start() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("other.wav"), vec![0; 10_000]).unwrap();
     let (_tap, frames) = mpsc::channel(1);
-    let refused = recorder(directory.path(), 10_000).begin("next", frames, SINK, Box::new(|_| {})).await;
+    let refused = recorder(directory.path(), 10_000).begin("next", frames, SINK, Box::new(|_| {}), None).await;
     assert!(matches!(refused, Err(RecorderError::Full(_))));
 }
 
@@ -196,9 +208,60 @@ async fn a_recording_is_never_written_over() {
     let recorder = recorder(directory.path(), 10_000_000);
     let leg = Leg::new(&recorder).await;
     let (_tap, frames) = mpsc::channel(1);
-    let refused = recorder.begin("call", frames, SINK, Box::new(|_| {})).await;
+    let refused = recorder.begin("call", frames, SINK, Box::new(|_| {}), None).await;
     assert!(matches!(refused, Err(RecorderError::File { .. })));
     drop(leg);
+}
+
+/// A file whose disk answers only when it is let.
+struct Stalled {
+    flushes: std::sync::mpsc::Receiver<()>,
+}
+
+impl Encoding for Stalled {
+    fn append(&mut self, _pairs: &[Pair]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flushes.recv().map_err(io::Error::other)
+    }
+
+    fn finish(&mut self, _is_whole: bool, _gaps: Gaps) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn samples(&self) -> u64 {
+        0
+    }
+}
+
+#[tokio::test]
+async fn a_writer_whose_disk_stalls_proves_no_mute() {
+    let (disk, flushes) = std::sync::mpsc::sync_channel(1);
+    let (tap, frames) = mpsc::channel(64);
+    let (acknowledged, mut acks) = mpsc::channel::<MuteAck>(8);
+    let acknowledge: Acknowledge = Box::new(move |ack| acknowledged.try_send(ack).unwrap());
+    let (end, _ended) = oneshot::channel();
+    let writer = writer::Writer::new("call.wav".into(), Box::new(Stalled { flushes }));
+    let written =
+        thread::spawn(move || writer.run(writer::Source { frames, sink: SINK, acknowledge, keeping: None, end }));
+    let now = Instant::now();
+    let mut gate = Gate::new(GateConfig { rate: SampleRate::Hz8000, keys: KeyPolicy::Declared }, now);
+    gate.add_sink(now, SINK);
+    gate.arm(now, CaptureId::default());
+    for place in 0..4 {
+        let heard = RawFrame::decoded(SampleRate::Hz8000, place * 160, |samples| samples.fill(0));
+        if let Some(frame) = gate.handle_frame(now, heard) {
+            tap.send(Arc::new(TapItem::Caller(frame))).await.unwrap();
+        }
+    }
+    assert!(tokio::time::timeout(gate::MUTE_DEADLINE, acks.recv()).await.is_err(), "not before the older audio is out");
+    disk.send(()).unwrap();
+    let ack = tokio::time::timeout(Duration::from_secs(10), acks.recv()).await.unwrap();
+    assert_eq!(ack.map(|ack| ack.sink), Some(SINK));
+    drop((tap, disk));
+    written.join().unwrap();
 }
 
 #[tokio::test]
@@ -216,14 +279,12 @@ async fn a_disk_that_stalls_holds_up_nobody_but_the_recording_and_leaves_none() 
     });
     is_held.await.unwrap();
     let (tap, frames) = mpsc::channel(1);
-    let refused = recorder.begin("call", frames, SINK, Box::new(|_| {})).await;
+    let refused = recorder.begin("call", frames, SINK, Box::new(|_| {}), None).await;
     assert!(matches!(refused, Err(RecorderError::Late(_))), "{refused:?}");
     assert!(tap.is_closed(), "what was to be recorded is let go of");
     over.send(()).unwrap();
     stall.join().unwrap();
     // The thread finds that nobody waits any more, and takes its file away.
-    while Arc::strong_count(&recorder.quota) > 1 {
-        tokio::task::yield_now().await;
-    }
+    until("end of the thread", async || Arc::strong_count(&recorder.quota) == 1).await;
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }

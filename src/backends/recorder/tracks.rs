@@ -115,6 +115,12 @@ impl Tracks {
         self.left.samples.drain(..ready).zip(sent).collect()
     }
 
+    /// The index of the sample that is taken next.
+    pub(super) fn next_index(&self) -> u64 {
+        let next = |track: &Track| track.next.map(|next| next - track.samples.len() as u64);
+        next(&self.left).or_else(|| next(&self.right)).unwrap_or(0)
+    }
+
     /// Lets both sides begin at the same index: the earlier of their first ones.
     fn align(&mut self) {
         let begin = |track: &Track| track.next.map(|next| next - track.samples.len() as u64);

@@ -7,7 +7,7 @@ use gate::{CleanFrame, MuteAck, MuteEpoch, SinkId};
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
-use super::{Acknowledge, Cut, Encoding, HERTZ, Summary, count, tracks::Tracks};
+use super::{Acknowledge, Cut, Encoding, HERTZ, Keeping, Summary, count, hold::Hold, tracks::Tracks};
 
 /// What was written is handed to the kernel after this many samples of each side: with what waits on its way there, a crash
 /// takes less than a second.
@@ -23,6 +23,8 @@ pub(super) struct Source {
     pub(super) sink: SinkId,
     /// Where to.
     pub(super) acknowledge: Acknowledge,
+    /// How sound is kept back until it was judged, where it is.
+    pub(super) keeping: Option<Keeping>,
     /// Where the end is told.
     pub(super) end: oneshot::Sender<Summary>,
 }
@@ -39,6 +41,7 @@ pub(super) struct Writer {
     path: PathBuf,
     file: Box<dyn Encoding>,
     tracks: Tracks,
+    hold: Option<Hold>,
     unflushed: u64,
     cut: Option<Cut>,
     muted: Option<Muted>,
@@ -47,18 +50,22 @@ pub(super) struct Writer {
 impl Writer {
     /// A writer into a file that was begun.
     pub(super) fn new(path: PathBuf, file: Box<dyn Encoding>) -> Self {
-        Self { path, file, tracks: Tracks::default(), unflushed: 0, cut: None, muted: None }
+        Self { path, file, tracks: Tracks::default(), hold: None, unflushed: 0, cut: None, muted: None }
     }
 
     /// Writes until the leg drops its end of the queue.
     pub(super) fn run(mut self, source: Source) {
-        let Source { mut frames, sink, acknowledge, end } = source;
+        let Source { mut frames, sink, acknowledge, keeping, end } = source;
+        self.hold = keeping.map(Hold::new);
         while let Some(item) = frames.blocking_recv() {
             match &*item {
                 TapItem::Caller(frame) => self.caller(frame, sink, &acknowledge),
                 TapItem::Sent { index, samples } => self.tracks.right.put(*index, samples),
             }
             self.write(false);
+        }
+        if let Some(hold) = &self.hold {
+            hold.wait();
         }
         // Nobody has to wait for it.
         let _ = end.send(self.finish());
@@ -96,9 +103,13 @@ impl Writer {
         is_due.then_some(muted.first_silent_index)
     }
 
-    /// Writes what both sides have, or everything.
+    /// Writes what both sides have and was judged, or everything.
     fn write(&mut self, everything: bool) {
-        let pairs = Zeroizing::new(self.tracks.take(everything));
+        let mut pairs = Zeroizing::new(self.tracks.take(everything));
+        if let Some(hold) = &mut self.hold {
+            let first = self.tracks.next_index() - pairs.len() as u64;
+            pairs = hold.pass(first, &pairs, everything);
+        }
         if self.cut.is_some() || pairs.is_empty() {
             return;
         }

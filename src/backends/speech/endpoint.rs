@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use zeroize::Zeroizing;
+
 /// One frame.
 const FRAME: Duration = Duration::from_millis(20);
 /// Sound kept from before the first voiced frame: consonants begin below what voice detection sees.
@@ -42,7 +44,7 @@ pub(super) struct Patience {
 
 struct Frame {
     voice: bool,
-    samples: Box<[i16]>,
+    samples: Zeroizing<Box<[i16]>>,
 }
 
 enum State {
@@ -87,9 +89,14 @@ impl Endpointer {
         }
     }
 
+    /// Nothing more will come: what is being said is over.
+    pub(super) fn finish(&mut self) -> Option<Edge> {
+        matches!(self.state, State::Hearing { .. }).then(|| self.end(false))
+    }
+
     /// Takes the next 20 ms.
     pub(super) fn handle_frame(&mut self, samples: &[i16], voice: bool) -> Option<Edge> {
-        self.frames.push_back(Frame { voice, samples: samples.into() });
+        self.frames.push_back(Frame { voice, samples: Zeroizing::new(samples.into()) });
         match &mut self.state {
             State::Deaf => {
                 self.forget_before(frames(HISTORY));
@@ -149,12 +156,29 @@ impl Endpointer {
         let kept = self.frames.len() - quiet.saturating_sub(frames(TAIL));
         let is_speech = voiced >= frames(SHORTEST_VOICE);
         let samples = if is_speech {
-            self.frames.iter().take(kept).flat_map(|frame| frame.samples.iter().copied()).collect()
+            let all = self.frames.iter().take(kept);
+            // A vector that grows by itself would leave a copy behind.
+            let mut samples = Vec::with_capacity(all.clone().map(|frame| frame.samples.len()).sum());
+            all.for_each(|frame| samples.extend_from_slice(&frame.samples));
+            samples
         } else {
             Vec::new()
         };
         self.stop();
         Edge::Ended { samples, is_cut }
+    }
+
+    /// How many frames are kept.
+    pub(super) fn held(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// How many of the newest frames are or may become part of an utterance.
+    pub(super) fn wanted(&self) -> usize {
+        match self.state {
+            State::Hearing { .. } => self.held(),
+            State::Deaf | State::Waiting(_) => self.held().min(self.speech_frames() + frames(LEAD)),
+        }
     }
 
     /// The sampling rate in hertz.

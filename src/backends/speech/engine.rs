@@ -2,13 +2,15 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
+use zeroize::{Zeroize, Zeroizing};
+
 use super::grammar::Grammar;
 use crate::child::ExitReason;
 
 /// A future that is sent between threads.
 pub type BoxFuture<'a, Output> = Pin<Box<dyn Future<Output = Output> + Send + 'a>>;
 
-/// Something a caller said, from shortly before its first sound.
+/// Something a caller said, from shortly before its first sound. It is wiped when dropped.
 #[derive(Clone)]
 pub struct Utterance {
     /// The sampling rate in hertz.
@@ -17,12 +19,26 @@ pub struct Utterance {
     pub samples: Vec<i16>,
 }
 
+impl Drop for Utterance {
+    fn drop(&mut self) {
+        self.samples.zeroize();
+    }
+}
+
 impl Utterance {
     /// How long it is.
     #[must_use]
     pub fn span(&self) -> Duration {
         Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.hertz))
     }
+}
+
+/// Samples as recognisers take them: 16-bit, little-endian. Wiped when dropped, and never moved: there is room for all at
+/// once.
+pub(super) fn little_endian(samples: impl Iterator<Item = i16> + Clone) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * samples.clone().count()));
+    bytes.extend(samples.flat_map(i16::to_le_bytes));
+    bytes
 }
 
 /// Why an engine has no answer. What was merely not understood is no failure.

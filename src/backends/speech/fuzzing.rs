@@ -1,6 +1,6 @@
 //! What the programs that hear and speak may answer.
 
-use dialogue::{GrammarId, Understood};
+use dialogue::{GrammarId, Understood, redaction};
 use futures_util::FutureExt;
 
 use super::{pocketsphinx, wave, whisper, worker};
@@ -29,7 +29,8 @@ fn written(bytes: &[u8]) {
     }
     for grammar in GrammarId::ALL {
         if let Some(words) = whisper::fitting(grammar, text) {
-            assert!(grammar.parse(&words) != Understood::Nothing, "what fits means something");
+            let is_to_be_judged = redaction::digits_said(&words) > 2;
+            assert!(is_to_be_judged || grammar.parse(&words) != Understood::Nothing, "what fits means something");
         }
     }
 }

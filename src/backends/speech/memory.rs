@@ -8,6 +8,8 @@ use std::{
 
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
+use super::engine::little_endian;
+
 /// A memory file, emptied when dropped: a child that still holds it finds nothing left.
 pub(super) struct MemoryFile(File);
 
@@ -22,9 +24,8 @@ impl MemoryFile {
     }
 
     /// Writes 16-bit little-endian samples.
-    pub(super) fn write_samples(&mut self, samples: impl Iterator<Item = i16>) -> io::Result<()> {
-        let bytes: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
-        self.0.write_all(&bytes)
+    pub(super) fn write_samples(&mut self, samples: impl Iterator<Item = i16> + Clone) -> io::Result<()> {
+        self.0.write_all(&little_endian(samples))
     }
 
     /// Everything in it.

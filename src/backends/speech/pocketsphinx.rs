@@ -14,10 +14,12 @@ use std::{
     process::Stdio,
 };
 
+use dialogue::redaction;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{Child, Command},
 };
+use zeroize::Zeroizing;
 
 use super::{
     engine::{BoxFuture, Decoder, EngineFailure, RecognitionEngine, Utterance},
@@ -32,6 +34,8 @@ const MODEL_HERTZ: u32 = 16_000;
 const FEATURES_PER_SECOND: f64 = 100.0;
 /// The name by which the child opens the memory file that it was given as its standard error.
 const AUDIO: &str = "2";
+/// Digits that no answer has.
+const DIGITS_OF_A_NUMBER: usize = 10;
 /// Most bytes of an answer that are read.
 const LONGEST_ANSWER: u64 = 4_096;
 
@@ -134,7 +138,8 @@ impl RecognitionEngine for PocketSphinx {
         let mut command = self.command(grammar);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(handed);
         let child = command.spawn().map_err(|_| EngineFailure::Start)?;
-        Ok(Box::new(Process { child, audio, floor: grammar.floor }))
+        let Grammar { floor, number_floor, .. } = *grammar;
+        Ok(Box::new(Process { child, audio, floor, number_floor }))
     }
 }
 
@@ -143,6 +148,7 @@ struct Process {
     child: Child,
     audio: MemoryFile,
     floor: Option<f64>,
+    number_floor: Option<f64>,
 }
 
 impl Decoder for Process {
@@ -153,7 +159,9 @@ impl Decoder for Process {
             drop(utterance);
             let answer = self.ask().await?;
             let (words, score) = parse(&answer).ok_or(EngineFailure::Protocol)?;
-            let believed = self.floor.is_none_or(|floor| score / features.max(1.0) >= floor);
+            let is_number = redaction::digits_said(words) >= DIGITS_OF_A_NUMBER;
+            let floor = self.number_floor.filter(|_| is_number).or(self.floor);
+            let believed = floor.is_none_or(|floor| score / features.max(1.0) >= floor);
             Ok((believed && !words.is_empty()).then(|| words.to_owned()))
         })
     }
@@ -161,12 +169,13 @@ impl Decoder for Process {
 
 impl Process {
     /// Names the audio to the child and reads what it makes of it.
-    async fn ask(&mut self) -> Result<String, EngineFailure> {
+    async fn ask(&mut self) -> Result<Zeroizing<String>, EngineFailure> {
         let (input, output) = (self.child.stdin.take(), self.child.stdout.take());
         let (Some(mut input), Some(output)) = (input, output) else { return Err(EngineFailure::Start) };
         input.write_all(format!("{AUDIO}\n").as_bytes()).await.map_err(|_| EngineFailure::Exit)?;
         drop(input);
-        let mut answer = String::new();
+        // It may hold a number that is to be taken out, and with this room it is never moved.
+        let mut answer = Zeroizing::new(String::with_capacity(LONGEST_ANSWER as usize + 1));
         output.take(LONGEST_ANSWER).read_to_string(&mut answer).await.map_err(|_| EngineFailure::Protocol)?;
         match self.child.wait().await {
             Ok(status) if status.success() => Ok(answer),
@@ -177,7 +186,7 @@ impl Process {
 
 /// The samples at the model's rate. Each sample of narrow-band audio is simply repeated: the image that this leaves above
 /// 4 kHz stands in for the speech that the telephone took away, and the mean normalisation takes the tilt away.
-fn wide_band(utterance: &Utterance) -> impl Iterator<Item = i16> {
+fn wide_band(utterance: &Utterance) -> impl Iterator<Item = i16> + Clone {
     let repeats = (MODEL_HERTZ / utterance.hertz).max(1) as usize;
     let step = (utterance.hertz / MODEL_HERTZ).max(1) as usize;
     utterance.samples.iter().step_by(step).flat_map(move |&sample| std::iter::repeat_n(sample, repeats))

@@ -2,13 +2,14 @@
 
 use std::{
     future::Future,
+    ops::Range,
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use call::media::TapItem;
-use dialogue::GrammarId;
+use dialogue::{Finding, GrammarId, Redacted, Redactor};
 use gate::{CleanFrame, MuteAck, MuteEpoch, SinkId};
 use tokio::sync::mpsc;
 
@@ -18,7 +19,10 @@ use super::{
     grammar::Grammar,
     recognisers::{NothingReason, Ready, Recognisers},
 };
+use crate::withhold::Judge;
 
+/// What is spoken longer than this may be a number that no grammar asks for: thirteen digits take longer.
+const MAY_BE_A_NUMBER: Duration = Duration::from_millis(2_500);
 /// Commands that may wait, and answers.
 const COMMAND_ROOM: usize = 16;
 /// An acknowledgement of a mute is renewed after this many frames: half of what the gate grants.
@@ -32,8 +36,10 @@ pub type Acknowledge = Box<dyn Fn(MuteAck) + Send + Sync>;
 pub struct Recognised {
     /// What was expected.
     pub grammar: GrammarId,
-    /// The words, in lower case.
+    /// The words, in lower case, with long numbers taken out.
     pub words: Result<String, NothingReason>,
+    /// What was taken out of the words, if anything.
+    pub finding: Option<Finding>,
     /// How long the caller spoke.
     pub speech: Duration,
     /// From the caller's last sound to this.
@@ -45,15 +51,16 @@ enum Command {
     Stop,
 }
 
-/// One call's recogniser. Ends, with everything it holds, when dropped.
+/// One call's recogniser. When it is dropped, or the call is over, it recognises what was being said, so that a recording knows of
+/// it, and ends with everything that it holds.
 pub struct Recogniser {
     commands: mpsc::Sender<Command>,
-    task: tokio::task::JoinHandle<()>,
 }
 
 impl Recogniser {
     /// Starts a call's recogniser for the clean audio that comes out of `frames`, at `hertz`. Mutes are acknowledged to
-    /// `acknowledge` in the name of `sink`, after everything older was forgotten.
+    /// `acknowledge` in the name of `sink`, after everything older was forgotten. `judge` is told what was recognised, so that
+    /// a recorder can wait for it.
     #[must_use]
     pub fn start(
         shared: Arc<Recognisers>,
@@ -61,6 +68,7 @@ impl Recogniser {
         frames: mpsc::Receiver<Arc<TapItem>>,
         sink: SinkId,
         acknowledge: Acknowledge,
+        judge: Judge,
     ) -> (Self, mpsc::Receiver<Recognised>) {
         let (commands, orders) = mpsc::channel(COMMAND_ROOM);
         let (answers, heard) = mpsc::channel(COMMAND_ROOM);
@@ -74,9 +82,14 @@ impl Recogniser {
             muted: None,
             ready: None,
             working: None,
+            redactor: Redactor::new(),
+            judge,
+            place: 0..0,
+            missed: 0,
+            step: 0,
         };
-        let task = tokio::spawn(ear.run(frames, orders));
-        (Self { commands, task }, heard)
+        tokio::spawn(ear.run(frames, orders));
+        (Self { commands }, heard)
     }
 
     /// Recognises what is said next, or just being said. One [`Recognised`] answers, unless [`Recogniser::stop`] or
@@ -85,15 +98,10 @@ impl Recogniser {
         self.commands.try_send(Command::Listen(grammar)).is_ok()
     }
 
-    /// Stops recognising; what was not yet reported is forgotten. Returns whether there was room for the command.
+    /// Stops recognising; what was not yet reported never is, and is judged for the recorder all the same. Returns whether there was room for
+    /// the command.
     pub fn stop(&self) -> bool {
         self.commands.try_send(Command::Stop).is_ok()
-    }
-}
-
-impl Drop for Recogniser {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
@@ -109,8 +117,12 @@ struct Listening {
 /// An utterance that is being recognised.
 struct Working {
     id: GrammarId,
+    /// Whether somebody waits for the answer. Where nobody does, it is still judged for the recorder.
+    is_awaited: bool,
     speech: Duration,
     last_voice: Instant,
+    /// Where its sound is in the stream.
+    place: Range<u64>,
     words: Words,
 }
 
@@ -125,6 +137,14 @@ struct Ear {
     muted: Option<Muted>,
     ready: Option<Ready>,
     working: Option<Working>,
+    redactor: Redactor,
+    judge: Judge,
+    /// Where the sound that is kept is in the stream.
+    place: Range<u64>,
+    /// Samples that are missing in it.
+    missed: u64,
+    /// Samples of a frame.
+    step: u64,
 }
 
 /// A mute that was acknowledged.
@@ -142,15 +162,31 @@ impl Ear {
                 command = commands.recv() => match command {
                     Some(Command::Listen(id)) => self.listen(id),
                     Some(Command::Stop) => self.stop(),
-                    None => return,
+                    None => break,
                 },
                 item = frames.recv() => match item.as_deref() {
                     Some(TapItem::Caller(frame)) => self.frame(frame),
                     Some(TapItem::Sent { .. }) => {}
-                    None => return,
+                    None => break,
                 },
                 words = words(&mut self.working) => self.recognised(words),
             }
+        }
+        while let Ok(item) = frames.try_recv() {
+            if let TapItem::Caller(frame) = &*item {
+                self.frame(frame);
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Recognises the last words, within the deadline of all words.
+    async fn finish(&mut self) {
+        let edge = self.endpointer.finish();
+        self.edge(edge);
+        if let Some(working) = &mut self.working {
+            let words = working.words.as_mut().await;
+            self.recognised(words);
         }
     }
 
@@ -165,11 +201,11 @@ impl Ear {
 
     fn stop(&mut self) {
         // What is just being said belongs to the next question too, where one follows at once.
-        if self.listening.take().is_some() || self.working.take().is_some() {
+        let was_awaited = self.working.as_mut().is_some_and(|working| std::mem::take(&mut working.is_awaited));
+        if self.listening.take().is_some() || was_awaited {
             self.endpointer.stop();
         }
         self.ready = None;
-        self.working = None;
     }
 
     fn frame(&mut self, frame: &CleanFrame) {
@@ -177,6 +213,7 @@ impl Ear {
             return self.mute(epoch, frame.index());
         }
         self.muted = None;
+        self.keep(frame);
         if frame.voice()
             && let Some(listening) = &mut self.listening
         {
@@ -184,6 +221,25 @@ impl Ear {
         }
         let edge = self.endpointer.handle_frame(frame.samples(), frame.voice());
         self.edge(edge);
+        self.redactor.handle_timeout(Instant::now());
+        self.judged();
+    }
+
+    /// Knows where the sound is that is kept with this frame.
+    fn keep(&mut self, frame: &CleanFrame) {
+        let held = self.endpointer.held() as u64;
+        self.step = frame.samples().len() as u64;
+        self.missed = if held == 0 { 0 } else { self.missed + frame.index().saturating_sub(self.place.end) };
+        let end = frame.index() + self.step;
+        self.place = end.saturating_sub((held + 1) * self.step + self.missed)..end;
+    }
+
+    /// Lets the recorder write what can be no part of a number any more.
+    fn judged(&self) {
+        let wanted = self.endpointer.wanted() as u64 * self.step + self.missed;
+        let working = self.working.as_ref().map(|working| working.place.start);
+        let oldest = [Some(self.place.end.saturating_sub(wanted)), working, self.redactor.kept_back_from()];
+        self.judge.judged(oldest.into_iter().flatten().min().unwrap_or(u64::MAX));
     }
 
     /// Forgets everything older than the mute, then says so; again and again while it lasts.
@@ -197,6 +253,8 @@ impl Ear {
                 self.endpointer.discard();
                 self.ready = None;
                 self.working = None;
+                self.redactor.forget();
+                self.judge.judged(index);
                 self.muted.insert(Muted { epoch, first_silent_index: index, frames: 0 })
             }
         };
@@ -225,29 +283,72 @@ impl Ear {
             metrics::counter!("tonegate_utterances_cut_total").increment(1);
         }
         let utterance = Utterance { hertz: self.endpointer.hertz(), samples };
-        let speech = utterance.span();
+        let (speech, place) = (utterance.span(), self.place.clone());
         if utterance.samples.is_empty() {
-            return self.answer(id, Err(NothingReason::Click), speech, last_voice);
+            return self.answer(id, Err(NothingReason::Click), None, speech, last_voice);
         }
+        // What was got ready expects no number.
+        let may_be = speech > MAY_BE_A_NUMBER;
+        let (grammar, ready) = if may_be { (Grammar::or_number(id), None) } else { (grammar, ready) };
         let words = Box::pin(Arc::clone(&self.shared).recognise(grammar, ready, utterance));
-        self.working = Some(Working { id, speech, last_voice, words });
+        let working = Working { id, is_awaited: true, speech, last_voice, place, words };
+        if self.working.replace(working).is_some_and(|before| before.speech > MAY_BE_A_NUMBER) {
+            unjudged();
+        }
     }
 
     fn recognised(&mut self, words: Result<String, NothingReason>) {
-        if let Some(Working { id, speech, last_voice, .. }) = self.working.take() {
-            self.answer(id, words, speech, last_voice);
+        let Some(Working { id, is_awaited, speech, last_voice, place, .. }) = self.working.take() else { return };
+        let (words, finding) = match words {
+            Ok(words) => {
+                let (words, finding) = self.redact(id, words, place);
+                (Ok(words), finding)
+            }
+            Err(reason) => {
+                if speech > MAY_BE_A_NUMBER && reason.is_failure() {
+                    unjudged();
+                }
+                (Err(reason), None)
+            }
+        };
+        if is_awaited {
+            self.answer(id, words, finding, speech, last_voice);
         }
+        self.judged();
     }
 
-    fn answer(&self, grammar: GrammarId, words: Result<String, NothingReason>, speech: Duration, last_voice: Instant) {
+    /// What may go on of the words; the recorder is told what may not be heard.
+    fn redact(&mut self, grammar: GrammarId, words: String, place: Range<u64>) -> (String, Option<Finding>) {
+        let Redacted { text, finding, mut silence } = self.redactor.hear(Instant::now(), words, grammar, place);
+        silence.dedup();
+        silence.into_iter().for_each(|span| self.judge.silence(span));
+        if let Some(finding) = finding {
+            metrics::counter!("tonegate_spoken_numbers_total", "result" => finding.name()).increment(1);
+        }
+        (text, finding)
+    }
+
+    fn answer(
+        &self,
+        grammar: GrammarId,
+        words: Result<String, NothingReason>,
+        finding: Option<Finding>,
+        speech: Duration,
+        last_voice: Instant,
+    ) {
         let took = last_voice.elapsed();
         let result = words.as_ref().map_or_else(|reason| reason.label(), |_| "words");
         metrics::counter!("tonegate_utterances_total", "grammar" => grammar.name(), "result" => result).increment(1);
         metrics::histogram!("tonegate_recognition_seconds").record(took.as_secs_f64());
-        if self.answers.try_send(Recognised { grammar, words, speech, took }).is_err() {
+        if self.answers.try_send(Recognised { grammar, words, finding, speech, took }).is_err() {
             metrics::counter!("tonegate_drops_total", "queue" => "recognised", "reason" => "full").increment(1);
         }
     }
+}
+
+/// Something that may have been a number is written although nobody recognised it.
+fn unjudged() {
+    metrics::counter!("tonegate_spoken_spans_total", "result" => "unjudged").increment(1);
 }
 
 /// The answer of the utterance in work; never, where there is none.

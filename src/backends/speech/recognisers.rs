@@ -61,6 +61,14 @@ impl NothingReason {
             Self::Engine => "engine",
         }
     }
+
+    /// Whether nobody can say what it was.
+    pub(super) const fn is_failure(self) -> bool {
+        match self {
+            Self::Click | Self::Unintelligible => false,
+            Self::Busy | Self::Engine => true,
+        }
+    }
 }
 
 /// The engines and their bounds, shared by all calls.

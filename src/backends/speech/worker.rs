@@ -1,6 +1,6 @@
 //! A child process that stays: it loads its model once and then answers one request after another.
 //!
-//! Both ways a message is one line of JSON with `bytes`, and a body of that length. The child's first message is empty
+//! Both ways a message is one line of JSON with `bytes`, and a body of that length, which is wiped here. The child's first message is empty
 //! and says that it is loaded. Nothing of a caller is on its command line, in its environment or on a disk. A child that
 //! dies, hangs or breaks this protocol is ended and started again by the supervisor, after a wait.
 
@@ -14,6 +14,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use super::engine::EngineFailure;
 use crate::child::{self, ExitReason, Up};
@@ -48,7 +49,7 @@ pub(super) struct Answer {
     /// The sampling rate in hertz, where the body is sound.
     pub(super) hertz: Option<u32>,
     /// What was asked for.
-    pub(super) body: Vec<u8>,
+    pub(super) body: Zeroizing<Vec<u8>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,7 +61,7 @@ struct Header {
 
 /// One request. The next one's turn comes when this is dropped.
 struct Job {
-    body: Vec<u8>,
+    body: Zeroizing<Vec<u8>>,
     answer: oneshot::Sender<Result<Answer, EngineFailure>>,
     _turn: OwnedSemaphorePermit,
 }
@@ -112,7 +113,7 @@ impl Worker {
     ///
     /// # Errors
     /// Where the child is not loaded, dies, breaks its protocol or takes too long, and where too many requests wait.
-    pub(super) async fn ask(&self, body: Vec<u8>) -> Result<Answer, EngineFailure> {
+    pub(super) async fn ask(&self, body: Zeroizing<Vec<u8>>) -> Result<Answer, EngineFailure> {
         if !self.is_loaded() {
             return Err(EngineFailure::Start);
         }
@@ -199,7 +200,7 @@ struct Wire {
 }
 
 impl Wire {
-    async fn ask(&mut self, body: Vec<u8>) -> Result<Answer, EngineFailure> {
+    async fn ask(&mut self, body: Zeroizing<Vec<u8>>) -> Result<Answer, EngineFailure> {
         let header = Header { bytes: body.len(), hertz: None };
         let mut line = serde_json::to_vec(&header).map_err(|_| EngineFailure::Protocol)?;
         line.push(b'\n');
@@ -229,8 +230,8 @@ pub(super) async fn read_answer(
     if header.bytes > most_bytes {
         return Err(EngineFailure::Protocol);
     }
-    let mut body = vec![0; header.bytes];
-    output.read_exact(&mut body).await.map_err(|_| EngineFailure::Exit)?;
+    let mut body = Zeroizing::new(vec![0; header.bytes]);
+    output.read_exact(&mut body[..]).await.map_err(|_| EngineFailure::Exit)?;
     Ok(Answer { hertz: header.hertz, body })
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::apply::{conclude, from_json};
 use super::{PaymentRow, StoreError};
-use crate::audit::{Details, Entry, Kind, Signer};
+use crate::audit::{Author, Details, Entry, Kind, Signer};
 
 /// The reason of a call that the gateway did not live to end.
 pub const INTERRUPTED: &str = "interrupted";
@@ -22,6 +22,9 @@ pub struct Recovery {
     pub dialogs: Vec<DialogJournal>,
     /// Payments whose outcome the processor must be asked for, by id. They are never submitted again.
     pub payments: Vec<PaymentRow>,
+    /// The audit chain is not, or not as long as, what its checkpoints have seen: the store was rolled back or replaced. The
+    /// chain says so.
+    pub is_rolled_back: bool,
 }
 
 /// A call that was up when the earlier run ended.
@@ -43,14 +46,10 @@ pub struct DialogJournal {
 }
 
 /// Ends the calls of an earlier run in one transaction, offers parked records again, and lists what is left to do.
-pub(super) fn recover(
-    connection: &mut Connection,
-    signer: Option<&Signer>,
-    now: Timestamp,
-) -> Result<Recovery, StoreError> {
+pub(super) fn recover(connection: &mut Connection, author: &Author, now: Timestamp) -> Result<Recovery, StoreError> {
     let transaction = connection.transaction()?;
     let dialogs = dialogs(&transaction)?;
-    let interrupted = interrupt_calls(&transaction, signer, now)?;
+    let interrupted = interrupt_calls(&transaction, author.signer.as_ref(), now)?;
     // Ending a call takes its dialog out of the journal, but BYE is still owed for these.
     for dialog in &dialogs {
         let values = (dialog.call.to_string(), &dialog.journal);
@@ -60,7 +59,7 @@ pub(super) fn recover(
     transaction.execute("UPDATE outbox SET parked = 0, tries = 0 WHERE parked = 1", ())?;
     let payments = super::queries::open_payments(&transaction)?;
     transaction.commit()?;
-    Ok(Recovery { interrupted, dialogs, payments })
+    Ok(Recovery { interrupted, dialogs, payments, is_rolled_back: false })
 }
 
 fn interrupt_calls(

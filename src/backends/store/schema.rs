@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Every migration in order; `user_version` counts those a file has had.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE calls (
         call TEXT PRIMARY KEY,
         trunk TEXT NOT NULL,
@@ -57,7 +58,26 @@ const MIGRATIONS: &[&str] = &["
         one INTEGER PRIMARY KEY CHECK (one = 1),
         filler BLOB NOT NULL
     ) STRICT;
-"];
+",
+    "
+    CREATE TABLE audit_checkpoints (
+        number INTEGER PRIMARY KEY,
+        note TEXT NOT NULL,
+        made_ms INTEGER NOT NULL,
+        kept INTEGER NOT NULL,
+        posted INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_checkpoints_unkept ON audit_checkpoints (number) WHERE NOT kept;
+    CREATE INDEX audit_checkpoints_unposted ON audit_checkpoints (number) WHERE NOT posted;
+",
+    "
+    ALTER TABLE payments ADD COLUMN charge TEXT;
+    ALTER TABLE payments ADD COLUMN refund TEXT;
+",
+    "
+    ALTER TABLE payments ADD COLUMN refund_since TEXT;
+",
+];
 
 /// Brings a file to the current schema, each migration in a transaction of its own.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

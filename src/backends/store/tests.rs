@@ -1,19 +1,21 @@
 mod durability;
 mod trouble;
+mod vetting;
 
 use std::path::Path;
 
-use book::{AccountId, ComplianceRecord, ContactAttempt, ExternalId};
+use book::{AccountId, ComplianceRecord, ContactAttempt, ExternalId, PaymentTransaction};
+use gate::wire::{Brand, Held, LastFour, Token};
 use jiff::Timestamp;
 use rules::money::{Currency, Money};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use book::Record;
-use book::record::{Delivery, Disclosure, DisclosureKind};
+use book::record::{Delivery, Disclosure, DisclosureKind, PaymentMethod, PaymentStatus};
 
 use super::*;
-use crate::audit::{Details, Entry, Kind, verify};
+use crate::audit::{Details, Entry, Evidence, Kind, verify};
 
 /// A call's row with nothing known of the caller yet.
 fn call_row(call: Uuid) -> CallRow {
@@ -36,6 +38,10 @@ fn payment_row(payment: Uuid) -> PaymentRow {
         amount: Money::new(10_207, Currency::USD),
         state: PaymentState::Submitted,
         opened_at: Timestamp::UNIX_EPOCH,
+        method: PaymentMethod::CardKeyed,
+        processor: "sandbox".into(),
+        charge: None,
+        refund: None,
     }
 }
 
@@ -98,8 +104,131 @@ async fn an_interrupted_call_is_ended_recorded_and_still_owed_its_bye() {
     let (store, recovery) = open(&directory);
     assert_eq!((recovery.dialogs.len(), recovery.payments.len()), (0, 0));
     assert_eq!(store.payment(payment).await.unwrap().unwrap().state, PaymentState::Approved);
-    let summary = verify(&directory.path().join("tonegate.sqlite"), None).unwrap();
+    let summary = verify(&directory.path().join("tonegate.sqlite"), &Evidence::default()).unwrap();
     assert_eq!((summary.records, summary.calls), (1, 1));
+}
+
+#[tokio::test]
+async fn a_charge_is_kept_with_its_key_and_settled_by_its_record() {
+    let directory = TempDir::new().unwrap();
+    let payment = Uuid::from_u128(7);
+    let (store, _) = open(&directory);
+    store.write(Write::PaymentOpened(payment_row(payment).into())).await.unwrap();
+    let held = Held {
+        brand: Brand::Visa,
+        last_four: LastFour::parse("4242").unwrap(),
+        token: Token::parse("pm_abcdefghijkl").unwrap(),
+    };
+    let charge = ChargeRow::of(&held);
+    let at = Timestamp::UNIX_EPOCH;
+    for state in [PaymentState::Tokenised, PaymentState::Charging] {
+        store.write(Write::PaymentCharge { payment, charge: charge.clone().into(), state, at }).await.unwrap();
+    }
+    drop(store);
+    let (store, recovery) = open(&directory);
+    let [row] = recovery.payments.as_slice() else { panic!("{} payments", recovery.payments.len()) };
+    assert_eq!((row.state, row.charge.as_ref()), (PaymentState::Charging, Some(&charge)));
+    assert_eq!(row.charge.as_ref().and_then(ChargeRow::held), Some(held));
+
+    let record = |status, failure: Option<&str>| PaymentTransaction {
+        external_id: ExternalId::payment(payment),
+        payment,
+        call: row.call,
+        attempt: ExternalId::attempt(row.call),
+        account: row.account.clone(),
+        arrangement: None,
+        amount: row.amount,
+        method: PaymentMethod::CardKeyed,
+        status,
+        failure: failure.map(str::to_owned),
+        card: None,
+        token: None,
+        processed_at: None,
+    };
+    for (status, failure, state) in [
+        (PaymentStatus::Pending, None, PaymentState::Charging),
+        (PaymentStatus::Failed, Some(DECLINED), PaymentState::Declined),
+        (PaymentStatus::Failed, Some("cancelled"), PaymentState::Abandoned),
+        (PaymentStatus::Succeeded, None, PaymentState::Approved),
+        (PaymentStatus::Refunded, None, PaymentState::Refunded),
+    ] {
+        store.write(Write::Record(Box::new(record(status, failure).into()))).await.unwrap();
+        assert_eq!(store.payment(payment).await.unwrap().unwrap().state, state);
+    }
+}
+
+#[tokio::test]
+async fn an_account_has_no_payment_beside_another_call_s_that_may_yet_be_made() {
+    let directory = TempDir::new().unwrap();
+    let (store, _) = open(&directory);
+    let [first, second] = [7, 8].map(Uuid::from_u128);
+    let elsewhere = PaymentRow { call: Uuid::from_u128(2), ..payment_row(second) };
+    let open = |row: &PaymentRow| store.write(Write::PaymentOpened(row.clone().into()));
+    let is_free = async |row: &PaymentRow| !store.has_open_payment(row.account.clone(), row.call).await.unwrap();
+    assert!(is_free(&elsewhere).await);
+    open(&payment_row(first)).await.unwrap();
+    for state in [PaymentState::Submitted, PaymentState::Tokenised, PaymentState::Charging, PaymentState::Unknown] {
+        store.write(Write::PaymentState { payment: first, state, at: Timestamp::UNIX_EPOCH }).await.unwrap();
+        assert!(matches!(open(&elsewhere).await, Err(StoreError::PaymentOpen)), "{state:?}");
+        assert!(!is_free(&elsewhere).await && is_free(&payment_row(second)).await, "its own call knows better");
+    }
+    assert_eq!(*store.health().borrow(), Health::Good, "a payment that is refused is no trouble of the store");
+    let account = AccountId::parse("CA-1002").unwrap();
+    open(&PaymentRow { account, call: elsewhere.call, ..payment_row(Uuid::from_u128(9)) }).await.unwrap();
+    let approved = Write::PaymentState { payment: first, state: PaymentState::Approved, at: Timestamp::UNIX_EPOCH };
+    store.write(approved).await.unwrap();
+    assert!(is_free(&elsewhere).await);
+    open(&elsewhere).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refund_has_one_key_until_it_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let (payment, other) = (Uuid::from_u128(7), Uuid::from_u128(8));
+    let (store, _) = open(&directory);
+    for payment in [payment, other] {
+        store.write(Write::PaymentOpened(payment_row(payment).into())).await.unwrap();
+    }
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let key = Uuid::from_u128;
+    let intend = |payment, number, second| Write::PaymentRefund { payment, key: key(number), at: at(second) };
+    let row = async |payment| store.payment(payment).await.unwrap().unwrap();
+    store.write(Write::PaymentState { payment, state: PaymentState::Approved, at: at(1) }).await.unwrap();
+    // Both are asked for in one batch: the first key counts.
+    store.write(vec![intend(payment, 1, 10), intend(payment, 2, 20), intend(other, 3, 20)]).await.unwrap();
+    let expected = RefundRow { key: key(1), since: at(10), asked_at: at(20) };
+    assert_eq!((row(payment).await.state, row(payment).await.refund), (PaymentState::Refunding, Some(expected)));
+    assert_eq!(row(payment).await.since(), at(10), "it is open since it was asked for");
+    assert_eq!((row(other).await.state, row(other).await.refund), (PaymentState::Submitted, None), "it is not paid");
+    let open: Vec<Uuid> = store.open_payments().await.unwrap().iter().map(|row| row.payment).collect();
+    assert_eq!(open, [payment, other], "both are looked after");
+
+    store.write(Write::PaymentRefundRefused { payment, at: at(30) }).await.unwrap();
+    assert_eq!((row(payment).await.state, row(payment).await.refund), (PaymentState::Approved, None));
+    store.write(intend(payment, 4, 40)).await.unwrap();
+    assert_eq!(row(payment).await.refund, Some(RefundRow { key: key(4), since: at(40), asked_at: at(40) }));
+    store.write(Write::PaymentState { payment, state: PaymentState::Refunded, at: at(50) }).await.unwrap();
+    store.write(vec![intend(payment, 5, 60), Write::PaymentRefundRefused { payment, at: at(60) }]).await.unwrap();
+    assert_eq!(row(payment).await.state, PaymentState::Refunded, "what is back is neither asked for nor refused");
+}
+
+#[tokio::test]
+async fn a_file_of_before_charges_is_read_as_it_was() {
+    let directory = TempDir::new().unwrap();
+    let (payment, path) = (Uuid::from_u128(7), directory.path().join("tonegate.sqlite"));
+    let (store, _) = open(&directory);
+    store.write(Write::PaymentOpened(payment_row(payment).into())).await.unwrap();
+    drop(store);
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(
+        "UPDATE payments SET row = json_remove(row, '$.processor', '$.method'); ALTER TABLE payments DROP COLUMN charge; \
+         ALTER TABLE payments DROP COLUMN refund; ALTER TABLE payments DROP COLUMN refund_since; \
+         PRAGMA user_version = 2;",
+    )
+    .unwrap();
+    drop(file);
+    let (store, _) = open(&directory);
+    assert_eq!(store.payment(payment).await.unwrap(), Some(payment_row(payment)));
 }
 
 #[tokio::test]
@@ -148,7 +277,7 @@ async fn the_receipt_names_the_hash_of_each_audit_entry() {
     let writes = vec![Write::Audit(entry(call, Kind::CallStarted)), Write::Audit(entry(call, Kind::CallEnded))];
     let receipt = store.write(writes).await.unwrap();
     assert_eq!(receipt.audit.len(), 2);
-    let summary = verify(&directory.path().join("tonegate.sqlite"), None).unwrap();
+    let summary = verify(&directory.path().join("tonegate.sqlite"), &Evidence::default()).unwrap();
     assert_eq!(summary.head, receipt.audit[1]);
     assert_eq!(store.call_audit(call).await.unwrap().len(), 2);
 }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::apply::apply;
 use super::health::Pulse;
 use super::{Receipt, StoreError, Write};
-use crate::audit::Signer;
+use crate::audit::Author;
 
 /// Most writes made durable by one commit.
 const MOST_GROUPED: usize = 128;
@@ -43,10 +43,10 @@ impl Prober {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, signer: Option<Arc<Signer>>, queue: usize) -> std::io::Result<Self> {
+    pub(super) fn start(connection: Connection, author: Author, queue: usize) -> std::io::Result<Self> {
         let (sender, jobs) = sync_channel(queue);
         let pulse = Arc::new(Pulse::default());
-        let mut thread = WriterThread { connection, signer, pulse: pulse.clone() };
+        let mut thread = WriterThread { connection, author, pulse: pulse.clone() };
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(&jobs))?;
         Ok(Self { queue: Some(sender), pulse, thread: Mutex::new(Some(thread)) })
     }
@@ -91,7 +91,7 @@ type Waiting = (Vec<Write>, oneshot::Sender<Result<Receipt, StoreError>>);
 
 struct WriterThread {
     connection: Connection,
-    signer: Option<Arc<Signer>>,
+    author: Author,
     pulse: Arc<Pulse>,
 }
 
@@ -150,10 +150,9 @@ impl WriterThread {
     fn commit(&mut self, group: &[&[Write]]) -> Result<Vec<Receipt>, StoreError> {
         let begun = Instant::now();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let signer = self.signer.as_deref();
         let receipts = group
             .iter()
-            .map(|writes| apply(&transaction, writes, signer))
+            .map(|writes| apply(&transaction, writes, &self.author))
             .collect::<rusqlite::Result<Vec<Receipt>>>()?;
         transaction.commit()?;
         histogram!("tonegate_store_commit_seconds", "store" => "ledger").record(begun.elapsed());
@@ -170,5 +169,5 @@ impl WriterThread {
 
 /// Whether the file is in trouble, and not only one write.
 fn is_storage_fault(error: &StoreError) -> bool {
-    !matches!(error, StoreError::Refused)
+    !matches!(error, StoreError::Refused | StoreError::PaymentOpen)
 }

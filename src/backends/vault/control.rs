@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use gate::wire::{CONTROL_FROM_VAULT_BYTES, ControlFromVault, ControlToVault};
+use gate::wire::{ControlFromVault, ControlToVault, PACKET_BYTES};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
@@ -46,7 +46,7 @@ impl Control {
 
     /// The vault's next message. `None` when the vault has closed its end.
     pub(super) async fn receive(&self) -> io::Result<Option<ControlFromVault>> {
-        let mut packet = [0; CONTROL_FROM_VAULT_BYTES + 1];
+        let mut packet = [0; PACKET_BYTES + 1];
         let read = self
             .socket
             .async_io(Interest::READABLE, || {

@@ -11,11 +11,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{CHILD, Identity, Live, PING, READY, VaultOptions, control};
+use super::{CHILD, Identity, Live, PING, READY, Told, VaultOptions, control};
 use crate::child::{self, ExitReason, Up};
 
-/// Unanswered pings after which the vault counts as hung.
-const PINGS_LOST: u32 = 2;
+/// With so many pings unanswered the vault counts as hung, when the next one is due.
+const PINGS_LOST: u32 = 3;
 /// Has the C library overwrite memory as it is freed: a net below the vault's own wiping.
 const TUNABLES: &str = "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";
 
@@ -23,7 +23,7 @@ const TUNABLES: &str = "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";
 pub(super) struct Runner {
     pub(super) options: VaultOptions,
     pub(super) live: watch::Sender<Option<Arc<Live>>>,
-    pub(super) records: mpsc::Sender<WipeRecord>,
+    pub(super) records: mpsc::Sender<Told>,
     pub(super) stop: CancellationToken,
 }
 
@@ -50,14 +50,27 @@ impl Runner {
         let (ours, theirs) = control::socket_pair()?;
         let mut command = child::deaf(&self.options.program);
         command.env_clear().env("GLIBC_TUNABLES", TUNABLES).kill_on_drop(true);
+        #[cfg(feature = "sabotage")]
+        command.envs(std::env::var_os(frame::SABOTAGE).map(|fault| (frame::SABOTAGE, fault)));
         let processor = &self.options.processor;
         command.arg("--processor-name").arg(&processor.name);
         command.arg("--processor-ca").arg(&processor.authority);
-        command.arg("--processor-token").arg(&processor.token);
+        if let Some(token) = &processor.token {
+            command.arg("--processor-token").arg(token);
+        }
         command.arg("--processor-path").arg(&processor.path);
         command.arg("--answer-seconds").arg(processor.answer_within.as_secs().to_string());
-        if self.options.canary {
-            command.arg("--canary");
+        command.arg("--shape").arg(self.options.shape.name());
+        if let Some(account) = &self.options.account {
+            command.arg("--processor-account").arg(account);
+        }
+        if let Some((certificate, key)) = &self.options.client {
+            command.arg("--client-certificate").arg(certificate).arg("--client-key").arg(key);
+        }
+        for (is_wanted, option) in [(self.options.canary, "--canary"), (self.options.test_numbers, "--test-numbers")] {
+            if is_wanted {
+                command.arg(option);
+            }
         }
         let process = command.stdin(Stdio::from(theirs)).stdout(Stdio::null()).spawn()?;
         Ok((process, control::Control::new(ours)?))
@@ -72,6 +85,7 @@ impl Runner {
         };
         let mut witness = Witness { key: UnparsedPublicKey::new(&ED25519, identity.public_key.to_vec()), sequence: 0 };
         let _up = Up::now(CHILD);
+        self.deliver(Told::Ready(identity.clone()));
         let live = Arc::new(Live { control, identity });
         self.live.send_replace(Some(Arc::clone(&live)));
         self.watch(&live.control, &mut witness).await
@@ -85,14 +99,14 @@ impl Runner {
             tokio::select! {
                 () = self.stop.cancelled() => return ExitReason::Exit,
                 _ = pings.tick() => {
-                    if unanswered > PINGS_LOST || control.send(&ControlToVault::Ping, None).is_err() {
+                    if unanswered >= PINGS_LOST || control.send(&ControlToVault::Ping, None).is_err() {
                         return ExitReason::Hung;
                     }
                     unanswered += 1;
                 }
                 received = control.receive() => match received {
                     Ok(Some(ControlFromVault::Pong)) => unanswered = 0,
-                    Ok(Some(ControlFromVault::Wiped(record))) if witness.accepts(&record) => self.deliver(record),
+                    Ok(Some(ControlFromVault::Wiped(record))) if witness.accepts(&record) => self.deliver(Told::Wiped(record)),
                     Ok(Some(ControlFromVault::Wiped(_) | ControlFromVault::Ready { .. })) | Err(_) => {
                         metrics::counter!("tonegate_control_failures_total", "control" => "vault_record").increment(1);
                         return ExitReason::Protocol;
@@ -103,8 +117,8 @@ impl Runner {
         }
     }
 
-    fn deliver(&self, record: WipeRecord) {
-        if self.records.try_send(record).is_err() {
+    fn deliver(&self, told: Told) {
+        if self.records.try_send(told).is_err() {
             metrics::counter!("tonegate_drops_total", "queue" => "wipe_records", "reason" => "full").increment(1);
         }
     }

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use audio::{Discarded, FRAME_SAMPLES, Filled, Playout, PlayoutConfig, PlayoutOutput};
 use gate::SinkId;
 use testkit::bot::BotServer as TestServer;
-use tokio::time::timeout;
 
 use super::*;
+use crate::tests::until;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Messages of 20 ms: 55 s.
@@ -73,19 +73,10 @@ fn ends(line: &Arc<Line>) -> Ends {
     }
 }
 
-async fn until(mut is_so: impl FnMut() -> bool) {
-    let looked = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, looked).await.unwrap();
-}
-
 /// Plays until the mark is reached. Returns how many frames had sound.
 async fn play_to_the_mark(line: &Line) -> usize {
     let mut sounding = 0;
-    until(|| {
+    until("mark", async || {
         let (more, is_marked) = line.play();
         sounding += more;
         is_marked
@@ -108,9 +99,9 @@ async fn what_a_bot_pours_is_played_to_its_end_and_so_is_the_mark_behind_it() {
         bot.mark("end").await.unwrap();
         bot
     });
-    until(|| line.ahead().audio >= Duration::from_secs(45)).await;
+    until("audio ahead", async || line.ahead().audio >= Duration::from_secs(45)).await;
     let asked = line.asked.load(Ordering::Relaxed);
-    until(|| line.asked.load(Ordering::Relaxed) > asked + 3).await;
+    until("question for room", async || line.asked.load(Ordering::Relaxed) > asked + 3).await;
     assert_eq!(line.ahead().audio, Duration::from_secs(45), "the rest is in the network");
 
     let sounding = play_to_the_mark(&line).await;

@@ -82,10 +82,10 @@ impl Leg {
                 *sample = (at % 40) as i16 * 20 - 400;
             }
         };
-        self.gate.handle_frame(self.now, RawFrame::decoded(SampleRate::Hz8000, self.index, fill));
+        let clean = self.gate.handle_frame(self.now, RawFrame::decoded(SampleRate::Hz8000, self.index, fill));
         self.index += 160;
         self.now += Duration::from_millis(20);
-        std::iter::from_fn(|| self.gate.poll_frame()).collect()
+        clean.into_iter().collect()
     }
 }
 
@@ -98,17 +98,18 @@ async fn the_caller_is_heard_in_order_and_in_time() {
     let (peer, mut bot) = pair().await;
     let mut leg = Leg::new();
     let frames: Vec<CleanFrame> = std::iter::from_fn(|| Some(leg.pass())).take(12).flatten().collect();
-    for frame in &frames {
-        peer.tap.send(Arc::new(TapItem::Caller(frame.share()))).await.unwrap();
+    let code = |frame: &CleanFrame| frame.samples().iter().map(|&sample| g711::encode_ulaw(sample)).collect();
+    let expected: Vec<Vec<u8>> = frames.iter().map(code).collect();
+    assert!(frames.len() > 8 && frames.iter().any(|frame| frame.samples().iter().any(|&sample| sample != 0)));
+    for frame in frames {
+        peer.tap.send(Arc::new(TapItem::Caller(frame))).await.unwrap();
     }
-    for (number, frame) in frames.iter().enumerate() {
+    for (number, expected) in expected.into_iter().enumerate() {
         let message = bot.expect("media").await.unwrap();
         assert_eq!(message["media"]["chunk"], (number + 1).to_string());
         assert_eq!(message["media"]["timestamp"], (number * 20).to_string());
-        let expected: Vec<u8> = frame.samples().iter().map(|&sample| g711::encode_ulaw(sample)).collect();
         assert_eq!(coded(&message), expected);
     }
-    assert!(frames.len() > 8 && frames.iter().any(|frame| frame.samples().iter().any(|&sample| sample != 0)));
 }
 
 #[tokio::test]
@@ -142,6 +143,59 @@ async fn a_mute_is_acknowledged_and_only_silence_follows() {
             silent += 1;
         }
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_stands_still_proves_no_mute() {
+    let server = TestServer::narrow().unwrap();
+    let (acknowledged, mut acks) = mpsc::channel::<MuteAck>(64);
+    let acknowledge: Acknowledge = Box::new(move |ack| acknowledged.try_send(ack).unwrap());
+    let peer = Peer::with(&server.url().unwrap(), PATIENCE, acknowledge);
+    let mut bot = server.accept().await.unwrap();
+    let mut leg = Leg::new();
+    // Far more than both kernels and the queue hold of a stream that nobody reads.
+    for frame in (0..2_000).flat_map(|_| leg.pass()) {
+        peer.tap.send(Arc::new(TapItem::Caller(frame))).await.unwrap();
+    }
+    leg.gate.arm(leg.now, [7; 16]);
+    for frame in (0..10).flat_map(|_| leg.pass()) {
+        peer.tap.send(Arc::new(TapItem::Caller(frame))).await.unwrap();
+    }
+    assert!(timeout(gate::MUTE_DEADLINE, acks.recv()).await.is_err(), "a writer that cannot write proves nothing");
+    // The bot reads again: what is older than the mute is gone, and now it is proven.
+    let mut heard = 0;
+    let ack = timeout(PATIENCE, async {
+        loop {
+            tokio::select! {
+                ack = acks.recv() => return ack.unwrap(),
+                message = bot.next("media") => heard += usize::from(message.unwrap()["event"] == "media"),
+            }
+        }
+    });
+    assert_eq!(ack.await.unwrap().sink, SINK);
+    assert!(heard < 1_000, "most of what waited was discarded: {heard}");
+}
+
+#[tokio::test]
+async fn a_capture_is_told_by_a_message_of_its_own() {
+    let (peer, mut bot) = pair().await;
+    let reply = call::api::CaptureReply::Submitted;
+    let view = call::api::CaptureView { id: None, muted: true, reply };
+    peer.link.command(BotCommand::Capture(Box::new(view)));
+    let message = bot.expect("capture").await.unwrap();
+    assert_eq!(message["capture"], serde_json::json!({"muted": true, "state": "submitted"}));
+    assert_eq!(message["streamSid"], bot.stream_sid.as_str());
+}
+
+#[tokio::test]
+async fn a_transfer_is_told_by_a_message_of_its_own() {
+    let (peer, mut bot) = pair().await;
+    let state = call::transfer::TransferState::Trying { status: Some(180) };
+    let view = call::transfer::TransferView { to: Some("desk".into()), state };
+    peer.link.command(BotCommand::Transfer(Box::new(view)));
+    let message = bot.expect("transfer").await.unwrap();
+    assert_eq!(message["transfer"], serde_json::json!({"to": "desk", "state": "trying", "status": 180}));
+    assert_eq!(message["streamSid"], bot.stream_sid.as_str());
 }
 
 #[tokio::test]

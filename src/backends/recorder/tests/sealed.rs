@@ -29,7 +29,7 @@ fn sealed_with(path: &Path, key: &PublicKey, gaps: Option<Gaps>) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-fn opened(bytes: &[u8], key: &PrivateKey) -> Result<(Opened, Vec<u8>), OpenError> {
+pub(super) fn opened(bytes: &[u8], key: &PrivateKey) -> Result<(Opened, Vec<u8>), OpenError> {
     let mut output = Cursor::new(Vec::new());
     open(&mut &bytes[..], key, &mut output).map(|opened| (opened, output.into_inner()))
 }
@@ -167,13 +167,7 @@ async fn the_quota_holds_for_recordings_that_are_written_together_and_their_ends
     for format in [Format::Wave, Format::Opus] {
         let directory = tempfile::tempdir().unwrap();
         let key = PrivateKey::generate();
-        let options = RecorderOptions {
-            directory: directory.path().to_owned(),
-            quota_bytes: 20_000,
-            format,
-            seal_to: Some(key.public()),
-        };
-        let recorder = Recorder::new(options).unwrap();
+        let recorder = sealing(directory.path(), 20_000, format, &key);
         let (one, other) = (Leg::named(&recorder, "one").await, Leg::named(&recorder, "other").await);
         let mut legs = [one, other];
         for _ in 0..5 {
@@ -200,23 +194,14 @@ async fn an_acknowledgement_comes_after_everything_older_is_sealed_and_handed_ov
     for format in [Format::Wave, Format::Opus] {
         let directory = tempfile::tempdir().unwrap();
         let key = PrivateKey::generate();
-        let options = RecorderOptions {
-            directory: directory.path().to_owned(),
-            quota_bytes: 10_000_000,
-            format,
-            seal_to: Some(key.public()),
-        };
-        let mut leg = Leg::new(&Recorder::new(options).unwrap()).await;
+        let mut leg = Leg::new(&sealing(directory.path(), 10_000_000, format, &key)).await;
         leg.frames(10, 1_000, 7).await;
         leg.gate.arm(leg.now, CaptureId::from([1; 16]));
         leg.frames(30, 2_000, 8).await;
-        while leg.acknowledged.lock().unwrap().is_empty() {
-            tokio::task::yield_now().await;
-        }
+        let ack = leg.acknowledgement().await;
         let path = leg.recording.path().to_owned();
         let (report, content) = opened(&fs::read(&path).unwrap(), &key).unwrap();
         assert_eq!(report.end, End::Missing, "the call goes on");
-        let ack = leg.acknowledged.lock().unwrap()[0];
         match format {
             Format::Wave => {
                 let reader = hound::WavReader::new(&content[..]).unwrap();

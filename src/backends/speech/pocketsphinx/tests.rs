@@ -91,3 +91,11 @@ fn every_rate_becomes_the_model_s() {
     assert_eq!(at(16_000, &[1, 2]), [1, 2]);
     assert_eq!(at(48_000, &[1, 2, 3, 4]), [1, 4]);
 }
+
+#[test]
+fn what_a_recogniser_is_given_is_never_moved() {
+    let utterance = Utterance { hertz: 8_000, samples: vec![513; 96_000] };
+    let bytes = crate::speech::engine::little_endian(wide_band(&utterance));
+    assert_eq!((bytes.len(), bytes.capacity()), (384_000, 384_000), "room for all from the beginning");
+    assert_eq!(bytes[..6], [1, 2, 1, 2, 1, 2]);
+}

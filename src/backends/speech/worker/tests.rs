@@ -45,8 +45,8 @@ async fn start(options: WorkerOptions) -> Running {
 }
 
 async fn ask(running: &Running, text: &str) -> Result<String, EngineFailure> {
-    let answer = tokio::time::timeout(PATIENCE, running.worker.ask(text.as_bytes().to_vec())).await.unwrap()?;
-    Ok(String::from_utf8(answer.body).unwrap())
+    let answer = tokio::time::timeout(PATIENCE, running.worker.ask(text.as_bytes().to_vec().into())).await.unwrap()?;
+    Ok(String::from_utf8(answer.body.to_vec()).unwrap())
 }
 
 /// Waits for the child's next life.
@@ -58,13 +58,13 @@ async fn again(running: &Running) {
 async fn one_child_answers_request_after_request_and_leaves_when_told() {
     let running = start(options(ECHO)).await;
     for text in ["one", "", "three"] {
-        let answer = running.worker.ask(text.as_bytes().to_vec()).await.unwrap();
-        assert_eq!(answer, Answer { hertz: Some(16_000), body: text.as_bytes().to_vec() });
+        let answer = running.worker.ask(text.as_bytes().to_vec().into()).await.unwrap();
+        assert_eq!(answer, Answer { hertz: Some(16_000), body: text.as_bytes().to_vec().into() });
     }
     running.stop.cancel();
     tokio::time::timeout(PATIENCE, running.task).await.unwrap().unwrap();
     assert!(!running.worker.is_loaded());
-    assert_eq!(running.worker.ask(Vec::new()).await, Err(EngineFailure::Start));
+    assert_eq!(running.worker.ask(Vec::new().into()).await, Err(EngineFailure::Start));
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_child_that_does_not_load_is_no_worker() {
         let options = WorkerOptions { program: program.into(), loading, ..options(script) };
         let (worker, _task) = Worker::start(options, CancellationToken::new());
         assert_eq!(worker.loaded().await, Err(EngineFailure::Start));
-        assert_eq!(worker.ask(Vec::new()).await, Err(EngineFailure::Start));
+        assert_eq!(worker.ask(Vec::new().into()).await, Err(EngineFailure::Start));
     }
 }
 
@@ -114,7 +114,7 @@ async fn requests_wait_for_their_turn_and_too_many_are_refused() {
 async fn an_answer_that_nobody_waits_for_reaches_nobody_else() {
     let running = start(options(ECHO)).await;
     for _ in 0..20 {
-        let forgotten = running.worker.ask(b"forgotten".to_vec());
+        let forgotten = running.worker.ask(b"forgotten".to_vec().into());
         // Polled often enough to be sent, then dropped.
         tokio::select! { biased; _ = forgotten => {}, () = tokio::task::yield_now() => {} }
         assert_eq!(ask(&running, "mine").await.as_deref(), Ok("mine"));

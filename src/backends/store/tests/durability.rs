@@ -74,5 +74,5 @@ async fn a_killed_process_loses_nothing_it_acknowledged() {
     let depth = store.outbox_depth().await.unwrap();
     // Each call has the record it wrote, and the two that opening wrote for it.
     assert_eq!(depth.waiting, 3 * recovery.interrupted.len() as u64);
-    assert_eq!(verify(&path, None).unwrap().records, 2 * recovery.interrupted.len() as u64);
+    assert_eq!(verify(&path, &Evidence::default()).unwrap().records, 2 * recovery.interrupted.len() as u64);
 }

@@ -32,7 +32,7 @@ async fn a_full_volume_surfaces_turns_health_bad_and_loses_nothing_acknowledged(
     becomes(&mut health, |health| health == Health::Bad(HealthProblem::CommitFailed)).await;
     let depth = store.outbox_depth().await.unwrap();
     assert_eq!(depth.waiting, acknowledged.len() as u64, "all that was acknowledged, and nothing else");
-    assert_eq!(verify(&path, None).unwrap().records, acknowledged.len() as u64);
+    assert_eq!(verify(&path, &Evidence::default()).unwrap().records, acknowledged.len() as u64);
 
     // The outbox drains, which frees space: writing works again and health says so by itself.
     let drained = (1..=i64::try_from(acknowledged.len()).unwrap()).map(|entry| OutboxChange::Delivered { entry });
@@ -78,7 +78,7 @@ async fn a_write_that_is_only_late_is_made_once() {
     becomes(&mut health, |health| health == Health::Good).await;
     // Whatever else was queued is before this one.
     store.persist(Write::Audit(entry(Uuid::from_u128(1), Kind::CallEnded))).await.unwrap();
-    assert_eq!(verify(&path, None).unwrap().records, 2, "nothing is told twice");
+    assert_eq!(verify(&path, &Evidence::default()).unwrap().records, 2, "nothing is told twice");
 }
 
 #[tokio::test]
