@@ -6,15 +6,24 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use backends::store::{Health, HealthProblem};
+use backends::{
+    processor::Processor,
+    store::{Health, HealthProblem},
+};
 use book::import::Report;
+use call::conditions;
 use tokio_util::sync::CancellationToken;
 
-use crate::{admin::Readiness, api, config::Config, failure, health, parts, speech, startup};
+use crate::{
+    admin::Readiness,
+    api,
+    config::{self, Config},
+    failure, health, parts, processor, speech, startup,
+};
 
 /// One thing that was looked at.
 struct Finding {
-    what: &'static str,
+    what: String,
     problem: Option<String>,
 }
 
@@ -58,11 +67,15 @@ async fn look(config: &Config) -> Vec<Finding> {
         finding("SIP addresses", sockets(config)),
         finding("media address", media(config)),
         finding("HTTP addresses", listeners(config)),
+        finding("payment processor", cards(config)),
     ];
     if config.speech.models.is_some() {
         findings.push(finding("speech models", speech::find(config)));
     }
     findings.push(finding("account book, store, speech, vault", opened(config).await));
+    if config.capture.enabled {
+        findings.extend(captures(config).await);
+    }
     findings
 }
 
@@ -81,7 +94,21 @@ fn remarks(config: &Config) -> Vec<String> {
 }
 
 fn finding(what: &'static str, result: Result<(), String>) -> Finding {
-    Finding { what, problem: result.err() }
+    Finding { what: what.to_owned(), problem: result.err() }
+}
+
+/// Whether cards can be taken of each trunk's calls: as its calls may come, on this machine.
+async fn captures(config: &Config) -> Vec<Finding> {
+    health::host::harden();
+    // What fails of the vault is a finding of its own.
+    let host = health::host::look(true).await;
+    let of_trunk = |trunk: &config::Trunk| {
+        let missing = conditions::unmet(&parts::line(config, trunk), &host);
+        let advice: Vec<_> = missing.iter().map(|unmet| unmet.advice()).collect();
+        let problem = (!advice.is_empty()).then(|| format!("every capture is refused: {}", advice.join("; ")));
+        Finding { what: format!("captures of trunk {:?}", trunk.name), problem }
+    };
+    config.trunk.iter().map(of_trunk).collect()
 }
 
 /// Whether the SIP addresses can be bound. A gateway that runs holds them: then this says so.
@@ -103,6 +130,16 @@ fn listeners(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether cards could be charged with the keys and certificates that are named.
+fn cards(config: &Config) -> Result<(), String> {
+    // The sandbox makes its own as it is opened.
+    if !config.capture.enabled || config.processor.is_sandbox() {
+        return Ok(());
+    }
+    let options = processor::options(config).map_err(|error| failure::told(&error))?;
+    Processor::new(&options).map(drop).map_err(|error| error.to_string())
+}
+
 /// Whether calls' audio can be bound to this machine's address.
 fn media(config: &Config) -> Result<(), String> {
     let address = config.media.address;
@@ -116,7 +153,8 @@ fn media(config: &Config) -> Result<(), String> {
 async fn opened(config: &Config) -> Result<(), String> {
     let stop = CancellationToken::new();
     let bearers = api::Bearers::read(&[]).map_err(|_| "no key for tokens".to_owned())?;
-    let opened = parts::open(config, bearers.into(), String::new(), Readiness::new().into(), stop.clone()).await;
+    let opened =
+        parts::open(config, bearers.into(), String::new(), Readiness::new().into(), "check", stop.clone()).await;
     let result = match &opened {
         Ok(parts) => match *parts.store.health().borrow() {
             Health::Bad(HealthProblem::LowSpace) => Err("less than limits.disk_free_megabytes are free".to_owned()),
@@ -125,12 +163,30 @@ async fn opened(config: &Config) -> Result<(), String> {
         Err(error) => Err(failure::told(error)),
     };
     stop.cancel();
+    if let Ok(parts) = opened {
+        parts.shipping.close().await;
+    }
     result
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_keeps_cards_from_being_taken_is_said_trunk_by_trunk() {
+        let text = "[media]\naddress = \"192.0.2.10\"\n[[trunk]]\nname = \"bare\"\npeers = [\"198.51.100.1\"]\n\
+                    [[trunk]]\nname = \"leased\"\npeers = [\"198.51.100.2\"]\nprivate_line = \"Jo Field: leased line\"\n\
+                    [[trunk]]\nname = \"srtp\"\npeers = [\"198.51.100.3\"]\nsrtp = \"required\"\n";
+        let findings = captures(&Config::parse(text).unwrap()).await;
+        let told =
+            |at: usize, words: &str| findings[at].problem.as_deref().is_some_and(|problem| problem.contains(words));
+        assert_eq!(findings[0].what, "captures of trunk \"bare\"");
+        assert!(told(0, "trunk[].private_line") && told(2, "keys of SRTP come in clear"), "{:?}", findings[0].problem);
+        assert!(!told(1, "private_line"), "the line of the second is attested");
+        let local = captures(&Config::default()).await;
+        assert!(local.iter().all(|finding| finding.problem.is_none()), "calls on this machine are exempt");
+    }
 
     #[test]
     fn rows_that_would_be_left_out_are_said() {

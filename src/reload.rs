@@ -1,4 +1,4 @@
-//! SIGHUP: trunks, agents, what callers hear and the interface's certificate change at once, for new calls and
+//! SIGHUP: trunks, transfers, agents, what callers hear and the interface's certificate change at once, for new calls and
 //! connections. Card settings never do.
 
 use std::{
@@ -14,8 +14,9 @@ use edge::{Routing, SignallingHandle};
 use crate::{
     admin,
     api::{Renewal, Tls},
+    attestation,
     config::{Config, Limits},
-    failure, parts,
+    controls, failure, parts,
     services::Backends,
     speech,
 };
@@ -64,6 +65,7 @@ impl Reloader {
         if let Some(problem) = next.problems().first() {
             bail!("{problem}; what it contradicts waits for a restart");
         }
+        controls::reload(&self.current, &next)?;
         let (routing, servers) = (parts::routing(&next)?, parts::servers(&next)?);
         let (renewal, time_zone) = (Renewal::of(&next.api)?, parts::time_zone(&next)?);
         speech::warm(&next, &self.reloaded.backends.prompts).await?;
@@ -83,6 +85,7 @@ impl Reloader {
             metrics::gauge!("tonegate_calls_limit", "trunk" => trunk.name.clone()).set(f64::from(trunk.capacity));
             admin::show_trunk(&trunk.name);
         }
+        attestation::record(&self.reloaded.backends, &self.current.trunk, &next.trunk);
         self.current = next;
         admin::observe_certificates(&self.current);
         Ok(())

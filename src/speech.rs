@@ -26,7 +26,8 @@ pub(crate) async fn open(
     let Some(flite) = Flite::new("slt") else {
         bail!("no voice: install the Debian package flite");
     };
-    let grammars: Vec<_> = GrammarId::ALL.into_iter().map(Grammar::from).collect();
+    let grammars: Vec<_> =
+        GrammarId::ALL.into_iter().flat_map(|id| [Grammar::from(id), Grammar::or_number(id)]).collect();
     let sphinx = Arc::new(PocketSphinx::new(Model::default(), speech.cache.join("grammars"), &grammars)?);
     let better = match &speech.models {
         Some(models) => Some(load(models, speech, stop, tasks).await?),

@@ -14,10 +14,19 @@ use crate::config::Config;
 /// Shows for every certificate file of the configuration when the first to expire of its certificates does. The
 /// label is the key that names the file. A file that cannot be read is not shown: who uses it reports it.
 pub(crate) fn observe_certificates(config: &Config) {
-    let api = [("api.certificate", &config.api.certificate), ("api.client_ca", &config.api.client_ca)];
+    let api = [
+        ("api.certificate", &config.api.certificate),
+        ("api.client_ca", &config.api.client_ca),
+        ("audit.ship_ca", &config.audit.ship_ca),
+    ];
     let api = api.into_iter().filter_map(|(key, path)| Some((key.to_owned(), path.as_deref()?)));
-    let processor = config.capture.enabled.then_some(config.capture.processor_ca.as_path());
-    let processor = processor.map(|path| ("capture.processor_ca".to_owned(), path));
+    let authority = config.processor.authority();
+    let processor = [
+        ("processor.ca", authority.as_deref()),
+        ("processor.client_certificate", config.processor.client_certificate.as_deref()),
+    ];
+    let processor = processor.into_iter().filter(|_| config.capture.enabled);
+    let processor = processor.filter_map(|(key, path)| Some((key.to_owned(), path?)));
     let agents =
         config.agent.iter().filter_map(|(name, agent)| Some((format!("agent.{name}.ca"), agent.ca.as_deref()?)));
     for (key, path) in api.chain(processor).chain(agents) {

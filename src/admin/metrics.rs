@@ -267,18 +267,61 @@ pub(crate) const METRICS: &[Metric] = &[
         "Times a protective control failed and its call or request was stopped.",
     ),
     metric(
+        "tonegate_control_weakened",
+        Kind::Gauge,
+        None,
+        &["control"],
+        "1 while two operators have weakened a protective control for a time, else 0.",
+    ),
+    metric(
+        "tonegate_transfers_total",
+        Kind::Counter,
+        None,
+        &["outcome"],
+        "Transfers ended: `transferred`, or why they were not.",
+    ),
+    metric(
         "tonegate_captures_total",
         Kind::Counter,
         None,
         &["outcome"],
-        "Card captures ended: `approved`, `declined`, `cancelled`, `unknown`, or why they failed.",
+        "Card captures ended: `approved`, `declined`, `cancelled`, `unknown`, also where the call ended before it was known, or why they failed.",
+    ),
+    metric(
+        "tonegate_processor_charge_seconds",
+        Kind::Histogram(SERVICE),
+        SECONDS,
+        &["result"],
+        "How long one attempt to charge a token took: `approved`, `declined`, `pending`, or why nothing is known.",
+    ),
+    metric(
+        "tonegate_processor_refund_seconds",
+        Kind::Histogram(SERVICE),
+        SECONDS,
+        &["result"],
+        "How long one attempt to refund took: `refunded`, `pending`, `failed`, or why nothing is known.",
     ),
     metric(
         "tonegate_processor_read_seconds",
         Kind::Histogram(SERVICE),
         SECONDS,
         &["result"],
-        "How long reading a payment at the processor took, retries included.",
+        "How long reading a payment or a refund at the processor took, retries included.",
+    ),
+    metric(
+        "tonegate_payments_open",
+        Kind::Gauge,
+        None,
+        &["state"],
+        "Payments whose outcome is not known: `submitted`, keyed now or left so; `tokenised`; `charging`; `unknown`; and \
+         `refunding`, of which the refund's is not.",
+    ),
+    metric(
+        "tonegate_payments_open_oldest_seconds",
+        Kind::Gauge,
+        SECONDS,
+        &["state"],
+        "For how long the oldest payment of the state has been open, or its refund under way; 0 where there is none.",
     ),
     metric(
         "tonegate_lookup_seconds",
@@ -300,6 +343,21 @@ pub(crate) const METRICS: &[Metric] = &[
         SECONDS,
         &["store"],
         "How long one durable commit took.",
+    ),
+    metric(
+        "tonegate_audit_checkpoints_total",
+        Kind::Counter,
+        None,
+        &["destination", "result"],
+        "Tries to ship a checkpoint of the audit chain to the `directory` or the `collector`: `kept` there, `failed`, or `refused` \
+         by the collector.",
+    ),
+    metric(
+        "tonegate_audit_unshipped_seconds",
+        Kind::Gauge,
+        SECONDS,
+        &["destination"],
+        "Age of the oldest checkpoint that has not arrived; 0 when none waits.",
     ),
     metric(
         "tonegate_disk_free_bytes",
@@ -360,11 +418,41 @@ pub(crate) const METRICS: &[Metric] = &[
         "Prompts and utterances that a Debian engine took over because the better one failed.",
     ),
     metric(
+        "tonegate_spoken_numbers_total",
+        Kind::Counter,
+        None,
+        &["result"],
+        "What was taken out of the words of callers outside captures, before anything read them: `card_number`, 13 to 19 digits with a right check digit; `long_number`, as many without; `digits`, six and more that nobody asked for.",
+    ),
+    metric(
+        "tonegate_spoken_spans_total",
+        Kind::Counter,
+        None,
+        &["result"],
+        "Spans of recordings in which such a number was said: `silenced`, or `too_late` where some of it had been written; `unjudged`, times that speech was written although nobody recognised it: it was kept back for as long as it may be, or the recogniser failed or was busy.",
+    ),
+    metric(
         "tonegate_bot_warnings_total",
         Kind::Counter,
         None,
         &["code"],
         "Messages from bots that Twilio would warn about, by its code.",
+    ),
+    metric(
+        "tonegate_callback_seconds",
+        Kind::Histogram(SERVICE),
+        SECONDS,
+        &["result"],
+        "How long telling an agent of its payment by HTTP took, repetitions included: `delivered`; `refused`; `failed`, its server \
+         did not answer or failed three times; `open`, left alone because it failed before.",
+    ),
+    metric(
+        "tonegate_carrier_seconds",
+        Kind::Histogram(SERVICE),
+        SECONDS,
+        &["command", "result"],
+        "How long having the carrier carry out a command of a payment took, repetitions included: `obeyed`; `refused`; `silent`; \
+         `unreached`, without a connection; `malformed`; `unknown`, of a payment that it does not know; `open`, left alone because it failed before.",
     ),
     metric("tonegate_api_requests_total", Kind::Counter, None, &["route", "status"], "Requests to `/v1` answered."),
 ];

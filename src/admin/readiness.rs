@@ -4,9 +4,10 @@
 //! still answered and told so, and they are shared: a node that took itself out for one of them would take
 //! all nodes out together.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use metrics::gauge;
+use tokio::sync::watch;
 
 /// Something without which no call can be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,9 @@ impl Check {
 /// The state of every check, shared by those who know it and those who ask.
 #[derive(Debug)]
 pub(crate) struct Readiness {
-    failing: Mutex<[Option<&'static str>; COUNT]>,
+    failing: watch::Sender<[Option<&'static str>; COUNT]>,
+    /// Whether cards are withheld by dual control.
+    withholds_cards: AtomicBool,
 }
 
 impl Readiness {
@@ -65,7 +68,7 @@ impl Readiness {
         for check in Check::ALL {
             report(check, failing[check as usize].is_none());
         }
-        Self { failing: Mutex::new(failing) }
+        Self { failing: watch::Sender::new(failing), withholds_cards: AtomicBool::new(false) }
     }
 
     /// Marks a check as passed.
@@ -84,9 +87,24 @@ impl Readiness {
         self.states().iter().all(Option::is_none)
     }
 
-    /// Whether cards may be taken: not while what is written of them may be lost, or may carry a wrong time.
+    /// Returns as soon as every check passes.
+    pub(crate) async fn ready(&self) {
+        // Who tells is here, and so never gone.
+        self.failing.subscribe().wait_for(|failing| failing.iter().all(Option::is_none)).await.ok();
+    }
+
+    /// No card is taken from now on: what they would go to is not approved any more.
+    pub(crate) fn withhold_cards(&self) {
+        self.withholds_cards.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether cards may be taken: not while what is written of them may be lost, or may carry a wrong time, or while dual
+    /// control withholds them.
     #[must_use]
     pub(crate) fn may_capture(&self) -> bool {
+        if self.withholds_cards.load(Ordering::Relaxed) {
+            return false;
+        }
         let states = self.states();
         [Check::Store, Check::Disk, Check::Clock].into_iter().all(|check| states[check as usize].is_none())
     }
@@ -110,8 +128,9 @@ impl Readiness {
     }
 
     fn set(&self, check: Check, reason: Option<&'static str>) {
-        let mut failing = self.failing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if std::mem::replace(&mut failing[check as usize], reason) != reason {
+        let is_news =
+            self.failing.send_if_modified(|failing| std::mem::replace(&mut failing[check as usize], reason) != reason);
+        if is_news {
             match reason {
                 None => tracing::info!(check = check.name(), "check passes"),
                 Some(reason) => tracing::warn!(check = check.name(), reason, "check fails"),
@@ -121,7 +140,7 @@ impl Readiness {
     }
 
     fn states(&self) -> [Option<&'static str>; COUNT] {
-        *self.failing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *self.failing.borrow()
     }
 }
 
@@ -157,6 +176,10 @@ mod tests {
             readiness.fail(stops, "in trouble");
             assert!(!readiness.may_capture(), "{}", stops.name());
         }
+        let readiness = Readiness::new();
+        Check::ALL.into_iter().for_each(|check| readiness.pass(check));
+        readiness.withhold_cards();
+        assert!(readiness.is_ready() && !readiness.may_capture(), "calls go on without cards");
     }
 
     #[test]

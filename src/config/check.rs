@@ -3,19 +3,26 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
+use backends::audit::{Verifier, is_key_name};
+use call::carrier::Carrier;
 use dialogue::BusinessName;
 
-use super::section::{Agent, AgentKind, Api, Business, Capture, Limits, Media, Sip, Trunk};
-use super::{Config, Problem};
+use super::section::{Agent, AgentKind, Api, Audit, Business, Limits, Media, Sip, Transfer, Trunk};
+use super::{CapturedBy, Config, Problem, ProcessorKind, processor};
 
+/// Most operators: their keys stand in one record of the audit chain.
+const MOST_OPERATORS: usize = 16;
 /// Most characters of one custom parameter, name and value together, as Twilio documents for `<Parameter>`.
 const MAX_PARAMETER: usize = 500;
+/// Most seconds of a call that a recording may keep back in memory: 4 MB.
+const MOST_WITHHELD: u32 = 120;
 
 /// Everything found, section by section in the order of the reference.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
     let mut found = Vec::new();
     sip(&config.sip, &mut found);
     trunks(config, &mut found);
+    transfers(&config.transfer, &mut found);
     media(&config.media, config.limits.calls, &mut found);
     reach(config, &mut found);
     families(config, &mut found);
@@ -24,7 +31,10 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     }
     business(&config.business, &mut found);
     recording(config, &mut found);
-    capture(&config.capture, &mut found);
+    audit(&config.audit, &mut found);
+    control(config, &mut found);
+    capture(config, &mut found);
+    carrier(config, &mut found);
     api(&config.api, &mut found);
     limits(&config.limits, &mut found);
     deadlines(config, &mut found);
@@ -100,6 +110,14 @@ fn trunk(trunk: &Trunk, config: &Config, found: &mut Vec<Problem>) {
     if trunk.codecs.is_empty() {
         found.push(Problem::of("trunk[].codecs", format!("trunk {:?} takes no call; name a codec", trunk.name)));
     }
+    let is_attestation =
+        |text: &str| (10..=300).contains(&text.trim().chars().count()) && !text.contains(char::is_control);
+    if trunk.private_line.as_deref().is_some_and(|text| !is_attestation(text)) {
+        found.push(Problem::of(
+            "trunk[].private_line",
+            "an attestation says who gives it and when, in 10 to 300 characters of one line; write it, or remove the key",
+        ));
+    }
     if trunk.capacity == 0 {
         found.push(Problem::of("trunk[].capacity", format!("trunk {:?} takes no call; write at least 1", trunk.name)));
     }
@@ -114,6 +132,22 @@ fn trunk(trunk: &Trunk, config: &Config, found: &mut Vec<Problem>) {
                 known.join(", ")
             ),
         ));
+    }
+}
+
+/// Whoever asks for a transfer names one of these: what is here is all that can be called at the trunks' cost.
+fn transfers(transfers: &[Transfer], found: &mut Vec<Problem>) {
+    let mut names = BTreeSet::new();
+    for transfer in transfers {
+        if !names.insert(&transfer.name) || !is_name(&transfer.name) {
+            found.push(Problem::of(
+                "transfer[].name",
+                format!("{:?} must be unique, of up to 40 letters, digits, `-` and `_`", transfer.name),
+            ));
+        }
+        if let Err(error) = transfer.target() {
+            found.push(Problem::of("transfer[].uri", format!("that of transfer {:?} {error}", transfer.name)));
+        }
     }
 }
 
@@ -246,6 +280,12 @@ fn recording(config: &Config, found: &mut Vec<Problem>) {
     if let Err(error) = recording.public_key() {
         found.push(Problem::of("recording.seal_to", error.to_string()));
     }
+    if recording.withhold_seconds.0 > MOST_WITHHELD {
+        found.push(Problem::of(
+            "recording.withhold_seconds",
+            format!("so much of each call would lie in memory; write {MOST_WITHHELD} at most"),
+        ));
+    }
     let is_reached = config.sip.udp.iter().chain(&config.sip.tcp).any(|listen| !listen.ip().is_loopback());
     if recording.is_in_clear() && is_reached && !recording.may_lie_in_clear() {
         found.push(Problem::of(
@@ -256,7 +296,65 @@ fn recording(config: &Config, found: &mut Vec<Problem>) {
     }
 }
 
-fn capture(capture: &Capture, found: &mut Vec<Problem>) {
+fn audit(audit: &Audit, found: &mut Vec<Problem>) {
+    if !is_key_name(&audit.node) {
+        found.push(Problem::of(
+            "audit.node",
+            format!("{:?} cannot name a gateway; use up to 40 letters, digits, `-`, `_` and `.`", audit.node),
+        ));
+    }
+    if !(1..=3_600).contains(&audit.checkpoint_seconds.0) {
+        found.push(Problem::of("audit.checkpoint_seconds", "is no workable time; write 1 to 3600"));
+    }
+    if audit.checkpoint_records == 0 {
+        found.push(Problem::of("audit.checkpoint_records", "would never be reached; write at least 1"));
+    }
+    match &audit.ship_to {
+        Some(url) if !url.starts_with("https://") => {
+            found.push(Problem::of("audit.ship_to", "must begin with https://"));
+        }
+        Some(_) if audit.ship_ca.is_none() => {
+            found.push(Problem::of(
+                "audit.ship_ca",
+                "needed with `audit.ship_to`; name the authority of its certificate",
+            ));
+        }
+        None if audit.ship_ca.is_some() || audit.ship_token_file.is_some() => {
+            found.push(Problem::of(
+                "audit.ship_to",
+                "nothing is posted without it; write an address or remove the rest",
+            ));
+        }
+        Some(_) | None => {}
+    }
+}
+
+fn control(config: &Config, found: &mut Vec<Problem>) {
+    let key = "control.operators";
+    let operators = match config.operators() {
+        Ok(operators) => operators,
+        Err(error) => return found.push(Problem::of(key, error.to_string())),
+    };
+    let names: BTreeSet<&str> = operators.iter().map(Verifier::name).collect();
+    let keys: BTreeSet<&[u8; 32]> = operators.iter().map(Verifier::key).collect();
+    if names.len() < operators.len() || keys.len() < operators.len() {
+        found.push(Problem::of(key, "two have one name, or one key; each operator has a key of their own"));
+    }
+    if operators.len() == 1 || operators.len() > MOST_OPERATORS {
+        found.push(Problem::of(key, format!("two must sign, so list 2 to {MOST_OPERATORS}, or none")));
+    }
+    let is_reached = config.sip.udp.iter().chain(&config.sip.tcp).any(|listen| !listen.ip().is_loopback());
+    if operators.is_empty() && is_reached && config.takes_real_cards() {
+        found.push(Problem::of(
+            key,
+            "needed where callers from other machines pay by a real processor or a carrier; list the keys that \
+             `tonegate control keygen` prints for at least two operators",
+        ));
+    }
+}
+
+fn capture(config: &Config, found: &mut Vec<Problem>) {
+    let capture = &config.capture;
     if !capture.enabled {
         return;
     }
@@ -266,15 +364,59 @@ fn capture(capture: &Capture, found: &mut Vec<Problem>) {
             "no card could be taken; list a brand or set `capture.enabled = false`",
         ));
     }
-    if capture.sandbox && !capture.processor_address.ip().is_loopback() {
-        found
-            .push(Problem::of("capture.processor_address", "the sandbox runs on this machine; use a loopback address"));
+    if capture.canary && !config.processor.is_sandbox() {
+        found.push(Problem::of(
+            "capture.canary",
+            "canary cards go to the sandbox only; set `processor.kind = \"sandbox\"`",
+        ));
     }
-    if capture.canary && !capture.sandbox {
-        found.push(Problem::of("capture.canary", "canary cards go to the sandbox only; set `capture.sandbox = true`"));
+    bank_accounts(config, found);
+    processor::problems(&config.processor, found);
+}
+
+/// Who does not take bank accounts.
+fn bank_accounts(config: &Config, found: &mut Vec<Problem>) {
+    let refused = match (config.capture.by, config.processor.kind) {
+        (CapturedBy::Telnyx, _) => "the gateway has Telnyx take cards only",
+        (CapturedBy::Vault, ProcessorKind::Stripe) => {
+            "Stripe decides a debit of a bank account in days, and a call waits for seconds"
+        }
+        (CapturedBy::Twilio, _) | (CapturedBy::Vault, ProcessorKind::Sandbox | ProcessorKind::Tokeniser) => return,
+    };
+    if config.capture.bank_accounts {
+        found.push(Problem::of("capture.bank_accounts", format!("{refused}; remove it")));
     }
-    if capture.processor_name.is_empty() || capture.processor_name.contains(['/', ':', ' ']) {
-        found.push(Problem::of("capture.processor_name", "must be a host name, as in the processor's certificate"));
+}
+
+/// What a carrier that takes payments needs.
+fn carrier(config: &Config, found: &mut Vec<Problem>) {
+    let Some(kind) = config.capture.by.carrier().filter(|_| config.capture.enabled) else { return };
+    let carrier = &config.carrier;
+    let needs = [
+        (kind == Carrier::Twilio && carrier.account.is_none(), "carrier.account", "needed: the account's SID"),
+        (carrier.token_file.is_none(), "carrier.token_file", "needed: a file with the auth token or the API key"),
+        (kind == Carrier::Telnyx && carrier.key().is_none(), "carrier.public_key", "needed: 32 bytes in base64"),
+        (config.api.public_url.is_none(), "api.public_url", "needed: where the carrier tells how a payment goes on"),
+    ];
+    for (_, key, advice) in needs.into_iter().filter(|(is_missing, ..)| *is_missing) {
+        found.push(Problem::of(key, format!("{advice}; `capture.by` names a carrier")));
+    }
+    if !config.processor.is_sandbox() && !config.is_read_behind_carrier() {
+        found.push(Problem::of(
+            "processor.kind",
+            "where a carrier takes payments none is submitted from here; name the `tokeniser` with a `charge_path` behind Twilio's \
+             connector, where payments are then read, or remove it",
+        ));
+    }
+    if config.written.value("processor.test_mode") == Some("true") {
+        found.push(Problem::of(
+            "processor.test_mode",
+            "keeps no real card from a carrier: it takes them all itself; remove it, or set `capture.by = \"vault\"`",
+        ));
+    }
+    let plain = carrier.url.as_deref().and_then(|url| url.strip_prefix("http://"));
+    if plain.is_some_and(|rest| !is_loopback(rest)) {
+        found.push(Problem::of("carrier.url", "would send the token in clear; write https://…"));
     }
 }
 
@@ -342,8 +484,8 @@ fn listeners(config: &Config, found: &mut Vec<Problem>) {
     let mut taken: Vec<(SocketAddr, &str)> = Vec::new();
     let tcp = config.sip.tcp.iter().map(|listen| (*listen, "sip.tcp"));
     let http = [(config.operations.listen, "operations.listen"), (config.api.listen, "api.listen")];
-    let sandbox = (config.capture.enabled && config.capture.sandbox)
-        .then_some((config.capture.processor_address, "capture.processor_address"));
+    let sandbox = (config.capture.enabled && config.processor.is_sandbox())
+        .then_some((config.processor.sandbox_address(), "processor.address"));
     for (listen, key) in tcp.chain(http).chain(sandbox) {
         if let Some((_, other)) = taken.iter().find(|(other, _)| listen.port() != 0 && *other == listen) {
             found.push(Problem::of(key, format!("{listen} is already taken by `{other}`; use another port")));

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, de};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// A level, or `target=level` pairs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,12 @@ impl Default for LogLevel {
 }
 
 impl LogLevel {
+    /// Whether anything below `info` may be written.
+    #[must_use]
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.filter().max_level_hint().is_none_or(|level| level > LevelFilter::INFO)
+    }
+
     /// The filter as logging takes it.
     #[must_use]
     pub(crate) fn filter(&self) -> EnvFilter {
@@ -43,6 +50,14 @@ impl serde::Serialize for LogLevel {
 #[cfg(test)]
 mod tests {
     use super::super::Config;
+
+    #[test]
+    fn a_level_below_info_is_told_from_others() {
+        let is_verbose =
+            |level: &str| Config::parse(&format!("[log]\nlevel = \"{level}\"\n")).unwrap().log.level.is_verbose();
+        assert!(["debug", "trace", "info,sip=debug", "warn,gate=trace"].into_iter().all(is_verbose));
+        assert!(!["info", "warn", "error", "off", "info,sip=warn"].into_iter().any(is_verbose));
+    }
 
     #[test]
     fn a_level_that_logging_would_refuse_is_named_with_its_line() {

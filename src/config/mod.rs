@@ -13,23 +13,28 @@ mod keys;
 mod level;
 mod network;
 mod problem;
+mod processor;
 mod secret;
 mod section;
 mod unit;
+mod written;
 
 #[cfg(test)]
 use keys::KEYS;
+pub(crate) use level::LogLevel;
 pub(crate) use problem::{ConfigError, Problem};
-#[cfg(test)]
+pub(crate) use processor::{Processor, ProcessorKind};
 pub(crate) use secret::SecretSource;
 pub(crate) use section::{
-    Agent, AgentKind, Api, ApiToken, Book, Brand, Business, Capture, Limits, Log, LogFormat, Media, Operations,
-    Recording, RecordingFormat, Role, Sip, Speech, Store, Trunk,
+    Agent, AgentKind, Api, ApiToken, Audit, Book, Brand, Business, Capture, CapturedBy, CarrierApi, Control, Limits,
+    Log, LogFormat, Media, Operations, Recording, RecordingFormat, Role, Sip, Speech, Srtp, Store, Transfer, Trunk,
 };
+pub(crate) use written::Written;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use backends::audit::{KeyError, Verifier};
 use serde::Deserialize;
 use toml::de::DeTable;
 
@@ -43,6 +48,8 @@ pub(crate) const DEFAULT_AGENT: &str = "collector";
 pub(crate) struct Config {
     pub(crate) sip: Sip,
     pub(crate) trunk: Vec<Trunk>,
+    /// Where callers may be transferred to.
+    pub(crate) transfer: Vec<Transfer>,
     pub(crate) media: Media,
     pub(crate) agent: BTreeMap<String, Agent>,
     pub(crate) business: Business,
@@ -50,11 +57,19 @@ pub(crate) struct Config {
     pub(crate) recording: Recording,
     pub(crate) book: Book,
     pub(crate) store: Store,
+    pub(crate) audit: Audit,
+    pub(crate) control: Control,
     pub(crate) capture: Capture,
+    pub(crate) processor: Processor,
+    /// The carrier that takes payments in the vault's place.
+    pub(crate) carrier: CarrierApi,
     pub(crate) operations: Operations,
     pub(crate) api: Api,
     pub(crate) limits: Limits,
     pub(crate) log: Log,
+    /// The file's own values, for what dual control holds them against.
+    #[serde(skip)]
+    pub(crate) written: Written,
 }
 
 impl Default for Config {
@@ -62,6 +77,7 @@ impl Default for Config {
         Self {
             sip: Sip::default(),
             trunk: vec![Trunk::default()],
+            transfer: Vec::new(),
             media: Media::default(),
             agent: BTreeMap::from([(DEFAULT_AGENT.to_owned(), Agent::default())]),
             business: Business::default(),
@@ -69,16 +85,27 @@ impl Default for Config {
             recording: Recording::default(),
             book: Book::default(),
             store: Store::default(),
+            audit: Audit::default(),
+            control: Control::default(),
             capture: Capture::default(),
+            processor: Processor::default(),
+            carrier: CarrierApi::default(),
             operations: Operations::default(),
             api: Api::default(),
             limits: Limits::default(),
             log: Log::default(),
+            written: Written::default(),
         }
     }
 }
 
 impl Config {
+    /// Whether the processor is an endpoint behind the carrier's connector that can be read: it knows payments by our ids.
+    pub(crate) fn is_read_behind_carrier(&self) -> bool {
+        let is_readable = self.processor.kind == ProcessorKind::Tokeniser && self.processor.charge_path.is_some();
+        self.capture.by == CapturedBy::Twilio && is_readable
+    }
+
     /// Reads and checks a file.
     ///
     /// # Errors
@@ -102,6 +129,7 @@ impl Config {
         }
         let mut config: Self = toml::from_str(text).map_err(|error| vec![Problem::in_text(text, &error)])?;
         config.agent.entry(DEFAULT_AGENT.to_owned()).or_default();
+        config.written = Written::of(text);
         let problems = config.problems();
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
@@ -119,12 +147,56 @@ impl Config {
         self.agent.get(&trunk.agent)
     }
 
+    /// Whether no packet of a trunk's calls can come from another machine.
+    #[must_use]
+    pub(crate) fn is_local(&self, trunk: &Trunk) -> bool {
+        self.media.address.is_loopback() && trunk.peers.iter().all(|peer| peer.range().is_loopback())
+    }
+
+    /// Whether the cards of callers move money: by a processor that is not the sandbox, or by a carrier.
+    #[must_use]
+    pub(crate) fn takes_real_cards(&self) -> bool {
+        self.capture.enabled && (self.capture.by.carrier().is_some() || !self.processor.is_sandbox())
+    }
+
+    /// A file or directory of the audit: the one named, or `name` in `audit` beside the store.
+    fn beside_store(&self, named: Option<&PathBuf>, name: &str) -> PathBuf {
+        named.cloned().unwrap_or_else(|| self.store.database.with_file_name("audit").join(name))
+    }
+
+    /// The key that signs the audit chain.
+    #[must_use]
+    pub(crate) fn audit_key(&self) -> PathBuf {
+        self.beside_store(self.audit.key.as_ref(), "key")
+    }
+
+    /// The directory of its checkpoints.
+    #[must_use]
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.beside_store(self.audit.checkpoints.as_ref(), "checkpoints")
+    }
+
+    /// The directory of approvals.
+    #[must_use]
+    pub(crate) fn approvals(&self) -> PathBuf {
+        self.beside_store(self.control.approvals.as_ref(), "approvals")
+    }
+
+    /// The enrolled keys of the operators.
+    ///
+    /// # Errors
+    /// The first that is none.
+    pub(crate) fn operators(&self) -> Result<Vec<Verifier>, KeyError> {
+        self.control.operators.iter().map(|text| text.parse()).collect()
+    }
+
     /// This configuration with what a reload may change taken from `next`; the rest waits for a restart.
     #[must_use]
     pub(crate) fn reloaded(&self, next: Self) -> Self {
         Self {
             api: self.api.with_files_of(&next.api),
             trunk: next.trunk,
+            transfer: next.transfer,
             agent: next.agent,
             business: next.business,
             limits: next.limits,
@@ -132,7 +204,7 @@ impl Config {
         }
     }
 
-    /// The sections in which `next` differs from `self` and which take effect only after a restart. Trunks,
+    /// The sections in which `next` differs from `self` and which take effect only after a restart. Trunks, transfers,
     /// agents, the business, limits and the files that other sections name are reloaded by SIGHUP.
     #[must_use]
     pub(crate) fn needs_restart(&self, next: &Self) -> Vec<&'static str> {
@@ -143,7 +215,11 @@ impl Config {
             ("recording", self.recording != next.recording),
             ("book", self.book != next.book),
             ("store", self.store != next.store),
+            ("audit", self.audit != next.audit),
+            ("control", self.control != next.control),
             ("capture", self.capture != next.capture),
+            ("processor", self.processor != next.processor),
+            ("carrier", self.carrier != next.carrier),
             ("operations", self.operations != next.operations),
             ("api", self.api.with_files_of(&next.api) != next.api),
             ("log", self.log != next.log),

@@ -40,6 +40,11 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
     parsed(&String::deserialize(deserializer)?)
 }
 
+/// Reads the address and port of a socket, where there is one.
+pub(super) fn optional_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    Option::<String>::deserialize(deserializer)?.map(|text| parsed(&text)).transpose()
+}
+
 /// Reads a list of addresses and ports.
 pub(super) fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAddr>, D::Error> {
     Vec::<String>::deserialize(deserializer)?.iter().map(|text| parsed(text)).collect()

@@ -5,9 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use backends::recorder::{KeyError, PublicKey};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use call::carrier::Carrier;
 use rules::recording;
 use secrecy::SecretString;
 use serde::Deserialize;
+use sip::{ReferTarget, ReferTargetError};
 
 use super::DEFAULT_AGENT;
 use super::level::LogLevel;
@@ -112,6 +115,32 @@ section! {
         codecs: Vec<Codec> = Codec::ALL.to_vec(),
         learn_source: bool = true,
         recording: bool = true,
+        private_line: Option<String> = None,
+    }
+}
+
+/// Where callers may be transferred to.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Transfer {
+    pub(crate) name: String,
+    pub(crate) uri: String,
+    #[serde(default = "Transfer::announced")]
+    pub(crate) announce: bool,
+}
+
+impl Transfer {
+    const fn announced() -> bool {
+        true
+    }
+
+    /// As signalling knows it.
+    ///
+    /// # Errors
+    /// Where the text is nothing that a caller can be transferred to.
+    pub(crate) fn target(&self) -> Result<ReferTarget, ReferTargetError> {
+        self.uri.parse()
     }
 }
 
@@ -203,6 +232,7 @@ section! {
         format: RecordingFormat = RecordingFormat::Wav,
         seal_to: Option<String> = None,
         allow_clear: bool = false,
+        withhold_seconds: Seconds = Seconds(30),
     }
 }
 
@@ -264,6 +294,28 @@ section! {
     }
 }
 
+section! {
+    /// The audit chain: who signs it, and where its checkpoints go.
+    Audit {
+        node: String = "tonegate".to_owned(),
+        key: Option<PathBuf> = None,
+        checkpoints: Option<PathBuf> = None,
+        checkpoint_seconds: Seconds = Seconds(30),
+        checkpoint_records: u32 = 1_000,
+        ship_to: Option<String> = None,
+        ship_ca: Option<PathBuf> = None,
+        ship_token_file: Option<PathBuf> = None,
+    }
+}
+
+section! {
+    /// Dual control: who may weaken a protective control, two at a time.
+    Control {
+        operators: Vec<String> = Vec::new(),
+        approvals: Option<PathBuf> = None,
+    }
+}
+
 /// A card brand the merchant takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -279,28 +331,76 @@ pub(crate) enum Brand {
     Discover,
 }
 
+/// Who takes the keys of a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CapturedBy {
+    /// The vault.
+    Vault,
+    /// Twilio.
+    Twilio,
+    /// Telnyx.
+    Telnyx,
+}
+
+impl CapturedBy {
+    /// The carrier, where it is one.
+    pub(crate) fn carrier(self) -> Option<Carrier> {
+        match self {
+            Self::Vault => None,
+            Self::Twilio => Some(Carrier::Twilio),
+            Self::Telnyx => Some(Carrier::Telnyx),
+        }
+    }
+}
+
 section! {
-    /// Card capture: the vault and the payment processor behind it.
+    /// Card capture and the vault.
     Capture {
         enabled: bool = true,
-        sandbox: bool = true,
-        #[serde(deserialize_with = "network::address")]
-        processor_address: SocketAddr = SocketAddr::new(LOOPBACK, 9443),
-        processor_name: String = "processor.localhost".to_owned(),
-        processor_ca: PathBuf = "var/processor/ca.pem".into(),
-        processor_token: Option<PathBuf> = None,
+        by: CapturedBy = CapturedBy::Vault,
         vault: Option<PathBuf> = None,
         brands: Vec<Brand> = vec![Brand::Visa, Brand::Mastercard, Brand::AmericanExpress, Brand::Discover],
         postal: bool = true,
+        bank_accounts: bool = false,
         canary: bool = false,
     }
 }
 
-impl Capture {
-    /// The file with the processor's bearer token: the one named, or `token` beside the authority.
-    #[must_use]
-    pub(crate) fn token_file(&self) -> PathBuf {
-        self.processor_token.clone().unwrap_or_else(|| self.processor_ca.with_file_name("token"))
+section! {
+    /// The REST API of the carrier that takes payments in the vault's place.
+    CarrierApi {
+        url: Option<String> = None,
+        account: Option<String> = None,
+        token_file: Option<PathBuf> = None,
+        public_key: Option<String> = None,
+        connector: String = "Default".to_owned(),
+        ca: Option<PathBuf> = None,
+    }
+}
+
+impl CarrierApi {
+    /// Its address, without a slash at its end.
+    pub(crate) fn base(&self, carrier: Carrier) -> String {
+        let usual = match carrier {
+            Carrier::Twilio => "https://api.twilio.com",
+            Carrier::Telnyx => "https://api.telnyx.com",
+        };
+        self.url.as_deref().unwrap_or(usual).trim_end_matches('/').to_owned()
+    }
+
+    /// The Ed25519 key that it signs with, where it is one.
+    pub(crate) fn key(&self) -> Option<[u8; 32]> {
+        STANDARD.decode(self.public_key.as_deref()?).ok()?.try_into().ok()
+    }
+
+    /// Reads its token.
+    ///
+    /// # Errors
+    /// Where the file holds nothing usable.
+    pub(crate) fn token(&self) -> Result<SecretString, SecretError> {
+        SecretSource { env: None, file: self.token_file.clone() }.read()
     }
 }
 
@@ -317,7 +417,7 @@ section! {
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Role {
-    /// Lists calls, hangs them up, reads timelines.
+    /// Lists calls, transfers them, hangs them up, reads timelines, refunds payments.
     Operator,
     /// Lists calls and reads timelines.
     Auditor,

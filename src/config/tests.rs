@@ -19,6 +19,7 @@ fn full() -> Config {
     agent.parameters.insert("campaign".into(), "spring".into());
     let secret = SecretSource { env: Some("TONEGATE_OPERATOR".into()), file: None };
     config.api.token.push(ApiToken { name: "desk".into(), role: Role::Operator, secret });
+    config.transfer.push(Transfer { name: "desk".into(), uri: "sip:desk@example.com".into(), announce: true });
     config
 }
 
@@ -178,6 +179,9 @@ fn values_that_cannot_work_are_named_with_what_to_do() {
         ("[[trunk]]\npeers = []", "has no peers"),
         ("[[trunk]]\ncapacity = 0", "takes no call"),
         ("[[trunk]]\ncodecs = []", "name a codec"),
+        ("[[transfer]]\nname = \"a b\"\nuri = \"tel:+12025550100\"", "transfer[].name: \"a b\" must be unique"),
+        ("[[transfer]]\nname = \"desk\"\nuri = \"desk\"", "transfer[].uri: that of transfer \"desk\" is no URI"),
+        ("[[transfer]]\nname = \"desk\"\nuri = \"sip:desk@example.com?Replaces=x\"", "says more than where"),
         ("[sip]\nudp = [\"192.0.2.1:5060\"]", "media.address: calls come from other machines"),
         ("[sip]\nudp = [\"[::1]:5060\"]", "sip.udp: ::1 and `media.address` 127.0.0.1 are not of one family"),
         ("[sip]\ntcp = [\"[::1]:5060\"]", "sip.tcp: ::1 and"),
@@ -201,9 +205,51 @@ fn values_that_cannot_work_are_named_with_what_to_do() {
         ("[agent.collector]\nparameters = { tonegate_token = \"x\" }", "are the gateway's own"),
         ("[business]\nname = \"\"", "use a name that whoever answers may hear"),
         ("[business]\ntime_zone = \"Moon/Base\"", "is no IANA time zone"),
+        ("[audit]\nnode = \"a b\"", "audit.node: \"a b\" cannot name a gateway"),
+        ("[audit]\ncheckpoint_seconds = 0", "is no workable time"),
+        ("[audit]\nship_to = \"http://a.example\"", "audit.ship_to: must begin with https://"),
+        ("[audit]\nship_to = \"https://a.example\"", "audit.ship_ca: needed"),
+        ("[audit]\nship_ca = \"a.pem\"", "audit.ship_to: nothing is posted without it"),
+        ("[control]\noperators = [\"x\"]", "control.operators: is no public key"),
+        (
+            "[sip]\nudp = [\"192.0.2.1:5060\"]\n[media]\naddress = \"192.0.2.1\"\n[processor]\nkind = \"stripe\"\nkey_file = \"k\"",
+            "control.operators: needed where callers from other machines pay",
+        ),
+        (
+            "[sip]\nudp = [\"192.0.2.1:5060\"]\n[media]\naddress = \"192.0.2.1\"\n[capture]\nby = \"twilio\"",
+            "control.operators: needed where callers from other machines pay",
+        ),
+        (
+            "[capture]\nby = \"twilio\"\n[processor]\ntest_mode = true",
+            "processor.test_mode: keeps no real card from a carrier",
+        ),
         ("[capture]\nbrands = []", "no card could be taken"),
-        ("[capture]\nprocessor_address = \"192.0.2.1:443\"", "use a loopback address"),
-        ("[capture]\nsandbox = false\ncanary = true", "go to the sandbox only"),
+        ("[processor]\naddress = \"192.0.2.1:443\"", "processor.address: the sandbox runs on this machine"),
+        ("[processor]\naddress = \"localhost:443\"", "is no address and port"),
+        ("[processor]\ntest_mode = false", "processor.test_mode: the sandbox takes no real card"),
+        ("[processor]\nkind = \"stripe\"", "processor.key_file: needed for Stripe"),
+        ("[processor]\nkind = \"stripe\"\nkey_file = \"k\"\naccount = \"1A\"", "is no connected account"),
+        ("[processor]\nkind = \"tokeniser\"\nkey_file = \"k\"", "processor.name: needed for a tokeniser"),
+        ("[processor]\nkind = \"tokeniser\"\nname = \"tokens.example.com\"", "would know nobody"),
+        ("[processor]\nname = \"https://example.com\"", "processor.name: must be a host name"),
+        ("[processor]\nclient_key = \"k\"", "go together"),
+        ("[processor]\naccount = \"acct_1A\"", "processor.account: means something to Stripe only"),
+        ("[processor]\ncharge_path = \"/v1/charges\"", "processor.charge_path: means something to a tokeniser only"),
+        (
+            "[processor]\nkind = \"tokeniser\"\nname = \"tokens.example.com\"\nkey_file = \"k\"\ncharge_path = \"v1\"",
+            "must be a path",
+        ),
+        ("[processor]\nanswer_deadline_seconds = 0", "must be 1 to 60"),
+        ("[capture]\ncanary = true\n[processor]\nkind = \"stripe\"\nkey_file = \"k\"", "go to the sandbox only"),
+        (
+            "[capture]\nbank_accounts = true\n[processor]\nkind = \"stripe\"\nkey_file = \"k\"",
+            "capture.bank_accounts: Stripe decides a debit of a bank account in days",
+        ),
+        ("[capture]\nbank_accounts = true\nby = \"telnyx\"", "has Telnyx take cards only"),
+        (
+            "[capture]\nby = \"twilio\"\n[processor]\nkind = \"stripe\"\nkey_file = \"k\"",
+            "processor.kind: where a carrier takes payments none is submitted from here",
+        ),
         ("[api]\nlisten = \"0.0.0.0:8080\"", "tokens would travel in clear"),
         ("[api]\ncertificate = \"a.pem\"", "go together"),
         ("[api]\nlisten = \"127.0.0.1:9464\"", "already taken by `operations.listen`"),
@@ -260,8 +306,9 @@ fn only_what_can_be_reloaded_is_reloaded() {
     next.limits.calls = 1;
     assert!(Config::default().needs_restart(&next).is_empty());
     next.capture.postal = false;
+    next.processor.keep_card = true;
     next.media.threads = 4;
-    assert_eq!(Config::default().needs_restart(&next), ["media", "capture"]);
+    assert_eq!(Config::default().needs_restart(&next), ["media", "capture", "processor"]);
     let mut secure = Config::default();
     secure.api.certificate = Some("old.pem".into());
     let mut renewed = secure.clone();

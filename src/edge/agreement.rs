@@ -44,9 +44,11 @@ fn payloads(negotiated: &media::Negotiated) -> Payloads {
         media::Codec::Opus => Codec::Opus(SampleRate::Hz16000),
         media::Codec::L16 => Codec::L16(SampleRate::Hz16000),
     };
-    let events = negotiated
-        .events
-        .map(|events| EventPayload { payload_type: events.payload_type, clock_hertz: events.clock_hertz });
+    let events = negotiated.events.map(|events| EventPayload {
+        payload_type: events.payload_type,
+        clock_hertz: events.clock_hertz,
+        redundant: events.redundant,
+    });
     let media::ExtendedReports { round_trip, voip_metrics } = negotiated.reports;
     Payloads {
         codec,

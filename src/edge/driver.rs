@@ -8,6 +8,7 @@ use std::{
 
 use call::{
     AgentKind, Call, CallId, EndReason, Invitation, Output, Settings, SinkKind,
+    conditions::{Carriage, Line},
     media::{AGENT_SINK, LegCommand, LegOutput, RECORDER_SINK},
     port::{AuditEvent, Failure, Reply, Request, Ticket},
 };
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     agreement::{leg_config, local_fingerprint, target},
+    last_words::{LastWords, last_words},
     registry::{QUESTIONS, Question, Registry, Summary},
     services::{Bot, MAILBOX, Mail, Mailbox, Recognition, Services, Sink},
     shard::{LegHandle, OpenedLeg, ShardPool, Tap},
@@ -28,8 +30,6 @@ use crate::{
 
 /// Frames that a tap may hold of each side that it takes: two seconds.
 const TAP_FRAMES: usize = 100;
-/// How long a leg may take to close.
-const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What every driver needs.
 pub(crate) struct Plant {
@@ -93,7 +93,10 @@ impl Driver {
         let (ask, questions) = mpsc::channel(QUESTIONS);
         let summary = Summary { id, trunk: incoming.trunk.clone(), agent, started: began_at, ended: None };
         plant.registry.enter(summary, mailbox.clone(), ask);
-        let invitation = Invitation { id, trunk: incoming.trunk, caller, agent, seed: rand::rng().random() };
+        let line = line(&incoming, route);
+        let carrier_call = incoming.carrier_call;
+        let seed = rand::rng().random();
+        let invitation = Invitation { id, trunk: incoming.trunk, caller, agent, line, carrier_call, seed };
         let driver = Box::new(Self {
             plant,
             call: Call::new(settings, invitation, began, began_at),
@@ -143,7 +146,11 @@ impl Driver {
         let now = Instant::now();
         match mail {
             Mail::Signal(signal) => self.call.handle_signal(now, signal),
-            Mail::Info(info) => self.command(LegCommand::Info(info)),
+            Mail::Info(info) => {
+                #[cfg(feature = "sabotage")]
+                crate::sabotage::info(&info);
+                self.command(LegCommand::Info(info));
+            }
             Mail::Retarget(negotiated) => self.retarget(&negotiated),
             Mail::Prepared(ticket, Ok(prepared)) => {
                 let Prepared { leg, outputs, local } = *prepared;
@@ -154,8 +161,10 @@ impl Driver {
             }
             Mail::Prepared(ticket, Err(failure)) => self.call.handle_reply(now, ticket, Reply::Failed(failure)),
             Mail::Reply(ticket, reply) => self.call.handle_reply(now, ticket, reply),
-            Mail::Heard { text, took } => self.call.handle_heard(now, text, took),
+            Mail::Heard { text, finding, took } => self.call.handle_heard(now, text, finding, took),
+            Mail::Silenced { is_whole } => self.call.handle_silenced(now, is_whole),
             Mail::Bot(event) => self.call.handle_bot(now, event),
+            Mail::Carrier(capture, event) => self.call.handle_carrier(now, capture, event),
             Mail::End(reason) => self.call.end(now, reason),
         }
     }
@@ -183,7 +192,7 @@ impl Driver {
                 self.prepare(ticket, *attempt, *compliance);
             }
             Output::Request(ticket, request) => self.request(ticket, request),
-            Output::Ring | Output::Answer | Output::Refuse | Output::HangUp(_) => {
+            Output::Ring | Output::Answer | Output::Refuse | Output::HangUp(_) | Output::Refer(_) => {
                 // On the heap for as long as it takes: a call's task lives much longer.
                 Box::pin(self.signal(output)).await;
             }
@@ -216,9 +225,23 @@ impl Driver {
                     bot.mark(name);
                 }
             }
+            Output::BotCapture(view) => {
+                if let Some(bot) = &mut self.bot {
+                    bot.capture(*view);
+                }
+            }
+            Output::BotTransfer(view) => {
+                if let Some(bot) = &mut self.bot {
+                    bot.transfer(*view);
+                }
+            }
+            Output::Session(update) => self.plant.services.tell_session(id, self.call.trunk(), *update),
             Output::Audit(event) => {
                 if let AuditEvent::CaptureEnded { outcome, .. } = &event {
                     metrics::counter!("tonegate_captures_total", "outcome" => *outcome).increment(1);
+                }
+                if let AuditEvent::TransferEnded { outcome, .. } = &event {
+                    metrics::counter!("tonegate_transfers_total", "outcome" => *outcome).increment(1);
                 }
                 self.plant.services.audit(id, event, self.wall());
             }
@@ -248,6 +271,7 @@ impl Driver {
                 signalling.reject(handle, Status::SERVICE_UNAVAILABLE, retry_after).await
             }
             Output::HangUp(reason) => signalling.hang_up(handle, cause(reason)).await,
+            Output::Refer(target) => signalling.refer(handle, target).await,
             Output::Request(..)
             | Output::Leg(_)
             | Output::Attach(_)
@@ -258,6 +282,9 @@ impl Driver {
             | Output::CloseBot
             | Output::BotKey(_)
             | Output::BotMark(_)
+            | Output::BotCapture(_)
+            | Output::BotTransfer(_)
+            | Output::Session(_)
             | Output::Audit(_)
             | Output::Progress(..)
             | Output::Timeline(_)
@@ -307,7 +334,7 @@ impl Driver {
         match (sink, self.route.agent) {
             (SinkKind::Recorder, _) => {
                 // The call's records say whether it is recorded, so nothing else may happen to it before that is known.
-                let file = self.plant.services.record(self.call.id(), tap).await;
+                let file = self.plant.services.record(self.call.id(), tap, self.mailbox.clone()).await;
                 self.call.handle_recorder(Instant::now(), file);
             }
             (SinkKind::Agent, AgentKind::Collector) => {
@@ -339,14 +366,16 @@ impl Driver {
         self.command(LegCommand::Retarget(target(negotiated)));
     }
 
-    /// Waits for the leg's last words, so that nothing of the call is left on its thread.
+    /// Waits for the leg's last words.
     async fn leave(&mut self, reason: EndReason) -> EndReason {
         self.command(LegCommand::Close);
-        let deadline = tokio::time::Instant::now() + CLOSE_DEADLINE;
-        while let Ok(Some(output)) = tokio::time::timeout_at(deadline, receive(self.leg_outputs.as_mut())).await {
-            if let LegOutput::Closed(quality) = *output {
+        if let Some(outputs) = self.leg_outputs.take() {
+            let LastWords { audit, quality } = last_words(outputs).await;
+            for event in audit {
+                self.plant.services.audit(self.call.id(), event, self.wall());
+            }
+            if let Some(quality) = quality {
                 self.media_closed(&quality);
-                break;
             }
         }
         self.plant.registry.leave(self.call.id(), reason, self.call.timeline().entries());
@@ -362,6 +391,16 @@ impl Driver {
         let elapsed = jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
         self.began_at.checked_add(elapsed).unwrap_or(self.began_at)
     }
+}
+
+/// How a call reaches the gateway. What its INVITE agrees of protection holds until its end.
+fn line(incoming: &sip::Incoming, route: Route) -> Line {
+    let is_signalling_encrypted = match incoming.transport {
+        sip::Transport::Udp | sip::Transport::Tcp => false,
+    };
+    let is_media_encrypted = incoming.offer.as_ref().is_some_and(|offer| !offer.negotiated().protection.is_clear());
+    let carriage = Carriage::Sip { is_signalling_encrypted, is_media_encrypted };
+    Line { is_local: route.is_local, carriage, is_attested: route.is_attested }
 }
 
 /// Counts a handshake that is over.
@@ -432,12 +471,14 @@ fn cause(reason: EndReason) -> HangUp {
         | EndReason::NotDurable
         | EndReason::HandshakeFailed
         | EndReason::AgentFailed
+        | EndReason::CaptureLapsed
         | EndReason::Interrupted => HangUp::Failure,
         EndReason::Completed
         | EndReason::CallerHungUp
         | EndReason::Cancelled
         | EndReason::AckTimeout
         | EndReason::LongestCall
+        | EndReason::Transferred
         | EndReason::Requested => HangUp::Normal,
     }
 }

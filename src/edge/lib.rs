@@ -5,8 +5,11 @@
 mod agreement;
 mod driver;
 mod identity;
+mod last_words;
 pub mod ports;
 mod registry;
+#[cfg(feature = "sabotage")]
+mod sabotage;
 mod services;
 pub mod shard;
 pub mod signalling;

@@ -9,6 +9,7 @@ use std::{
 use call::{
     AgentKind, CallId, EndReason, Entry,
     api::{ApiReply, ApiRequest},
+    carrier::CarrierEvent,
 };
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -78,6 +79,8 @@ impl Registry {
     }
 
     pub(crate) fn leave(&self, id: CallId, reason: EndReason, timeline: &[Entry]) {
+        #[cfg(feature = "sabotage")]
+        let timeline = &crate::sabotage::timeline(timeline);
         let mut book = self.book();
         let Some(live) = book.live.remove(&id) else { return };
         book.ended.push_back((Summary { ended: Some(reason), ..live.summary }, timeline.to_vec()));
@@ -133,6 +136,11 @@ impl Registry {
             Ok(Err(_)) => Err(AskError::Ended),
             Err(_) => Err(AskError::Late),
         }
+    }
+
+    /// Tells a call what its carrier says of a payment. Whether there is such a call, with room for it.
+    pub fn tell_carrier(&self, id: CallId, capture: uuid::Uuid, event: CarrierEvent) -> bool {
+        self.book().live.get(&id).is_some_and(|live| live.mailbox.post(Mail::Carrier(capture, event)))
     }
 
     /// Ends every call that is up.

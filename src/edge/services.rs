@@ -5,10 +5,13 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use book::{ComplianceRecord, ContactAttempt};
 use call::{
     BotEvent, CallId, EndReason, Entry,
+    api::{CaptureView, SessionUpdate},
+    carrier::CarrierEvent,
     media::TapItem,
     port::{AuditEvent, Reply, Request, Ticket},
+    transfer::TransferView,
 };
-use dialogue::GrammarId;
+use dialogue::{Finding, GrammarId};
 use gate::{MenuKey, MuteAck, SinkId};
 use jiff::Timestamp;
 use sip::DialogRecord;
@@ -33,13 +36,22 @@ pub enum Mail {
     Reply(Ticket, Reply),
     /// Something was recognised, or nothing.
     Heard {
-        /// The words.
+        /// The words, with long numbers taken out.
         text: Option<String>,
+        /// What was taken out of them, if anything.
+        finding: Option<Finding>,
         /// From the end of the speech to the words.
         took: Duration,
     },
+    /// The recorder says whether a number that was said is silent in its file.
+    Silenced {
+        /// Whether all of it is.
+        is_whole: bool,
+    },
     /// The bot's stream says something.
     Bot(BotEvent),
+    /// The carrier tells of a payment that it takes.
+    Carrier(uuid::Uuid, CarrierEvent),
     /// Somebody ends the call.
     End(EndReason),
 }
@@ -98,6 +110,10 @@ pub trait Bot: Send {
     fn key(&mut self, key: MenuKey);
     /// Tells that a mark was reached or cleared.
     fn mark(&mut self, name: String);
+    /// Tells how far a capture is that the bot asked for.
+    fn capture(&mut self, view: CaptureView);
+    /// Tells how far a transfer is that the bot asked for.
+    fn transfer(&mut self, view: TransferView);
     /// Tells that the caller spoke over the bot.
     fn hushed(&mut self, generation: audio::Generation);
     /// Says good-bye.
@@ -121,8 +137,11 @@ pub trait Services: Send + Sync + 'static {
     fn show(&self, call: CallId, entry: &Entry);
     /// Starts a recogniser.
     fn recognise(&self, call: CallId, sink: Sink, mailbox: Mailbox) -> Box<dyn Recognition>;
-    /// Starts the recorder; by its own deadline at the latest the name of its file, where it records.
-    fn record(&self, call: CallId, sink: Sink) -> Pending<Option<String>>;
+    /// Starts the recorder; by its own deadline at the latest the name of its file, where it records. What becomes of numbers
+    /// that were said is posted as [`Mail::Silenced`].
+    fn record(&self, call: CallId, sink: Sink, mailbox: Mailbox) -> Pending<Option<String>>;
+    /// Tells an agent how far the payment is that it takes field by field. What it does not take is dropped and counted.
+    fn tell_session(&self, call: CallId, trunk: &str, update: SessionUpdate);
     /// Connects to the bot that serves a trunk.
     fn connect_bot(&self, call: CallId, trunk: &str, leg: LegSender, mailbox: Mailbox) -> Box<dyn Bot>;
 }

@@ -39,11 +39,15 @@ pub struct Route {
     pub agent: AgentKind,
     /// Whether their media may come from elsewhere than their session descriptions say.
     pub learn_source: bool,
+    /// Whether no packet of theirs can come from another machine.
+    pub is_local: bool,
+    /// Whether somebody attests that their line is private.
+    pub is_attested: bool,
 }
 
 impl Default for Route {
     fn default() -> Self {
-        Self { agent: AgentKind::Collector, learn_source: true }
+        Self { agent: AgentKind::Collector, learn_source: true, is_local: false, is_attested: false }
     }
 }
 
@@ -103,6 +107,7 @@ impl Switchboard {
             }
             Event::Changed { call, negotiated } => self.post(call, Mail::Retarget(Box::new(negotiated))),
             Event::Info { call, info } => self.post(call, Mail::Info(info)),
+            Event::Referral { call, news } => self.post(call, Mail::Signal(Signal::Referral(news))),
             Event::Ended { call, reason } => self.post(call, Mail::Signal(signal(reason))),
             Event::Closed { call } => {
                 self.mailboxes.remove(&call);
@@ -138,8 +143,10 @@ fn signal(reason: sip::EndReason) -> Signal {
     match reason {
         sip::EndReason::Cancelled => Signal::Cancelled,
         sip::EndReason::AckTimeout | sip::EndReason::BadAnswer | sip::EndReason::NotAnswered => Signal::NotAcknowledged,
-        sip::EndReason::RemoteBye | sip::EndReason::Rejected | sip::EndReason::HungUp | sip::EndReason::Restored => {
-            Signal::HungUp
-        }
+        sip::EndReason::RemoteBye
+        | sip::EndReason::Rejected
+        | sip::EndReason::HungUp
+        | sip::EndReason::DialogGone
+        | sip::EndReason::Restored => Signal::HungUp,
     }
 }

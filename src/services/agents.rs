@@ -3,16 +3,22 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use audio::Generation;
-use backends::bot::{Ahead, BotCommand, BotEvent as Said, BotLink, BotServer, BotThreads, Closure, Ends, Identity};
+use backends::{
+    bot::{Ahead, BotCommand, BotEvent as Said, BotLink, BotServer, BotThreads, Closure, Ends, Identity},
+    callback::{CallbackUrl, Callbacks, Caller, Post},
+};
 use call::{
     BotEvent, CallId,
+    api::{CaptureView, News, SessionUpdate},
     media::{AGENT_SINK, LegCommand},
+    transfer::TransferView,
 };
 use edge::{Bot, LegSender, Mail, Mailbox, Sink};
 use gate::MenuKey;
+use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::api::{Bearers, invitation};
+use crate::api::{Bearers, callback_fields, invitation};
 
 /// The bot server behind each trunk that has one.
 pub(crate) struct Agents {
@@ -21,6 +27,8 @@ pub(crate) struct Agents {
     pub(crate) bearers: Arc<Bearers>,
     /// The address below which a bot finds `/v1`.
     pub(crate) interface: String,
+    /// Who is told by HTTP.
+    pub(crate) callbacks: Callbacks,
 }
 
 /// One configured bot server.
@@ -28,9 +36,24 @@ pub(crate) struct Agents {
 pub(crate) struct Server {
     pub(crate) server: BotServer,
     pub(crate) parameters: BTreeMap<String, String>,
+    /// What handshakes and callbacks are signed with.
+    pub(crate) auth_token: Option<SecretString>,
+    /// For callbacks.
+    pub(crate) caller: Caller,
 }
 
 impl Agents {
+    /// Tells a trunk's agent how the payment goes on that it takes field by field.
+    pub(super) fn tell(&self, call: CallId, trunk: &str, update: &SessionUpdate) {
+        let Some(server) = self.servers.load().get(trunk).cloned() else { return };
+        // It was read when it was given.
+        let Ok(url) = CallbackUrl::parse(update.callback.reveal()) else { return };
+        let token = server.auth_token.unwrap_or_else(|| self.bearers.for_bot(call.uuid()));
+        let is_last = matches!(update.news, News::Ended(_));
+        let post = Post { url, form: callback_fields(call.uuid(), update), token, is_last };
+        self.callbacks.tell(&server.caller, update.session, post);
+    }
+
     /// Opens the stream of a call. Events reach the call by its mailbox, audio its leg.
     pub(super) fn connect(&self, call: CallId, trunk: &str, leg: LegSender, mailbox: Mailbox) -> Box<dyn Bot> {
         let Some(server) = self.servers.load().get(trunk).cloned() else {
@@ -108,6 +131,14 @@ impl Bot for Streamed {
 
     fn mark(&mut self, name: String) {
         self.command(BotCommand::MarkReached(name));
+    }
+
+    fn capture(&mut self, view: CaptureView) {
+        self.command(BotCommand::Capture(Box::new(view)));
+    }
+
+    fn transfer(&mut self, view: TransferView) {
+        self.command(BotCommand::Transfer(Box::new(view)));
     }
 
     fn hushed(&mut self, generation: Generation) {

@@ -2,22 +2,30 @@
 
 mod access;
 mod agents;
+mod carried;
+mod charge;
 mod journal;
 mod payments;
+mod refunds;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use backends::{
     book::{AccountBook, GuardedBook},
-    processor::Processor,
-    recorder::{Gaps, Recorder, Recording, Summary},
+    carrier::CarrierLink,
+    recorder::{Gaps, Keeping, Recorder, Recording, Silenced, Summary},
     speech::{PromptStore, Recogniser, Recognisers},
     store::Store,
     vault::VaultLink,
+    withhold::Withholds,
 };
 use book::{ComplianceRecord, ContactAttempt};
 use call::{
     CallId, Entry,
+    api::SessionUpdate,
     port::{AuditEvent, Failure, Reply, Request},
 };
 use dialogue::{GrammarId, Phrase};
@@ -30,8 +38,9 @@ use crate::admin::Readiness;
 
 pub(crate) use access::StoreTrail;
 pub(crate) use agents::{Agents, Server};
+pub(crate) use charge::Cashier;
 pub(crate) use journal::Journal;
-pub(crate) use payments::{CaptureTerms, resolved};
+pub(crate) use refunds::Desk;
 
 /// The rate of the caller's clean audio on a leg with G.711, in hertz.
 const LEG_HERTZ: u32 = 8_000;
@@ -46,9 +55,14 @@ pub(crate) struct Backends {
     pub(crate) prompts: Arc<PromptStore>,
     pub(crate) recognisers: Arc<Recognisers>,
     pub(crate) recorder: Recorder,
+    /// Ties recognisers to recorders.
+    pub(crate) withholds: Withholds,
+    /// Longest that a recording keeps back what was not yet judged, in seconds; none at all at 0.
+    pub(crate) withheld_seconds: u32,
     pub(crate) vault: Option<VaultLink>,
-    pub(crate) processor: Option<Arc<Processor>>,
-    pub(crate) terms: CaptureTerms,
+    pub(crate) cashier: Option<Cashier>,
+    /// Where the carrier takes payments.
+    pub(crate) carrier: Option<Arc<CarrierLink>>,
     /// Whether cards may be taken now.
     pub(crate) readiness: Arc<Readiness>,
     /// The zone of today's date, for expiry.
@@ -82,19 +96,20 @@ impl Services for Behind {
         tracing::info!(call = %call, at_ms = entry.at_ms, kind = entry.kind, detail = entry.detail, "timeline");
     }
 
-    fn recognise(&self, _call: CallId, sink: Sink, mailbox: Mailbox) -> Box<dyn Recognition> {
+    fn recognise(&self, call: CallId, sink: Sink, mailbox: Mailbox) -> Box<dyn Recognition> {
         let acknowledge = sink.acknowledge();
-        let (recogniser, heard) =
-            Recogniser::start(Arc::clone(&self.0.recognisers), LEG_HERTZ, sink.items, sink.number, acknowledge);
-        tokio::spawn(post_heard(heard, mailbox));
+        let (shared, judge) = (Arc::clone(&self.0.recognisers), self.0.withholds.recogniser(call.uuid()));
+        let (recogniser, heard) = Recogniser::start(shared, LEG_HERTZ, sink.items, sink.number, acknowledge, judge);
+        tokio::spawn(post_heard(Arc::downgrade(&self.0), call, heard, mailbox));
         Box::new(Ear(recogniser))
     }
 
-    fn record(&self, call: CallId, sink: Sink) -> Pending<Option<String>> {
+    fn record(&self, call: CallId, sink: Sink, mailbox: Mailbox) -> Pending<Option<String>> {
         let recorder = self.0.recorder.clone();
+        let keeping = self.0.keeping(call, mailbox);
         Box::pin(async move {
             let acknowledge = sink.acknowledge();
-            match recorder.begin(&call.to_string(), sink.items, sink.number, acknowledge).await {
+            match recorder.begin(&call.to_string(), sink.items, sink.number, acknowledge, Some(keeping)).await {
                 Ok(recording) => {
                     let file = recording.path().file_name().map(|name| name.to_string_lossy().into_owned());
                     tokio::spawn(look_back(call, recording));
@@ -108,12 +123,32 @@ impl Services for Behind {
         })
     }
 
+    fn tell_session(&self, call: CallId, trunk: &str, update: SessionUpdate) {
+        self.0.agents.tell(call, trunk, &update);
+    }
+
     fn connect_bot(&self, call: CallId, trunk: &str, leg: LegSender, mailbox: Mailbox) -> Box<dyn Bot> {
         self.0.agents.connect(call, trunk, leg, mailbox)
     }
 }
 
 impl Backends {
+    /// How a call's recording waits for its recogniser, where there is one.
+    fn keeping(self: &Arc<Self>, call: CallId, mailbox: Mailbox) -> Keeping {
+        let (withhold, longest_seconds) = (self.withholds.recorder(call.uuid()), self.withheld_seconds);
+        let backends = Arc::downgrade(self);
+        let report = move |silenced| {
+            let is_whole = silenced == Silenced::Whole;
+            if !mailbox.post(Mail::Silenced { is_whole })
+                && let Some(backends) = backends.upgrade()
+            {
+                // The call is over.
+                backends.journal.audit(call, &AuditEvent::SpanSilenced { is_whole }, Timestamp::now());
+            }
+        };
+        Keeping { withhold, longest_seconds, report: Box::new(report) }
+    }
+
     async fn answer(&self, call: CallId, request: Request) -> Reply {
         match request {
             Request::LookUp(key) => match self.book.look_up(key).await {
@@ -128,17 +163,23 @@ impl Backends {
             Request::Conclude { attempt, compliance, reason, audit } => {
                 self.journal.conclude(call, *attempt, *compliance, reason, &audit).await
             }
-            Request::NamePayment | Request::OpenPayment { .. } if !self.readiness.may_capture() => {
+            Request::NamePayment { .. } | Request::OpenPayment { .. } if !self.readiness.may_capture() => {
                 tracing::warn!(call = %call, "no card is taken while the gateway is in trouble");
                 Reply::Failed(Failure::Unavailable)
             }
-            Request::NamePayment => Reply::PaymentNamed(uuid::Uuid::new_v4()),
-            Request::OpenPayment { payment, amount, account, arrangement } => {
-                self.open_payment(call, payment, amount, account, arrangement).await
+            Request::NamePayment { account } => self.name_payment(call, account).await,
+            Request::OpenPayment { payment, amount, account, arrangement, method } => {
+                self.open_payment(call, payment, amount, account, arrangement, method).await
             }
             Request::MarkPayment { payment, state } => self.mark_payment(payment, state).await,
-            Request::OpenCapture { capture, payment, amount } => self.open_capture(capture, payment, amount),
+            Request::OpenCapture { capture, payment, amount, terms, holder } => {
+                self.open_capture(capture, payment, amount, &terms, holder.as_ref())
+            }
             Request::ConnectProcessor { capture } => self.connect_processor(capture).await,
+            Request::ChargePayment { payment, held } => self.charge_payment(payment, held).await,
+            Request::Carrier { capture, call: carrier_call, command } => {
+                self.command_carrier(call, capture, &carrier_call, &command).await
+            }
             Request::ResolvePayment { payment } => self.resolve_payment(payment).await,
             // The driver of a call prepares it by itself.
             Request::Prepare { .. } => Reply::Failed(Failure::Unavailable),
@@ -172,9 +213,22 @@ async fn look_back(call: CallId, recording: Recording) {
     }
 }
 
-async fn post_heard(mut heard: mpsc::Receiver<backends::speech::Recognised>, mailbox: Mailbox) {
+async fn post_heard(
+    backends: Weak<Backends>,
+    call: CallId,
+    mut heard: mpsc::Receiver<backends::speech::Recognised>,
+    mailbox: Mailbox,
+) {
     while let Some(recognised) = heard.recv().await {
-        mailbox.post(Mail::Heard { text: recognised.words.ok(), took: recognised.took });
+        let (text, finding, took) = (recognised.words.ok(), recognised.finding, recognised.took);
+        let is_posted = mailbox.post(Mail::Heard { text, finding, took });
+        if let Some(finding) = finding.filter(|finding| !is_posted && finding.is_number())
+            && let Some(backends) = backends.upgrade()
+        {
+            // The call is over.
+            let event = AuditEvent::NumberSaid { finding: finding.name() };
+            backends.journal.audit(call, &event, Timestamp::now());
+        }
     }
 }
 

@@ -82,8 +82,16 @@ fn names_of<'a>(source: &'a str, head: &str) -> Vec<&'a str> {
 }
 
 #[test]
+fn the_outcomes_of_transfers_are_all_known() {
+    let (_, _, values) = series::SERIES.iter().find(|(listed, _, _)| *listed == "tonegate_transfers_total").unwrap();
+    let mut outcomes = call::transfer::OUTCOMES;
+    outcomes.sort_unstable();
+    assert_eq!(*values, outcomes);
+}
+
+#[test]
 fn the_labels_of_captures_are_all_known() {
-    let source = include_str!("../../call/control/capture.rs");
+    let source = include_str!("../../call/control/capture/controls.rs");
     let values = |name: &str| {
         let (_, _, values) = series::SERIES.iter().find(|(listed, _, _)| *listed == name).unwrap();
         values.to_vec()
@@ -91,7 +99,11 @@ fn the_labels_of_captures_are_all_known() {
     let (controls, outcomes) = (values("tonegate_control_failures_total"), values("tonegate_captures_total"));
     let failures = names_of(source, "fn control_label");
     assert!(failures.iter().all(|failure| controls.contains(failure)), "{failures:?}");
-    let settled = ["fn control_label", "fn failure_label", "fn vault_label"].map(|head| names_of(source, head));
-    let unknown: Vec<_> = settled.iter().flatten().filter(|name| !outcomes.contains(name)).collect();
-    assert!(settled.iter().all(|names| names.len() > 2) && unknown.is_empty(), "{unknown:?}");
+    let settled = ["fn control_label", "fn failure_label"].map(|head| names_of(source, head));
+    assert!(settled.iter().all(|names| names.len() > 2), "{settled:?}");
+    let vault = gate::wire::FailReason::ALL.iter().map(|reason| reason.name());
+    let unknown: Vec<_> = settled.into_iter().flatten().chain(vault).filter(|name| !outcomes.contains(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    let unmet = call::conditions::Unmet::ALL.map(call::conditions::Unmet::name);
+    assert!(unmet.iter().all(|name| outcomes.contains(name)), "{unmet:?}");
 }

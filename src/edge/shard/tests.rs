@@ -9,7 +9,7 @@ use audio::{Generation, PlayoutConfig, Segment, SegmentId, Source};
 use call::media::{LegCommand, LegOutput, TapItem};
 use call::{HushPolicy, LegConfig, SinkKind};
 use gate::wire::{FromVault, PromptReason, Step, VaultInput};
-use gate::{CaptureEvent, CaptureOutcome, GateConfig, KeyPolicy, MuteAck, SinkId};
+use gate::{CaptureEvent, CaptureOutcome, ControlFailure, GateConfig, KeyPolicy, MuteAck, SinkId};
 use rtp::{Packet, Payloads, SessionConfig};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 use tokio::net::UdpSocket;
@@ -243,6 +243,67 @@ async fn a_capture_goes_through_the_vaults_socket() {
     };
     assert!(far.until(failed).await);
     far.until(|output| matches!(output, LegOutput::Capture(CaptureEvent::Released)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_vault_that_says_much_at_once_keeps_its_socket() {
+    let mut far = Far::new(42_400..=42_439).await;
+    let _counts = far.attach();
+    far.exchange(0xff).await;
+    let (vault, socket) = Vault::pair();
+    far.handle.send(LegCommand::Arm { capture: [7; 16] }).unwrap();
+    far.until(|output| matches!(output, LegOutput::Capture(CaptureEvent::Armed)).then_some(())).await;
+    (1..=40).for_each(|count| vault.say(&FromVault::Progress { step: Step::Number, count }));
+    far.handle.send(LegCommand::AttachVault { capture: [7; 16], socket }).unwrap();
+    let heard = far.until(|output| {
+        let is_last = matches!(output, LegOutput::Capture(CaptureEvent::Progress { count: 40, .. }));
+        let is_end = matches!(output, LegOutput::Capture(CaptureEvent::Outcome(_)));
+        (is_last || is_end).then_some(is_last)
+    });
+    assert!(heard.await, "the capture ended");
+}
+
+/// Why a capture failed of which a sink's writer stalls: at once, or after it has proven its silence once.
+async fn stalled(ports: RangeInclusive<u16>, proves_first: bool) -> (ControlFailure, CaptureOutcome) {
+    let mut far = Far::new(ports).await;
+    let (queue, mut items) = mpsc::channel(512);
+    far.handle.attach(Tap { sink: TAP, kind: SinkKind::Agent, queue }).unwrap();
+    let sender = far.handle.sender();
+    far.exchange(0xff).await;
+    far.handle.send(LegCommand::Arm { capture: [7; 16] }).unwrap();
+    if proves_first {
+        let proof = timeout(BOUND, async {
+            loop {
+                while let Ok(item) = items.try_recv() {
+                    let TapItem::Caller(frame) = &*item else { continue };
+                    let Some(epoch) = frame.mute_epoch() else { continue };
+                    return MuteAck { sink: TAP, epoch, first_silent_index: frame.index() };
+                }
+                far.exchange(0xff).await;
+            }
+        });
+        sender.acknowledge(proof.await.unwrap());
+        far.until(|output| matches!(output, LegOutput::Capture(CaptureEvent::Armed)).then_some(())).await;
+        // It proved, and stands still from now on. The vault is not opened: its silence would end the capture later.
+    }
+    let failure =
+        far.until(|output| if let LegOutput::Control(failure) = output { Some(*failure) } else { None }).await;
+    let ended = |output: &LegOutput| {
+        if let LegOutput::Capture(CaptureEvent::Outcome(outcome)) = output { Some(outcome.clone()) } else { None }
+    };
+    let outcome = far.until(ended).await;
+    far.until(|output| matches!(output, LegOutput::Capture(CaptureEvent::Released)).then_some(())).await;
+    drop(items);
+    (failure, outcome)
+}
+
+#[tokio::test]
+async fn a_sink_whose_writer_stalls_has_no_capture_and_ends_the_one_that_runs() {
+    let failed = |failure| CaptureOutcome::Failed(gate::CaptureFailure::Control(failure));
+    let refused = ControlFailure::MuteNotAcknowledged(TAP);
+    assert_eq!(stalled(42_320..=42_359, false).await, (refused, failed(refused)));
+    let lapsed = ControlFailure::MuteLapsed(TAP);
+    assert_eq!(stalled(42_360..=42_399, true).await, (lapsed, failed(lapsed)));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use gate::wire::{FROM_VAULT_BYTES, ToVault};
+use gate::wire::{PACKET_BYTES, ToVault};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 /// What a look at the socket brought.
@@ -21,7 +21,7 @@ pub(super) enum Heard {
 pub(super) struct VaultSocket(OwnedFd);
 
 /// Room for one packet of the vault, and a byte more to notice a longer one.
-pub(super) type VaultBuffer = [u8; FROM_VAULT_BYTES + 1];
+pub(super) type VaultBuffer = [u8; PACKET_BYTES + 1];
 
 impl VaultSocket {
     pub(super) fn new(socket: OwnedFd) -> Self {

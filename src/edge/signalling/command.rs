@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sip::{
-    AnswerError, Availability, CallHandle, DialogRecord, HangUp, RestoreError, Status, Trunk, media::LocalMedia,
+    AnswerError, Availability, CallHandle, DialogRecord, HangUp, ReferTarget, RestoreError, Status, Trunk,
+    media::LocalMedia,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -19,6 +20,7 @@ pub(super) enum Command {
     Answer(CallHandle, LocalMedia, oneshot::Sender<Result<(), AnswerError>>),
     Reject(CallHandle, Status, Option<u32>),
     HangUp(CallHandle, HangUp),
+    Refer(CallHandle, ReferTarget),
     Restore(Box<DialogRecord>, oneshot::Sender<Result<CallHandle, RestoreError>>),
     SetAvailability(Availability),
     SetTrunks(Vec<Trunk>),
@@ -86,6 +88,11 @@ impl SignallingHandle {
     /// Ends a call.
     pub async fn hang_up(&self, call: CallHandle, reason: HangUp) -> Result<(), CommandError> {
         self.send(Command::HangUp(call, reason)).await
+    }
+
+    /// Asks the caller's side to call `target` in this side's place; events tell what comes of it.
+    pub async fn refer(&self, call: CallHandle, target: ReferTarget) -> Result<(), CommandError> {
+        self.send(Command::Refer(call, target)).await
     }
 
     /// Ends a dialog of an earlier process by BYE.

@@ -142,6 +142,7 @@ impl Worker {
             Command::Answer(call, local, reply) => drop(reply.send(self.endpoint.answer(now, call, &local))),
             Command::Reject(call, status, retry_after) => self.endpoint.reject(now, call, status, retry_after),
             Command::HangUp(call, reason) => self.endpoint.hang_up(now, call, reason),
+            Command::Refer(call, target) => self.endpoint.refer(now, call, &target),
             Command::Restore(record, reply) => drop(reply.send(self.endpoint.restore_and_hang_up(now, &record))),
             Command::SetAvailability(availability) => self.endpoint.set_availability(availability),
             Command::SetTrunks(trunks) => self.endpoint.set_trunks(trunks),

@@ -106,6 +106,7 @@ async fn incoming(signalling: &mut Signalling) -> CallHandle {
         Event::Acknowledged { .. }
         | Event::Changed { .. }
         | Event::Info { .. }
+        | Event::Referral { .. }
         | Event::Ended { .. }
         | Event::Closed { .. } => panic!("no call"),
     }
