@@ -10,7 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use ring::hmac;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -64,6 +64,17 @@ impl BotServer {
     /// Where no port can be bound.
     pub async fn bind() -> Result<Self, BotError> {
         Ok(Self { listener: TcpListener::bind("127.0.0.1:0").await? })
+    }
+
+    /// The same, of which the kernel takes no more than a few packets while it does not read.
+    ///
+    /// # Errors
+    /// Where no port can be bound.
+    pub fn narrow() -> Result<Self, BotError> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4_096)?;
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        Ok(Self { listener: socket.listen(8)? })
     }
 
     /// Where it listens.

@@ -156,7 +156,7 @@ impl Call {
         match event {
             Some(PhoneEvent::Audio { index, samples }) => self.matcher.handle_audio(index, &samples)?,
             Some(PhoneEvent::Silence { until }) => self.matcher.handle_silence(until)?,
-            Some(PhoneEvent::Idle) => {}
+            Some(PhoneEvent::Idle | PhoneEvent::Referred { .. }) => {}
             Some(PhoneEvent::HungUp) | None => self.is_over = true,
         }
         Ok(())

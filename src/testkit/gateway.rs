@@ -58,8 +58,14 @@ pub struct GatewayOptions {
     pub models: Option<PathBuf>,
     /// How long live calls may go on after SIGTERM.
     pub drain_seconds: u32,
+    /// The port of the interface; any, where it is 0.
+    pub api_port: u16,
     /// More lines for the section `[api]`.
     pub api: String,
+    /// More lines for the section `[capture]`.
+    pub capture: String,
+    /// The lines of the section `[processor]`, where cards go elsewhere than to the sandbox.
+    pub processor: Option<String>,
     /// More lines for the section `[recording]`.
     pub recording: String,
     /// More lines for the end of the configuration.
@@ -83,7 +89,10 @@ impl GatewayOptions {
             prompts: "target/prompts".into(),
             models: None,
             drain_seconds: 5,
+            api_port: 0,
             api: String::new(),
+            capture: String::new(),
+            processor: None,
             recording: String::new(),
             more: String::new(),
             log: "info".to_owned(),
@@ -294,6 +303,16 @@ fn configuration(options: &GatewayOptions, ports: &PortRange) -> String {
             ("bot", table)
         }
     };
+    let capture = &options.capture;
+    let processor = options.processor.as_ref().map_or_else(
+        || {
+            let port = free_port();
+            format!(
+                "[capture]\ncanary = true\n{capture}\n[processor]\naddress = \"127.0.0.1:{port}\"\nca = \"{directory}/processor/ca.pem\"\n"
+            )
+        },
+        |lines| format!("[capture]\n{capture}\n[processor]\n{lines}\n"),
+    );
     format!(
         r#"# Made for one run on this machine.
 [sip]
@@ -326,16 +345,12 @@ database = "{directory}/book.db"
 [store]
 database = "{directory}/store.db"
 
-[capture]
-processor_address = "127.0.0.1:{processor_port}"
-processor_ca = "{directory}/processor/ca.pem"
-canary = true
-
+{processor}
 [operations]
 listen = "127.0.0.1:0"
 
 [api]
-listen = "127.0.0.1:0"
+listen = "127.0.0.1:{api_port}"
 {api}
 [[api.token]]
 name = "operator"
@@ -356,17 +371,18 @@ level = "{log}"
         prompts = options.prompts.display(),
         first_port = ports.first(),
         last_port = ports.last(),
-        processor_port = free_port(),
         drain_seconds = options.drain_seconds,
         log = options.log,
+        api_port = options.api_port,
         api = options.api,
         recording = options.recording,
         more = options.more,
     )
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
+/// A port of loopback that was free a moment ago.
+#[must_use]
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .map_or(9_443, |address| address.port())

@@ -49,8 +49,23 @@ pub struct CallRequest {
     pub srtp: Option<Suite>,
     /// Where sequence numbers and timestamps begin, where not at random.
     pub first: Option<(u16, u32)>,
+    /// What the carrier calls the call, where it says so.
+    pub carrier_call: Option<String>,
     /// How long the server may take to answer.
     pub patience: Duration,
+    /// What it does when it is asked to call somebody else.
+    pub referral: Referral,
+}
+
+/// What a telephone does when it is asked to call somebody else (REFER, RFC 3515). It never calls anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Referral {
+    /// It refuses, with this status and phrase.
+    Refused(&'static str),
+    /// It accepts, and tells these statuses and phrases as if they came from there; with the last it stops to tell.
+    Told(&'static [&'static str]),
+    /// It says nothing.
+    Ignored,
 }
 
 impl CallRequest {
@@ -66,7 +81,9 @@ impl CallRequest {
             codecs: vec![0, 8],
             srtp: None,
             first: None,
+            carrier_call: None,
             patience: Duration::from_secs(10),
+            referral: Referral::Refused("488 Not Acceptable Here"),
         }
     }
 }
@@ -88,6 +105,11 @@ pub enum PhoneEvent {
     },
     /// Everything that was to be said and pressed was sent.
     Idle,
+    /// The far side asks it to call somebody else.
+    Referred {
+        /// Whom: the value of Refer-To.
+        to: String,
+    },
     /// The far side hung up.
     HungUp,
 }
@@ -160,6 +182,11 @@ impl Softphone {
     /// later, which under SRTP its tag does not fit.
     pub async fn repeat(&self, count: usize, spoiled: bool) {
         self.orders.send(Order::Repeat { count, spoiled }).await.ok();
+    }
+
+    /// Sends a SIP INFO request with a body of this type.
+    pub async fn info(&self, kind: &'static str, body: &str) {
+        self.dialog.info(kind, body.to_owned()).await;
     }
 
     /// Where the far side takes audio.

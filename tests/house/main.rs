@@ -1,8 +1,12 @@
 //! The house's own rules, checked against what is really built: layers, and what may be linked where; and against what is
-//! kept: the corpora of the fuzz targets, and the tests that promises name.
+//! kept: the corpora of the fuzz targets, the tests that promises name, how much an auditor has to read, and what the
+//! assessor's pages name.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod assessor;
 mod fuzzing;
 mod layers;
+mod lines;
 mod promises;
+mod sabotage;

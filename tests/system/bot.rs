@@ -1,7 +1,12 @@
 //! A bot behind the gateway: Twilio Media Streams on one side, a telephone on the other, `/v1` beside them.
 
+mod arguments;
+mod bank;
 pub(crate) mod capture;
+mod carried;
 pub(crate) mod line;
+mod payments;
+mod processor;
 
 use std::{f64::consts::TAU, net::SocketAddr, time::Duration};
 
@@ -17,7 +22,7 @@ use testkit::{
 
 use self::line::Line;
 use crate::{
-    client::{Client, Reply, metrics, noted, sum, when},
+    client::{Client, Reply, metrics, noted, place, sum, when},
     plant,
 };
 
@@ -56,7 +61,15 @@ impl Scene {
 
     /// The same with a caller who calls in this way.
     pub(crate) async fn called(options: GatewayOptions, how: impl FnOnce(CallRequest) -> CallRequest) -> Self {
-        let server = BotServer::bind().await.expect("a port");
+        Self::served(options, BotServer::bind().await.expect("a port"), how).await
+    }
+
+    /// The same with this server as the bot's.
+    pub(crate) async fn served(
+        options: GatewayOptions,
+        server: BotServer,
+        how: impl FnOnce(CallRequest) -> CallRequest,
+    ) -> Self {
         let url = server.url().expect("an address");
         let auth_token_file = options.directory.join("auth-token");
         std::fs::write(&auth_token_file, AUTH_TOKEN).expect("a file");
@@ -343,7 +356,8 @@ async fn a_bot_verifies_the_caller_and_gets_facts_after_the_disclosure() {
     line.until("a good-bye and BYE", HEARD_OUT, |heard| heard.is_over).await;
     let timeline = noted(&gateway, HEARD_OUT, "ended", "").await;
     assert!(when(&timeline, "record.written", "payment_arrangement").is_some(), "{timeline:#?}");
-    assert!(when(&timeline, "disclosed", "") < when(&timeline, "offer", ""), "{timeline:#?}");
+    let [disclosed, offered] = ["disclosed", "offer"].map(|kind| place(&timeline, kind, ""));
+    assert!(disclosed.is_some() && disclosed < offered, "{timeline:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,6 +16,7 @@ pub(crate) const STRANGER: &str = "+12125550199";
 
 enum Order {
     Press(String),
+    Info(&'static str, String),
     HangUp,
 }
 
@@ -44,6 +45,11 @@ impl Caller {
         self.orders.blocking_send(Order::Press(keys.to_owned())).expect("a call");
     }
 
+    /// Sends a SIP INFO request with a body of this type.
+    pub(crate) fn info(&self, kind: &'static str, body: &str) {
+        self.orders.blocking_send(Order::Info(kind, body.to_owned())).expect("a call");
+    }
+
     /// Hangs up; the far side has confirmed it when this returns.
     pub(crate) fn hang_up(self, limit: Duration) {
         self.orders.blocking_send(Order::HangUp).expect("a call");
@@ -63,10 +69,16 @@ async fn hold(mut phone: Softphone, mut orders: mpsc::Receiver<Order>, over: wat
         tokio::select! {
             event = phone.next() => match event {
                 Some(PhoneEvent::HungUp) | None => break,
-                Some(PhoneEvent::Audio { .. } | PhoneEvent::Silence { .. } | PhoneEvent::Idle) => {}
+                Some(
+                    PhoneEvent::Audio { .. }
+                    | PhoneEvent::Silence { .. }
+                    | PhoneEvent::Idle
+                    | PhoneEvent::Referred { .. },
+                ) => {}
             },
             order = orders.recv() => match order {
                 Some(Order::Press(keys)) => phone.press(&keys).await,
+                Some(Order::Info(kind, body)) => phone.info(kind, &body).await,
                 Some(Order::HangUp) => {
                     over.send_replace(phone.hang_up().await.is_ok());
                     return;

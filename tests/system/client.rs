@@ -137,8 +137,13 @@ pub(crate) async fn timeline(gateway: &Gateway) -> Vec<Value> {
 
 /// When a timeline first has an entry of a kind whose particulars contain `detail`, in milliseconds.
 pub(crate) fn when(timeline: &[Value], kind: &str, detail: &str) -> Option<u64> {
-    let is_it = |entry: &&Value| entry["kind"] == kind && entry["detail"].as_str().unwrap_or_default().contains(detail);
-    timeline.iter().find(is_it).and_then(|entry| entry["at_ms"].as_u64())
+    timeline[place(timeline, kind, detail)?]["at_ms"].as_u64()
+}
+
+/// Where that entry stands in it: what comes in the same millisecond still has an order.
+pub(crate) fn place(timeline: &[Value], kind: &str, detail: &str) -> Option<usize> {
+    let is_it = |entry: &Value| entry["kind"] == kind && entry["detail"].as_str().unwrap_or_default().contains(detail);
+    timeline.iter().position(is_it)
 }
 
 /// Waits until the gateway's only call has an entry.

@@ -49,6 +49,9 @@ fn a_call_that_a_crash_interrupts_is_ended_and_written_down() {
     assert_eq!(ended, Some((true, Some("interrupted".to_owned()))), "the call's row is lost or open");
     assert_eq!(open_work(&directory.join("store.db")), 0, "a dialog or a record is left behind");
     assert_audit_holds(&directory);
+    let told = fs::read_to_string(directory.join("audit.txt")).expect("what the verifier says");
+    assert!(told.contains("in 2 runs of the gateway"), "{told}");
+    assert_eq!(told.matches("the run before it has no last record").count(), 1, "{told}");
 }
 
 /// Has the gateway listen where its callers know it, as a gateway with a fixed port does.

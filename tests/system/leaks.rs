@@ -7,8 +7,9 @@ mod tone;
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
+    os::unix::net::UnixListener,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -74,6 +75,38 @@ fn a_card_keyed_as_tones_before_any_capture_leaves_no_trace() {
     key_before_capture("leaks-tones", Keying::Tones);
 }
 
+/// Keys in the signalling are in no log of it either, whatever the bodies are.
+#[test]
+fn a_card_in_info_bodies_leaves_no_trace() {
+    let _alone = alone();
+    let mut options = options("leaks-info");
+    options.log = "trace".to_owned();
+    let gateway = start(&options);
+    let interface = Interface::of(&gateway);
+    let caller = Caller::call(gateway.addresses().sip_udp, Keying::Tones);
+    step(&interface, "opened", OPENING);
+    for kind in ["application/dtmf", "application/dtmf-relay", "audio/telephone-event", "text/plain"] {
+        caller.info(kind, CANARY);
+        caller.info(kind, &format!("Signal={CANARY}\r\nDuration=160\r\n"));
+    }
+    caller.info("application/dtmf-relay", &format!("Signal=9\r\nX-Card: {CANARY}\r\n{}", " ".repeat(300)));
+    for key in CANARY.chars() {
+        caller.info("application/dtmf-relay", &format!("Signal={key}\r\nDuration=100\r\n"));
+        caller.info("application/dtmf", &key.to_string());
+    }
+    eventually("suppressed keys", TRACE, || {
+        let (_, timeline) = step(&interface, "opened", TRACE);
+        (suppressed(&timeline) > 0).then_some(())
+    });
+    caller.hang_up(TRACE);
+    let (_, timeline) = step(&interface, "ended", TRACE);
+    let needle = Needle::new(CANARY);
+    search_what_is_served(&gateway, &timeline, &needle);
+    search_files(&options.directory, &needle);
+    gateway.stop().expect("an end");
+    search_files(&options.directory, &needle);
+}
+
 fn key_before_capture(name: &str, keying: Keying) {
     let _alone = alone();
     let mut options = options(name);
@@ -124,7 +157,7 @@ fn search_what_is_served(gateway: &Gateway, timeline: &[Value], needle: &Needle)
 }
 
 /// Searches the name and every byte of every file of a gateway: log, databases and their write-ahead logs, ledger,
-/// recordings, prompts.
+/// recordings, prompts. Panics where one that is there cannot be read.
 pub(crate) fn search_files(directory: &Path, needle: &Needle) {
     let mut directories = vec![directory.to_owned()];
     while let Some(directory) = directories.pop() {
@@ -132,15 +165,27 @@ pub(crate) fn search_files(directory: &Path, needle: &Needle) {
             assert!(!needle.is_in(path.as_os_str().as_encoded_bytes()), "the card is in a file's name");
             if path.is_dir() {
                 directories.push(path);
-            } else if let Ok(bytes) = fs::read(&path) {
-                assert!(!needle.is_in(&bytes), "the card is in {}", path.display());
+                continue;
+            }
+            match fs::read(&path) {
+                Ok(bytes) => assert!(!needle.is_in(&bytes), "the card is in {}", path.display()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => panic!("NOT SEARCHED: {}: {error}", path.display()),
             }
         }
     }
 }
 
 fn entries(directory: &Path) -> Vec<PathBuf> {
-    fs::read_dir(directory).expect("a directory").flatten().map(|entry| entry.path()).collect()
+    fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path()).collect()
+}
+
+#[test]
+#[should_panic(expected = "NOT SEARCHED")]
+fn what_cannot_be_read_is_not_passed_over() {
+    let directory = directory("leaks-unreadable");
+    let _socket = UnixListener::bind(directory.join("socket")).expect("a socket");
+    search_files(&directory, &Needle::new(CANARY));
 }
 
 pub(crate) fn metrics(server: SocketAddr) -> String {

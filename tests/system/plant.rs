@@ -53,6 +53,13 @@ pub(crate) fn start(options: &GatewayOptions) -> Gateway {
     Gateway::start(&tonegate(), options).expect("a gateway")
 }
 
+/// Whether a record of the audit chain holds some words.
+pub(crate) fn audit_holds(gateway: &Gateway, words: &str) -> bool {
+    let store = rusqlite::Connection::open(gateway.directory().join("store.db")).expect("a store");
+    let count = "SELECT count(*) FROM audit WHERE instr(record, ?1) > 0";
+    store.query_row(count, [words], |row| row.get::<_, i64>(0)).expect("a count") > 0
+}
+
 /// Copies rendered fixed prompts, where there are some; the gateway renders the rest.
 fn warm(prompts: &Path) {
     fs::create_dir_all(prompts).expect("a directory");

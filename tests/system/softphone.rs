@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use testkit::gateway::{Gateway, GatewayOptions};
+use serde_json::json;
+use testkit::gateway::{Agent, Gateway, GatewayOptions, OPERATOR_TOKEN};
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
@@ -19,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    client::{eventually, metrics, noted, sum, when},
+    client::{Client, eventually, interface, metrics, noted, place, sum, when},
     plant,
 };
 
@@ -200,7 +201,7 @@ fn share(samples: &[i16], rate: u32, hertz: f32) -> f32 {
 }
 
 /// The first channel of a WAV file, and its rate.
-fn first_channel(path: &Path) -> (Vec<i16>, u32) {
+pub(crate) fn first_channel(path: &Path) -> (Vec<i16>, u32) {
     let file = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let format = file.spec();
     let samples: Vec<i16> = file.into_samples().collect::<Result<_, _>>().expect("samples");
@@ -208,7 +209,7 @@ fn first_channel(path: &Path) -> (Vec<i16>, u32) {
 }
 
 /// The files below a directory whose names end like this.
-fn files(directory: &Path, end: &str) -> Vec<PathBuf> {
+pub(crate) fn files(directory: &Path, end: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("a directory").flatten().map(|entry| entry.path());
     entries.filter(|path| path.to_string_lossy().ends_with(end)).collect()
 }
@@ -241,8 +242,8 @@ async fn baresip_calls_over_dtls_is_heard_and_hears() {
         let account = Account { more: ";mediaenc=dtls_srtp", settings, has_ecdsa: true, ..PCMU };
         let words = call(&gateway, &account).await;
         let timeline = noted(&gateway, PATIENCE, "media.secured", "AES_CM_128_HMAC_SHA1_80").await;
-        let secured = when(&timeline, "media.secured", "");
-        assert!(secured < when(&timeline, "prompt.started", ""), "nothing is said before the keys: {timeline:#?}");
+        let [secured, said] = ["media.secured", "prompt.started"].map(|kind| place(&timeline, kind, ""));
+        assert!(secured.is_some() && secured < said, "nothing is said before the keys: {timeline:#?}");
         assert!(!words.contains("failed to decrypt"), "baresip opens what the gateway sends: {words}");
         let exposed = metrics(&gateway).await;
         let handshakes = |result: &str| sum(&exposed, "tonegate_dtls_handshakes_total", &[result]);
@@ -266,6 +267,26 @@ async fn baresip_calls_over_dtls_is_heard_and_hears() {
         let share = share(&samples, rate, SPOKEN_HERTZ);
         assert!(share > 0.95, "{} has {share} of the tone", recording.display());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn baresip_is_handed_over_to_another_gateway() {
+    let echo = |name: &str| GatewayOptions { agent: Agent::Echo, ..plant::options(name) };
+    let desk = plant::start(&echo("softphone-desk"));
+    let more = format!("\n[[transfer]]\nname = \"desk\"\nuri = \"sip:desk@{}\"\n", desk.addresses().sip_udp);
+    let gateway = plant::start(&GatewayOptions { more, ..echo("softphone-transfer") });
+    let softphone = Softphone::call(&gateway, &gateway.directory().join("baresip"), &PCMU);
+    noted(&gateway, PATIENCE, "opened", "").await;
+    let operator = Client::bearing(OPERATOR_TOKEN);
+    let calls = operator.get(&interface(&gateway, "/calls")).await.json();
+    let call = calls["calls"][0]["id"].as_str().expect("a call").to_owned();
+    let transfer = interface(&gateway, &format!("/calls/{call}/transfer"));
+    assert_eq!(operator.post(&transfer, &json!({"to": "desk"})).await.status, 202);
+    let timeline = noted(&gateway, PATIENCE, "ended", "").await;
+    assert!(when(&timeline, "transfer.ended", "transferred").is_some(), "{timeline:#?}");
+    noted(&desk, PATIENCE, "opened", "").await;
+    softphone.words().await;
+    noted(&desk, PATIENCE, "ended", "caller_hung_up").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

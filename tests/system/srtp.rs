@@ -31,7 +31,7 @@ async fn hear(phone: &mut Softphone) {
             Some(PhoneEvent::Audio { samples, .. }) => {
                 heard += usize::from(samples.iter().any(|sample| sample.unsigned_abs() > 100));
             }
-            Some(PhoneEvent::Silence { .. } | PhoneEvent::Idle) => {}
+            Some(PhoneEvent::Silence { .. } | PhoneEvent::Idle | PhoneEvent::Referred { .. }) => {}
             Some(PhoneEvent::HungUp) | None => panic!("the gateway hung up"),
         }
     }

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    CallRequest, PhoneEvent,
+    CallRequest, PhoneEvent, Referral,
     keypad::Keying,
     message::{Answer, Message, offer, read_answer},
     secure::{Channel, Secure},
@@ -18,8 +18,8 @@ use super::{
 /// T1 and T2 of RFC 3261 §17.1.1.1.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
-/// How long a BYE may go unanswered.
-const BYE_PATIENCE: Duration = Duration::from_secs(4);
+/// How long a BYE or a NOTIFY may go unanswered.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// The largest datagram.
 const DATAGRAM: usize = 65_535;
 
@@ -64,8 +64,10 @@ struct Request {
     target: String,
     /// With the far side's tag, once there is a dialog.
     to: String,
-    /// Complete header lines.
+    /// Complete header lines: routes, and what else there is.
     routes: String,
+    /// The type of the body, where there is one.
+    kind: &'static str,
 }
 
 impl Identity {
@@ -89,14 +91,20 @@ impl Identity {
 
     /// A request before there is a dialog.
     fn early(&self, method: &'static str, body: &str) -> String {
+        self.early_with(method, String::new(), body)
+    }
+
+    /// The same with more header lines.
+    fn early_with(&self, method: &'static str, routes: String, body: &str) -> String {
         let (branch, target, to) = (self.branch.clone(), self.target.clone(), self.to.clone());
-        self.write(&Request { method, number: 1, branch, target, to, routes: String::new() }, body)
+        let kind = "application/sdp";
+        self.write(&Request { method, number: 1, branch, target, to, routes, kind }, body)
     }
 
     fn write(&self, request: &Request, body: &str) -> String {
-        let Request { method, number, branch, target, to, routes } = request;
+        let Request { method, number, branch, target, to, routes, kind } = request;
         let user = self.from.trim_start_matches("<sip:").split('@').next().unwrap_or("debtor");
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let kind = if body.is_empty() { String::new() } else { format!("Content-Type: {kind}\r\n") };
         format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch={branch};rport\r\nMax-Forwards: 70\r\n{routes}\
              From: {from};tag={tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {number} {method}\r\n\
@@ -159,7 +167,7 @@ impl Identity {
     async fn acknowledge_refusal(&self, message: &Message) -> Result<(), PhoneError> {
         let to = message.header("to").unwrap_or(&self.to).to_owned();
         let (branch, target) = (self.branch.clone(), self.target.clone());
-        let request = Request { method: "ACK", number: 1, branch, target, to, routes: String::new() };
+        let request = Request { method: "ACK", number: 1, branch, target, to, routes: String::new(), kind: "" };
         self.send(&self.write(&request, "")).await
     }
 }
@@ -170,9 +178,13 @@ pub(super) struct Agreed {
     pub(super) channel: Option<Channel>,
 }
 
+/// An INFO request to be sent: the type of its body, and the body.
+type Info = (&'static str, String);
+
 /// An established call.
 pub(super) struct Dialog {
     hang_up: oneshot::Sender<oneshot::Sender<Result<(), PhoneError>>>,
+    infos: mpsc::Sender<Info>,
 }
 
 impl Dialog {
@@ -191,7 +203,7 @@ impl Dialog {
             identity.acknowledge_refusal(&response).await?;
             return Err(PhoneError::Refused(status));
         }
-        let established = Established::new(identity, &response);
+        let established = Established::new(identity, &response, request.referral);
         established.identity.send(&established.acknowledgement()).await?;
         let answer = read_answer(&response.body).ok_or(PhoneError::NoCodec)?;
         let channel = match secure {
@@ -199,8 +211,9 @@ impl Dialog {
             None => None,
         };
         let (hang_up, asked) = oneshot::channel();
-        tokio::spawn(Arc::new(established).serve(events, asked));
-        Ok((Self { hang_up }, Agreed { answer, channel }))
+        let (infos, bodies) = mpsc::channel(super::ROOM);
+        tokio::spawn(Arc::new(established).serve(events, asked, bodies));
+        Ok((Self { hang_up, infos }, Agreed { answer, channel }))
     }
 
     /// Places the call and cancels it as soon as the server has said something.
@@ -225,6 +238,12 @@ impl Dialog {
         Err(PhoneError::NoAnswer)
     }
 
+    /// Sends an INFO request (RFC 6086 §4.2.2), and does not wait for its answer.
+    pub(super) async fn info(&self, kind: &'static str, body: String) {
+        // Where the call is over nobody takes it.
+        self.infos.send((kind, body)).await.ok();
+    }
+
     pub(super) async fn hang_up(self) -> Result<(), PhoneError> {
         let (done, answer) = oneshot::channel();
         if self.hang_up.send(done).is_err() {
@@ -238,7 +257,8 @@ impl Dialog {
 fn invite(identity: &Identity, request: &CallRequest, media_port: u16, secure: Option<&Secure>) -> String {
     let media = SocketAddr::new(request.local, media_port);
     let body = offer(media, &request.codecs, request.keying == Keying::TelephoneEvent, secure);
-    identity.early("INVITE", &body)
+    let name = request.carrier_call.as_ref().map_or_else(String::new, |name| format!("X-Twilio-CallSid: {name}\r\n"));
+    identity.early_with("INVITE", name, &body)
 }
 
 /// The far side's part of the dialog.
@@ -247,34 +267,42 @@ struct Established {
     target: String,
     to: String,
     routes: String,
+    referral: Referral,
 }
 
 impl Established {
-    fn new(identity: Identity, response: &Message) -> Self {
+    fn new(identity: Identity, response: &Message, referral: Referral) -> Self {
         let contact = response.header("contact").and_then(|contact| between(contact, '<', '>'));
         let routes = response.all("record-route").rev().map(|route| format!("Route: {route}\r\n")).collect();
         Self {
             target: contact.unwrap_or(&identity.target).to_owned(),
             to: response.header("to").unwrap_or(&identity.to).to_owned(),
             routes,
+            referral,
             identity,
         }
     }
 
     fn acknowledgement(&self) -> String {
-        self.request("ACK", 1)
+        self.request("ACK", 1, "", "")
     }
 
-    fn request(&self, method: &'static str, number: u32) -> String {
+    fn request(&self, method: &'static str, number: u32, kind: &'static str, body: &str) -> String {
+        self.request_with(method, number, "", kind, body)
+    }
+
+    /// A request with more header lines.
+    fn request_with(&self, method: &'static str, number: u32, headers: &str, kind: &'static str, body: &str) -> String {
         let request = Request {
             method,
             number,
-            branch: format!("{}{method}", self.identity.branch),
+            branch: format!("{}{method}{number}", self.identity.branch),
             target: self.target.clone(),
             to: self.to.clone(),
-            routes: self.routes.clone(),
+            routes: format!("{}{headers}", self.routes),
+            kind,
         };
-        self.identity.write(&request, "")
+        self.identity.write(&request, body)
     }
 
     /// Answers what comes until either side hangs up.
@@ -282,20 +310,37 @@ impl Established {
         self: Arc<Self>,
         events: mpsc::Sender<PhoneEvent>,
         mut asked: oneshot::Receiver<oneshot::Sender<Result<(), PhoneError>>>,
+        mut infos: mpsc::Receiver<Info>,
     ) {
         let far = Duration::from_secs(3_600);
+        // The INVITE was the first.
+        let mut number = 2;
+        let mut referred = None;
         loop {
             tokio::select! {
                 done = &mut asked => {
                     if let Ok(done) = done {
                         // Nobody has to wait for it.
-                        let _ = done.send(self.bye().await);
+                        let _ = done.send(self.bye(number).await);
                     }
                     return;
                 }
+                Some((kind, body)) = infos.recv() => {
+                    // On loopback nothing gets lost.
+                    self.identity.send(&self.request("INFO", number, kind, &body)).await.ok();
+                    number += 1;
+                }
                 message = self.identity.receive(Instant::now() + far) => {
                     let Ok(message) = message else { return };
-                    if message.is_some_and(|message| self.is_over(&message, &events)) {
+                    let Some(message) = message else { continue };
+                    if message.method() == Some("REFER") {
+                        let sequence = message.header("cseq").map(str::to_owned);
+                        let is_new = referred != sequence;
+                        referred = sequence;
+                        if self.refer(&message, is_new, &mut number, &events).await.is_err() {
+                            return;
+                        }
+                    } else if self.is_over(&message, &events) {
                         return;
                     }
                 }
@@ -326,17 +371,57 @@ impl Established {
         is_over
     }
 
-    async fn bye(&self) -> Result<(), PhoneError> {
-        let bye = self.request("BYE", 2);
-        let deadline = Instant::now() + BYE_PATIENCE;
+    /// Answers REFER, and where it is new tells what comes of it, each word after the one before was taken.
+    async fn refer(
+        &self,
+        message: &Message,
+        is_new: bool,
+        number: &mut u32,
+        events: &mpsc::Sender<PhoneEvent>,
+    ) -> Result<(), PhoneError> {
+        if is_new {
+            let to = message.header("refer-to").unwrap_or_default().to_owned();
+            events.send(PhoneEvent::Referred { to }).await.ok();
+        }
+        let (status, words): (&str, &[&str]) = match self.referral {
+            Referral::Ignored => return Ok(()),
+            Referral::Refused(status) => (status, &[]),
+            Referral::Told(words) => ("202 Accepted", words),
+        };
+        self.identity.send(&message.respond(status, &self.identity.tag)).await?;
+        for (place, word) in words.iter().enumerate().filter(|_| is_new) {
+            let is_last = place + 1 == words.len();
+            let state = if is_last { "terminated;reason=noresource" } else { "active;expires=60" };
+            let headers = format!("Event: refer\r\nSubscription-State: {state}\r\n");
+            let fragment = format!("SIP/2.0 {word}\r\n");
+            let kind = "message/sipfrag;version=2.0";
+            let notify = self.request_with("NOTIFY", *number, &headers, kind, &fragment);
+            let taken = self.exchange(&notify, "NOTIFY", *number).await?;
+            *number += 1;
+            if taken != 200 {
+                return Err(PhoneError::Refused(taken));
+            }
+        }
+        Ok(())
+    }
+
+    async fn bye(&self, number: u32) -> Result<(), PhoneError> {
+        self.exchange(&self.request("BYE", number, "", ""), "BYE", number).await.map(drop)
+    }
+
+    /// Sends a request, again and again until its final answer comes; the answer's status.
+    async fn exchange(&self, text: &str, method: &'static str, number: u32) -> Result<u16, PhoneError> {
+        let (deadline, sequence) = (Instant::now() + PATIENCE, format!("{number} {method}"));
         let mut wait = FIRST_WAIT;
         while Instant::now() < deadline {
-            self.identity.send(&bye).await?;
+            self.identity.send(text).await?;
             let again = (Instant::now() + wait).min(deadline);
             while let Some(message) = self.identity.receive(again).await? {
-                let is_answer = message.status().is_some_and(|status| status >= 200);
-                if is_answer && message.sequence_method() == Some("BYE") {
-                    return Ok(());
+                let status = message.status().filter(|status| *status >= 200);
+                if let (Some(status), Some(sent)) = (status, message.header("cseq"))
+                    && sent == sequence
+                {
+                    return Ok(status);
                 }
             }
             wait = (wait * 2).min(LONGEST_WAIT);

@@ -20,6 +20,8 @@ pub(crate) struct Heard {
     packets: Vec<(u64, f64)>,
     /// The end of what came so far, in samples.
     position: u64,
+    /// Whom the far side asked it to call.
+    pub(crate) referred: Vec<String>,
     /// Whether the far side hung up.
     pub(crate) is_over: bool,
 }
@@ -45,6 +47,7 @@ impl Heard {
             }
             PhoneEvent::Silence { until } => self.position = self.position.max(until),
             PhoneEvent::Idle => {}
+            PhoneEvent::Referred { to } => self.referred.push(to),
             PhoneEvent::HungUp => self.is_over = true,
         }
     }
@@ -106,6 +109,11 @@ impl Line {
     /// The end of what came so far, in samples.
     pub(crate) fn position(&self) -> u64 {
         self.heard.borrow().position
+    }
+
+    /// Whom the far side asked it to call so far.
+    pub(crate) fn referred(&self) -> Vec<String> {
+        self.heard.borrow().referred.clone()
     }
 
     /// The place of the packet with sound that came after `count` others.
