@@ -1,11 +1,16 @@
-//! Our cost of a frame, to be counted in instructions beside `benches/floor/codecs.c`, whose ways it follows:
-//! `codecs ITEM [RATE [RATE]] PASSES FILE` works through the samples of FILE in frames of 20 ms, PASSES times.
+//! Our cost of a frame, to be counted in instructions beside `benches/floor/codecs.c` and `benches/floor/dtmf.c`, whose ways it
+//! follows: `codecs ITEM [RATE [RATE]] PASSES FILE` works through the samples of FILE in frames of 20 ms, PASSES times.
 
-use std::{hint::black_box, path::Path};
+use std::{
+    hint::black_box,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
 use audio::{Codec, Converter, MAX_PAYLOAD_BYTES, OpusSettings};
-use frame::{MAX_SAMPLES, SampleRate};
+use frame::{INDEX_STEP, MAX_SAMPLES, RawFrame, SampleRate};
+use gate::{Gate, GateConfig, KeyPolicy, analysis::Detectors};
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -23,6 +28,14 @@ fn main() -> Result<()> {
         ("pcma-decode", []) => decode(Codec::Pcma, &samples, passes),
         ("g722-encode", []) => encode(Codec::G722, &samples, passes),
         ("g722-decode", []) => decode(Codec::G722, &samples, passes),
+        ("detectors", []) => {
+            detectors(&samples, passes);
+            Ok(())
+        }
+        ("gate", []) => {
+            gate(&samples, passes);
+            Ok(())
+        }
         _ => bail!("no such item"),
     }
 }
@@ -81,4 +94,34 @@ fn convert(from: SampleRate, to: SampleRate, samples: &[i16], passes: usize) -> 
         }
     }
     Ok(())
+}
+
+/// Both of the gate's detectors alone.
+fn detectors(samples: &[i16], passes: usize) {
+    let rate = SampleRate::Hz8000;
+    let mut detectors = Detectors::new(rate);
+    for _ in 0..passes {
+        for frame in samples.chunks_exact(rate.frame_samples()) {
+            detectors.hear(frame, |key, is_suspected| {
+                black_box((key, is_suspected));
+            });
+        }
+    }
+}
+
+/// Everything that the gate does with a frame.
+fn gate(samples: &[i16], passes: usize) {
+    let (rate, mut now) = (SampleRate::Hz8000, Instant::now());
+    let mut gate = Gate::new(GateConfig { rate, keys: KeyPolicy::Declared }, now);
+    let mut index = 0;
+    for _ in 0..passes {
+        for frame in samples.chunks_exact(rate.frame_samples()) {
+            let raw = RawFrame::decoded(rate, index, |room| room.copy_from_slice(frame));
+            if let Some(clean) = gate.handle_frame(now, raw) {
+                black_box(clean.samples());
+            }
+            while gate.poll_output().is_some() {}
+            (now, index) = (now + Duration::from_millis(20), index + INDEX_STEP);
+        }
+    }
 }

@@ -40,6 +40,7 @@ pub(crate) fn package(name: &str) -> String {
 #[derive(Clone, Copy)]
 pub(crate) struct Ticks {
     all: u64,
+    idle: u64,
     stolen: u64,
 }
 
@@ -48,12 +49,19 @@ impl Ticks {
         let text = fs::read_to_string("/proc/stat").unwrap_or_default();
         let line = text.lines().next().unwrap_or_default();
         let ticks: Vec<u64> = line.split_whitespace().skip(1).take(8).filter_map(|tick| tick.parse().ok()).collect();
-        Self { all: ticks.iter().sum(), stolen: ticks.get(7).copied().unwrap_or(0) }
+        // The fourth is idle, the fifth waits for a disk.
+        let idle = ticks.iter().skip(3).take(2).sum();
+        Self { all: ticks.iter().sum(), idle, stolen: ticks.get(7).copied().unwrap_or(0) }
     }
 
     /// The stolen share since then, in percent.
     pub(crate) fn stolen_since(self, before: Self) -> f64 {
         (self.stolen - before.stolen) as f64 * 100.0 / (self.all - before.all).max(1) as f64
+    }
+
+    /// The share since then in which a core was used, in percent.
+    pub(crate) fn used_since(self, before: Self) -> f64 {
+        100.0 - (self.idle - before.idle) as f64 * 100.0 / (self.all - before.all).max(1) as f64
     }
 }
 

@@ -8,8 +8,10 @@ mod barge;
 mod bot;
 mod callers;
 mod capacity;
+mod captures;
 mod cost;
 mod counts;
+mod detector;
 mod hearing;
 mod machine;
 mod memory;
@@ -66,10 +68,14 @@ enum Part {
     Syscalls,
     /// How soon the agent is silent.
     Barge,
+    /// Many captures at once, on a busy machine.
+    Captures,
     /// Codecs and converters in instructions.
     Cost,
     /// Setting calls up.
     SetUp,
+    /// Key detectors beside spandsp, and what leaves the gate.
+    Detector,
     /// Memory of a call.
     Memory,
     /// Calls that come and go for half an hour.
@@ -85,8 +91,10 @@ impl Part {
             Self::Counts => "Counts",
             Self::Syscalls => "Techniques of system calls",
             Self::Barge => "Barge-in",
+            Self::Captures => "Captures under load",
             Self::Cost => "Codecs and converters",
             Self::SetUp => "Setting up calls",
+            Self::Detector => "Detectors and leaks",
             Self::Memory => "Memory",
             Self::Soak => "Soak",
         }
@@ -119,6 +127,9 @@ struct Arguments {
     /// How many times each the agent is interrupted and cleared.
     #[arg(long, default_value_t = 100)]
     onsets: usize,
+    /// Trials of each point of the detectors' curves.
+    #[arg(long, default_value_t = 2_000)]
+    trials: usize,
     /// Length of the soak.
     #[arg(long, default_value_t = 30)]
     minutes: u64,
@@ -148,6 +159,8 @@ pub(crate) struct Plan {
     rounds: usize,
     rate: f64,
     onsets: usize,
+    trials: usize,
+    is_quick: bool,
     realtime: bool,
     gateway: PathBuf,
     directory: PathBuf,
@@ -162,6 +175,7 @@ impl Plan {
             ("--most-calls", arguments.most_calls, stamp::MOST_CALLS / 4),
             ("--rounds", arguments.rounds, 100),
             ("--onsets", arguments.onsets, 10_000),
+            ("--trials", arguments.trials, 1_000_000),
         ];
         for (name, value, most) in bounds {
             ensure!((1..=most).contains(&value), "{name} is between 1 and {most}");
@@ -181,6 +195,8 @@ impl Plan {
             seconds: quick(arguments.seconds as usize, 3) as u64,
             rounds: quick(arguments.rounds, 1),
             onsets: quick(arguments.onsets, 10),
+            trials: quick(arguments.trials, 40),
+            is_quick: arguments.quick,
             rate: arguments.rate,
             realtime,
             gateway,
@@ -238,8 +254,10 @@ fn measured(part: Part, plan: &Plan, bot: &EchoBot, voices: &Voices, minutes: u6
         Part::Counts => counts::counts(plan, bot, voices),
         Part::Syscalls => techniques::syscalls(plan, bot),
         Part::Barge => barge::barge(plan, voices),
+        Part::Captures => captures::captures(plan),
         Part::Cost => cost::cost(plan, voices),
         Part::SetUp => setup::set_up(plan, bot),
+        Part::Detector => detector::detector(plan, voices),
         Part::Memory => memory::memory(plan, bot, voices),
         Part::Soak => soak::soak(plan, bot, minutes),
     }

@@ -15,6 +15,7 @@ use testkit::gateway::Gateway;
 use crate::{
     Plan,
     callers::Line,
+    captures::keyed,
     peer::Peer,
     signalling::{Phase, Signaller},
 };
@@ -36,6 +37,9 @@ pub(crate) enum Agent {
     Bot(String),
     /// The gateway itself says back what it hears.
     Echo,
+    /// Callers who key cards have a bot of their own each, at these WebSocket addresses; the gateway itself says back what the
+    /// others say.
+    Keyed(Vec<String>),
 }
 
 /// A gateway that runs, and the calls it holds.
@@ -85,6 +89,7 @@ impl Peer for Plant {
         let what = match self.agent {
             Agent::Bot(_) => "Tonegate, bridge",
             Agent::Echo => "Tonegate, echo",
+            Agent::Keyed(_) => "Tonegate, captures",
         };
         format!("{what}{}", if self.is_secure { " with SRTP" } else { "" })
     }
@@ -137,28 +142,21 @@ pub(crate) fn make_realtime() -> bool {
 }
 
 fn configuration(directory: &Path, agent: &Agent) -> Result<String> {
-    let directory = directory.display();
     let processor = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let agent = match agent {
-        Agent::Bot(url) => format!("kind = \"twilio-stream\"\nurl = \"{url}\""),
-        Agent::Echo => "kind = \"echo\"".to_owned(),
-    };
+    let keyed = if let Agent::Keyed(urls) = agent { urls.len() } else { 0 };
+    let accounts = directory.join("accounts.csv");
+    if keyed > 0 {
+        fs::write(&accounts, keyed::accounts(keyed))?;
+    }
+    let accounts = if keyed > 0 { format!("accounts = \"{}\"\n", accounts.display()) } else { String::new() };
+    let (trunks, directory) = (trunks(agent), directory.display());
     Ok(format!(
         r#"# Made for one measurement on this machine.
 [sip]
 udp = ["127.0.0.1:0"]
 tcp = ["127.0.0.1:0"]
 
-[[trunk]]
-name = "local"
-peers = ["127.0.0.0/8"]
-capacity = 2000
-agent = "measured"
-
-[agent.measured]
-{agent}
-
-[media]
+{trunks}[media]
 first_port = {first}
 last_port = {last}
 quarantine_seconds = 1
@@ -167,17 +165,21 @@ quarantine_seconds = 1
 cache = "target/prompts"
 
 [recording]
-enabled = false
+enabled = {is_recorded}
+directory = "{directory}/recordings"
 
 [book]
 database = "{directory}/book.db"
-
+{accounts}
 [store]
 database = "{directory}/store.db"
 
 [capture]
-processor_address = "{processor}"
-processor_ca = "{directory}/processor/ca.pem"
+canary = {is_keyed}
+
+[processor]
+address = "{processor}"
+ca = "{directory}/processor/ca.pem"
 
 [operations]
 listen = "127.0.0.1:0"
@@ -194,7 +196,31 @@ level = "warn,tonegate=info"
 "#,
         first = MEDIA_PORTS.start,
         last = MEDIA_PORTS.end - 1,
+        is_recorded = keyed > 0,
+        is_keyed = keyed > 0,
     ))
+}
+
+/// The trunks, each with an agent of its name.
+fn trunks(agent: &Agent) -> String {
+    let trunk = |name: &str, peers: &str, agent: &str| {
+        format!(
+            "[[trunk]]\nname = \"{name}\"\npeers = [\"{peers}\"]\ncapacity = 2000\nagent = \"{name}\"\n\n[agent.{name}]\n{agent}\n\n"
+        )
+    };
+    let bot = |url: &str| format!("kind = \"twilio-stream\"\nurl = \"{url}\"");
+    let echo = "kind = \"echo\"";
+    match agent {
+        Agent::Bot(url) => trunk("measured", "127.0.0.0/8", &bot(url)),
+        Agent::Echo => trunk("measured", "127.0.0.0/8", echo),
+        Agent::Keyed(urls) => {
+            let keyed = |(number, url): (usize, &String)| {
+                trunk(&format!("keyed-{number}"), &format!("{}/32", keyed::address(number)), &bot(url))
+            };
+            let others = trunk("measured", "127.0.0.1/32", echo);
+            urls.iter().enumerate().map(keyed).fold(others, |text, trunk| text + &trunk)
+        }
+    }
 }
 
 /// A program that was built beside this one: the gateway beside `examples/`, an example in it.

@@ -24,6 +24,8 @@ use narrator::Narrator;
 
 /// Longest the call may take.
 const CALL_DEADLINE: Duration = Duration::from_secs(240);
+/// How often the timeline is asked for: each time is an access that the audit chain keeps.
+const LOOK: Duration = Duration::from_millis(400);
 
 /// Longest from the call's end until its records are in the account book.
 const RECORDS_DEADLINE: Duration = Duration::from_secs(10);
@@ -90,7 +92,8 @@ fn hold(arguments: &Arguments) -> Result<()> {
     ensure!(audit.status.success(), "the audit chain does not hold: {}", String::from_utf8_lossy(&audit.stderr));
 
     let evidence = evidence::gather(directory, &call)?;
-    narrator.summary(directory, &call, &evidence, String::from_utf8_lossy(&audit.stdout).trim());
+    let told = String::from_utf8_lossy(&audit.stdout).trim().replace('\n', "\n               ");
+    narrator.summary(directory, &call, &evidence, &told);
     Ok(())
 }
 
@@ -143,7 +146,7 @@ fn watch(narrator: &Narrator, gateway: &Gateway, debtor: &mut Child, heard: &mps
     let interface = testkit::interface::Interface::of(gateway);
     let deadline = Instant::now() + CALL_DEADLINE;
     let (mut id, mut shown): (Option<String>, usize) = (None, 0);
-    let mut timeline = Vec::new();
+    let (mut timeline, mut asked) = (Vec::new(), None::<Instant>);
     loop {
         if let Ok(line) = heard.recv_timeout(Duration::from_millis(50)) {
             narrator.debtor(&line);
@@ -151,7 +154,9 @@ fn watch(narrator: &Narrator, gateway: &Gateway, debtor: &mut Child, heard: &mps
         if id.is_none() {
             id = interface.newest_call()?;
         }
-        if let Some(id) = &id {
+        let is_due = asked.is_none_or(|asked| asked.elapsed() >= LOOK);
+        if let Some(id) = id.as_ref().filter(|_| is_due) {
+            asked = Some(Instant::now());
             timeline = interface.timeline(id)?;
             for entry in timeline.iter().skip(shown) {
                 narrator.gateway(entry);

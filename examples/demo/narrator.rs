@@ -142,6 +142,8 @@ fn words(entry: &Value) -> Option<String> {
         "capture.released" => "caller audio flows again".to_owned(),
         "control.failed" => format!("CONTROL FAILED: {detail}"),
         "keys.suppressed" => format!("drops keys that nobody asked for: {detail}"),
+        "number.said" => format!("takes out what the caller said aloud: {detail}"),
+        "number.recorded" => format!("the recording of it: {detail}"),
         "record.written" => format!("writes {}", detail.replace('_', " ")),
         "guard.blocked" => format!("the guard holds back a line: {detail}"),
         "hung_up" => "hangs up".to_owned(),
