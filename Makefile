@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help demo seed run test check bench soak bench-programs quality fuzz voices setup setup-test setup-bench build lint deny house docs clean
+.PHONY: help demo prove seed run test check bench soak bench-programs quality fuzz voices setup setup-test setup-bench build lint deny house docs clean
 
 SEED ?= 1
 CONFIG ?= config/tonegate.toml
@@ -30,6 +30,10 @@ seed:
 run: setup build ## serve with config/tonegate.toml; CONFIG=file for another
 	@target/debug/tonegate serve --config $(CONFIG)
 
+prove: setup build ## key cards that nobody owns through every way into CONFIG, and search everything for them; evidence in target/evidence
+	@rm -rf target/evidence
+	@target/debug/tonegate prove --config $(CONFIG) --evidence target/evidence
+
 test: setup setup-test lint build house ## everything a release must pass
 	$(CARGO) test --workspace --locked
 	$(MAKE) --no-print-directory docs
@@ -37,10 +41,10 @@ test: setup setup-test lint build house ## everything a release must pass
 check: ## the quick loop: format, lints, unit tests of the pure zones
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) test --locked -q -p tonegate-frame -p tonegate-sip -p tonegate-audio -p tonegate-rtp -p tonegate-gate \
-	    -p tonegate-rules -p tonegate-dialogue -p tonegate-book -p tonegate-call
+	$(CARGO) test --locked -q -p tonegate-frame -p tonegate-sip -p tonegate-audio -p tonegate-rtp -p tonegate-tones \
+	    -p tonegate-gate -p tonegate-rules -p tonegate-dialogue -p tonegate-book -p tonegate-call
 
-bench: bench-programs $(if $(WITH_QUALITY),build $(PESQ)/ready) ## measure under load beside floors and peers, into benches/RESULTS.md (about 80 minutes); QUICK=1 for a short look
+bench: bench-programs $(if $(WITH_QUALITY),build $(PESQ)/ready) ## measure under load beside floors and peers, into benches/RESULTS.md (about 85 minutes); QUICK=1 for a short look
 	@target/release/examples/bench $(if $(QUICK),--quick,--results benches/RESULTS.md) $(BENCH)
 	@$(if $(WITH_QUALITY),target/debug/examples/quality --results benches/RESULTS.md)
 	@$(if $(WITH_QUALITY),target/debug/examples/quality --judge)
@@ -50,7 +54,7 @@ soak: bench-programs ## calls that come and go for MINUTES=30, and whether memor
 
 bench-programs: setup setup-bench
 	$(CARGO) build --release --locked -p tonegate -p tonegate-vault --bins --example bench --example codecs --example leg
-	@$(MAKE) --no-print-directory $(FLOORS)/echo $(FLOORS)/calls $(FLOORS)/bridge $(FLOORS)/codecs $(FLOORS)/codecs-bundled
+	@$(MAKE) --no-print-directory $(FLOORS)/echo $(FLOORS)/calls $(FLOORS)/bridge $(FLOORS)/codecs $(FLOORS)/codecs-bundled $(FLOORS)/dtmf
 
 $(FLOORS)/%: benches/floor/%.c benches/floor/floor.h
 	@mkdir -p $(@D)
@@ -59,6 +63,10 @@ $(FLOORS)/%: benches/floor/%.c benches/floor/floor.h
 $(FLOORS)/codecs: benches/floor/codecs.c
 	@mkdir -p $(@D)
 	$(CC) $(FLOOR_FLAGS) -o $@ $< -lopus $(CODEC_LIBRARIES)
+
+$(FLOORS)/dtmf: benches/floor/dtmf.c
+	@mkdir -p $(@D)
+	$(CC) $(FLOOR_FLAGS) -o $@ $< -lspandsp -lm
 
 # The same with the libopus that the gateway is built with.
 $(FLOORS)/codecs-bundled: benches/floor/codecs.c
