@@ -35,7 +35,7 @@ prove: setup build ## key cards that nobody owns through every way into CONFIG, 
 	@target/debug/tonegate prove --config $(CONFIG) --evidence target/evidence
 
 test: setup setup-test lint build house ## everything a release must pass
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
 	$(MAKE) --no-print-directory docs
 
 check: ## the quick loop: format, lints, unit tests of the pure zones
