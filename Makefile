@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help demo prove seed run test check bench soak bench-programs quality fuzz voices setup setup-test setup-bench build lint deny house docs clean
+.PHONY: help demo prove seed run test check bench soak bench-programs quality fuzz voices setup setup-test setup-bench build faulty lint deny house docs clean
 
 SEED ?= 1
 CONFIG ?= config/tonegate.toml
@@ -34,7 +34,7 @@ prove: setup build ## key cards that nobody owns through every way into CONFIG, 
 	@rm -rf target/evidence
 	@target/debug/tonegate prove --config $(CONFIG) --evidence target/evidence
 
-test: setup setup-test lint build house ## everything a release must pass
+test: setup setup-test lint build faulty house ## everything a release must pass
 	$(CARGO) test --workspace --locked --no-fail-fast
 	$(MAKE) --no-print-directory docs
 
@@ -97,6 +97,10 @@ voices: ## install better local voices into var/voices (about 250 MB to fetch); 
 
 build:
 	@$(CARGO) build --locked --workspace --bins --examples
+
+faulty: # The gateway and the vault with faults built in, for tests/system/prove.rs: nothing else is built where they lie.
+	@$(CARGO) build --locked --bins --target-dir target/sabotage -p tonegate -p tonegate-vault -p tonegate-edge -p tonegate-backends \
+	    --features tonegate-edge/sabotage,tonegate-backends/sabotage
 
 lint:
 	$(CARGO) fmt --all --check

@@ -19,8 +19,6 @@ const RUN: Duration = Duration::from_secs(420);
 const BUILD: Duration = Duration::from_secs(1_800);
 /// Runs of faulty programs at a time.
 const AT_ONCE: usize = 3;
-/// Where faulty programs are built: nothing else is.
-const TARGET: &str = "target/sabotage";
 
 /// Each fault, and the sink in which it must be found.
 const FAULTS: [(&str, &str); 14] = [
@@ -132,6 +130,7 @@ fn cards_that_the_carrier_takes_are_proven_with_a_carrier_of_the_run_s_own() {
 #[test]
 fn every_deliberate_fault_is_found_in_its_sink() {
     let program = faulty();
+    let _alone = alone();
     let waiting = Mutex::new(FAULTS.to_vec());
     let missed = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -156,16 +155,11 @@ fn next(waiting: &Mutex<Vec<(&'static str, &'static str)>>) -> Option<(&'static 
     waiting.lock().unwrap_or_else(PoisonError::into_inner).pop()
 }
 
-/// The gateway and the vault with the faults built in.
+/// The gateway and the vault with the faults built in, by `make faulty`.
 fn faulty() -> PathBuf {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--locked", "--offline", "--bins", "--target-dir", TARGET]);
-    build.args(["-p", "tonegate", "-p", "tonegate-vault", "-p", "tonegate-edge", "-p", "tonegate-backends"]);
-    build.args(["--features", "tonegate-edge/sabotage,tonegate-backends/sabotage"]);
     let output = directory("prove-build").join("output");
-    let status = run(&mut build, &output, BUILD);
+    let status = run(Command::new("make").args(["--no-print-directory", "faulty"]), &output, BUILD);
     let said = fs::read_to_string(&output).unwrap_or_default();
     assert!(status.is_some_and(|status| status.success()), "{said}");
-    Path::new(TARGET).join("debug/tonegate").canonicalize().expect("a program")
+    Path::new("target/sabotage/debug/tonegate").canonicalize().expect("a program")
 }
