@@ -4,19 +4,25 @@
 //! Nothing here opens a connection. Field and object names come from the mapping, values from a call; neither can become
 //! anything else in a statement.
 
+pub mod answer;
 pub mod card;
 pub mod fault;
 pub mod field;
 pub mod id;
+pub mod lookup;
 pub mod mapping;
 pub mod name;
 pub mod object;
+#[cfg(test)]
+mod sample;
 pub mod soql;
 pub mod version;
 
+pub use answer::AnswerError;
 pub use fault::{Fault, Quota, Refusal};
 pub use field::{Class, Field, Kind};
 pub use id::{InvalidRecordId, RecordId};
+pub use lookup::LookupError;
 pub use mapping::{MappedField, Mapping, Profile};
 pub use name::{ApiName, FieldPath, InvalidName};
 pub use object::Object;
