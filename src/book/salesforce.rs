@@ -17,6 +17,7 @@ pub mod object;
 mod sample;
 pub mod soql;
 pub mod version;
+pub mod writing;
 
 pub use answer::AnswerError;
 pub use fault::{Fault, Quota, Refusal};
@@ -28,3 +29,4 @@ pub use name::{ApiName, FieldPath, InvalidName};
 pub use object::Object;
 pub use soql::{Condition, Direction, Query, SoqlError, Value};
 pub use version::{ApiVersion, InvalidVersion};
+pub use writing::{Graph, Upsert, WriteError, upserts};
