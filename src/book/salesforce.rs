@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod card;
+pub mod describe;
 pub mod fault;
 pub mod field;
 pub mod id;
@@ -20,6 +21,7 @@ pub mod version;
 pub mod writing;
 
 pub use answer::AnswerError;
+pub use describe::{Described, Finding, compare};
 pub use fault::{Fault, Quota, Refusal};
 pub use field::{Class, Field, Kind};
 pub use id::{InvalidRecordId, RecordId};
