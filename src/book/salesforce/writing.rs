@@ -99,8 +99,9 @@ impl Upsert {
     }
 }
 
-/// The rows that one record is written as, in the order in which they must be written: one, and for a disputed debt the dispute
-/// and the account.
+/// The rows that one record is written as, in the order in which they are written: one, and for a disputed debt the account and
+/// the dispute. What a flag forbids, it forbids at once: it waits for nothing, and the dispute is linked to its call once that
+/// is written too, in the call's [`Graph`].
 ///
 /// # Errors
 /// [`WriteError`] where this org cannot take it.
@@ -111,9 +112,9 @@ pub fn upserts(mapping: &Mapping, record: &Record, refused: Refused<'_>) -> Resu
         Record::PaymentArrangement(record) => Ok(vec![arrangement::upsert(mapping, record, refused)?]),
         Record::PaymentTransaction(record) => Ok(vec![payment::upsert(mapping, record, refused)?]),
         Record::AccountUpdate(record) => {
-            let dispute = dispute::upsert(mapping, record, refused)?;
             let account = account::upsert(mapping, &record.account, None, &[record], refused)?;
-            Ok(dispute.into_iter().chain(account).collect())
+            let dispute = dispute::upsert(mapping, record, None, refused)?;
+            Ok(account.into_iter().chain(dispute).collect())
         }
     }
 }

@@ -8,16 +8,19 @@ use crate::record::{AccountUpdate, ExternalId};
 use crate::salesforce::mapping::Mapping;
 use crate::salesforce::object::{Object, dispute as fields};
 
-/// `None` where the update is of something else.
+/// `None` where the update is of something else. Without an `attempt` the row is linked to no call, or stays linked to its own.
 pub(super) fn upsert(
     mapping: &Mapping,
     update: &AccountUpdate,
+    attempt: Option<&ExternalId>,
     refused: Refused<'_>,
 ) -> Result<Option<Upsert>, WriteError> {
     let Some(category) = category(update) else { return Ok(None) };
     let mut body = Body::of(mapping, Object::Dispute, refused);
     body.link(fields::ACCOUNT, Object::CollectionAccount, update.account.as_str());
-    body.link(fields::ATTEMPT, Object::ContactAttempt, ExternalId::attempt(update.call).as_str());
+    if let Some(attempt) = attempt {
+        body.link(fields::ATTEMPT, Object::ContactAttempt, attempt.as_str());
+    }
     body.word(fields::CATEGORY, &category);
     body.word(fields::STATUS, &"open");
     body.instant(fields::RAISED_AT, Some(update.at));

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Refused, Upsert, WriteError, account, upserts};
+use super::{Refused, Upsert, WriteError, account, dispute, upserts};
 use crate::account::AccountId;
-use crate::record::{AccountUpdate, ContactAttempt, Record};
+use crate::record::{AccountUpdate, ContactAttempt, Record, RecordKind};
 use crate::salesforce::mapping::Mapping;
 use crate::salesforce::object::Object;
 use crate::salesforce::version::ApiVersion;
@@ -120,21 +120,36 @@ fn newest(records: &[Record]) -> Vec<&Record> {
     newest
 }
 
+/// What a call changes on one account.
+#[derive(Default)]
+struct Changes<'a> {
+    attempt: Option<&'a ContactAttempt>,
+    updates: Vec<&'a AccountUpdate>,
+}
+
 /// A row for each record, and one for each account that something changes on.
 fn rows(mapping: &Mapping, records: &[&Record], refused: Refused<'_>) -> Result<Vec<Upsert>, WriteError> {
-    let mut rows = Vec::new();
-    let mut changes: BTreeMap<&AccountId, (Option<&ContactAttempt>, Vec<&AccountUpdate>)> = BTreeMap::new();
+    let attempt = records.iter().find(|record| record.kind() == RecordKind::ContactAttempt);
+    let attempt = attempt.map(|attempt| attempt.external_id());
+    let (mut rows, mut accounts) = (Vec::new(), BTreeMap::<&AccountId, Changes<'_>>::new());
     for record in records {
-        let own = upserts(mapping, record, refused)?;
-        rows.extend(own.into_iter().filter(|row| row.object() != Object::CollectionAccount));
-        let Some(account) = record.account() else { continue };
         match record {
-            Record::ContactAttempt(attempt) => changes.entry(account).or_default().0 = Some(attempt),
-            Record::AccountUpdate(update) => changes.entry(account).or_default().1.push(update),
-            Record::ComplianceRecord(_) | Record::PaymentArrangement(_) | Record::PaymentTransaction(_) => {}
+            Record::AccountUpdate(update) => {
+                rows.extend(dispute::upsert(mapping, update, attempt, refused)?);
+                accounts.entry(&update.account).or_default().updates.push(update);
+            }
+            Record::ContactAttempt(attempt) => {
+                rows.extend(upserts(mapping, record, refused)?);
+                if let Some(account) = &attempt.account {
+                    accounts.entry(account).or_default().attempt = Some(attempt);
+                }
+            }
+            Record::ComplianceRecord(_) | Record::PaymentArrangement(_) | Record::PaymentTransaction(_) => {
+                rows.extend(upserts(mapping, record, refused)?);
+            }
         }
     }
-    for (id, (attempt, updates)) in changes {
+    for (id, Changes { attempt, updates }) in accounts {
         rows.extend(account::upsert(mapping, id, attempt, &updates, refused)?);
     }
     Ok(rows)

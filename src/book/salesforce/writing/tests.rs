@@ -160,7 +160,7 @@ fn flags_are_set_and_never_cleared_and_some_make_a_dispute() {
     for mapping in mappings() {
         for flag in Flag::ALL {
             let rows = upserts(&mapping, &sample_update(&[flag]).into(), &[]).unwrap();
-            let (account, disputes) = rows.split_last().unwrap();
+            let (account, disputes) = rows.split_first().unwrap();
             assert_eq!(value(&mapping, account, account::flag(flag)), json!(true));
             assert!(account.body().as_object().unwrap().values().all(|value| *value != json!(false)));
             let is_disputed = matches!(flag, Flag::Dispute | Flag::WrittenDispute | Flag::IdentityTheft);
@@ -169,8 +169,8 @@ fn flags_are_set_and_never_cleared_and_some_make_a_dispute() {
             assert_eq!(value(&mapping, account, account::QUEUE), queue, "{}", flag.name());
         }
         let both = upserts(&mapping, &sample_update(&[Flag::Dispute, Flag::IdentityTheft]).into(), &[]).unwrap();
-        assert_eq!(value(&mapping, &both[0], dispute::CATEGORY), json!("Identity Theft"));
-        assert_eq!(value(&mapping, &both[0], dispute::STATUS), json!("Open"));
+        assert_eq!(value(&mapping, &both[1], dispute::CATEGORY), json!("Identity Theft"));
+        assert_eq!(value(&mapping, &both[1], dispute::STATUS), json!("Open"));
     }
 }
 

@@ -151,6 +151,21 @@ fn the_account_can_be_left_out() {
 }
 
 #[test]
+fn a_dispute_is_linked_to_a_call_that_is_written_with_it_alone() {
+    for mapping in mappings() {
+        let link = mapping.field(dispute::ATTEMPT).unwrap().relationship.clone().unwrap();
+        let is_linked = |row: &Upsert| row.body().get(link.as_str()).is_some();
+        let update = Record::from(sample_update(&[Flag::Dispute]));
+        let alone = upserts(&mapping, &update, &[]).unwrap();
+        let objects: Vec<Object> = alone.iter().map(Upsert::object).collect();
+        assert_eq!(objects, [Object::CollectionAccount, Object::Dispute], "the flag goes first");
+        assert!(!is_linked(&alone[1]));
+        assert!(!is_linked(&graph(&mapping, std::slice::from_ref(&update)).nodes()[0].upsert));
+        assert!(is_linked(&graph(&mapping, &[update, sample_attempt().into()]).nodes()[1].upsert));
+    }
+}
+
+#[test]
 fn nothing_of_a_row_shows_itself() {
     let graph = graph(&mappings()[0], &records());
     let shown = format!("{graph:?}");
