@@ -135,6 +135,13 @@ impl Described {
     }
 }
 
+impl DescribedField {
+    /// Whether no row is made without a value for it. A checkbox is never without one.
+    fn is_demanded(&self) -> bool {
+        self.createable && !self.nillable && !self.defaulted_on_create && self.kind != "boolean"
+    }
+}
+
 impl Describe {
     fn field(&self, name: &str) -> Option<&DescribedField> {
         self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))

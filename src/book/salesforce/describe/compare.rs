@@ -2,8 +2,8 @@
 
 use super::field::Place;
 use super::finding::{Finding, Weight};
-use super::{Describe, Described, field};
-use crate::salesforce::field::Kind;
+use super::{Describe, Described, DescribedField, field};
+use crate::salesforce::field::Field;
 use crate::salesforce::mapping::{MappedField, Mapping};
 use crate::salesforce::object::Object;
 
@@ -74,73 +74,74 @@ fn rights(mapping: &Mapping, object: Object, describe: &Describe, findings: &mut
 
 /// The object that has the field in the end, and the field.
 fn place<'a>(
-    mapping: &'a Mapping,
+    mapping: &Mapping,
     org: &'a Described,
     mapped: &MappedField,
-) -> Result<(&'a Describe, &'a super::DescribedField), Box<Finding>> {
-    let object = mapped.field.object;
-    let absent = |what: String, remedy: String| {
-        let weight = field::weight(&mapped.field);
-        Box::new(Finding { weight, object, field: Some(mapped.field.name), what, remedy })
+) -> Result<(&'a Describe, &'a DescribedField), Box<Finding>> {
+    let names: Vec<&str> = mapped.path.names().collect();
+    let Some((name, relationships)) = names.split_last() else {
+        return Err(absent(mapped, "the mapping names no field".into(), "correct the mapping".into()));
     };
-    let mut api = mapping.api(object).to_string();
-    let mut names = mapped.path.names().peekable();
-    while let Some(name) = names.next() {
-        let Some(describe) = org.get(&api) else {
-            let what = format!("the org has no object {api}, or the gateway's user may not see it");
-            return Err(absent(what, format!("give the user's permission set access to {api}")));
-        };
-        if names.peek().is_none() {
-            return describe.field(name).map(|field| (describe, field)).ok_or_else(|| {
-                let kind = mapped.field.kind.name();
-                let what = format!("{api} has no field {name}, or the gateway's user may not see it");
-                let remedy = format!("create {name} as {kind}, or give the user's permission set access to the field");
-                absent(what, remedy)
-            });
-        }
-        // Of a lookup to several objects, whichever has been described.
-        let parents = describe.parent(name).into_iter().flatten();
-        let Some(parent) = parents.clone().find(|parent| org.get(parent).is_some()).or(parents.clone().next()) else {
-            let what = format!("{api} has no relationship {name}, or the gateway's user may not see its lookup");
-            return Err(absent(what, "correct the mapping, or give access to the lookup".into()));
-        };
-        api.clone_from(parent);
-    }
-    Err(absent("the mapping names no field".into(), "correct the mapping".into()))
+    let holder = holder(mapping, org, mapped, relationships)?;
+    holder.field(name).map(|field| (holder, field)).ok_or_else(|| {
+        let what = format!("{} has no field {name}, or the gateway's user may not see it", holder.name);
+        let kind = mapped.field.kind.name();
+        let remedy = format!("create {name} as {kind}, or give the user's permission set access to the field");
+        absent(mapped, what, remedy)
+    })
 }
 
-/// Fields without which the org takes no row, and which the gateway does not write.
-fn demanded(mapping: &Mapping, object: Object, describe: &Describe, findings: &mut Vec<Finding>) {
-    let is_written = |name: &str| {
-        let own = mapping.fields(object).iter().filter(|mapped| mapped.field.is_written);
-        own.map(|mapped| mapped.path.as_str()).any(|path| path.eq_ignore_ascii_case(name))
+/// The object at the end of relationships.
+fn holder<'a>(
+    mapping: &Mapping,
+    org: &'a Described,
+    mapped: &MappedField,
+    relationships: &[&str],
+) -> Result<&'a Describe, Box<Finding>> {
+    let described = |api: &str| {
+        org.get(api).ok_or_else(|| {
+            let what = format!("the org has no object {api}, or the gateway's user may not see it");
+            absent(mapped, what, format!("give the user's permission set access to {api}"))
+        })
     };
-    let fields = describe.fields.iter().filter(|field| field.createable && !field.nillable);
-    for field in fields.filter(|field| !field.defaulted_on_create && !is_written(&field.name)) {
-        // A checkbox is never without a value.
-        if field.kind != "boolean" {
-            let (name, api) = (&field.name, &describe.name);
-            findings.push(Finding {
-                weight: Weight::Stops,
-                object,
-                field: None,
-                what: format!("{api}.{name} must have a value in the org, and the gateway writes none"),
-                remedy: format!("make {name} not required, or give it a default"),
-            });
-        }
+    let mut holder = described(mapping.api(mapped.field.object).as_str())?;
+    for relationship in relationships {
+        let parents: &[String] = holder.parent(relationship).map_or(&[], Vec::as_slice);
+        // Of a lookup to several objects, whichever has been described.
+        let known = parents.iter().find(|parent| org.get(parent).is_some());
+        let Some(parent) = known.or(parents.first()) else {
+            let api = &holder.name;
+            let what =
+                format!("{api} has no relationship {relationship}, or the gateway's user may not see its lookup");
+            return Err(absent(mapped, what, "correct the mapping, or give access to the lookup".into()));
+        };
+        holder = described(parent)?;
     }
-    let optional = mapping.fields(object).iter().filter(|mapped| !mapped.field.is_required && mapped.field.is_written);
-    for mapped in optional.filter(|mapped| !matches!(mapped.field.kind, Kind::Bool)) {
-        let demands = describe.field(mapped.path.as_str()).is_some_and(|field| !field.nillable && field.createable);
-        let is_defaulted = describe.field(mapped.path.as_str()).is_some_and(|field| field.defaulted_on_create);
-        if demands && !is_defaulted {
-            findings.push(Finding {
-                weight: Weight::Warns,
-                object,
-                field: Some(mapped.field.name),
-                what: format!("{} must have a value in the org, and not every row has one for it", mapped.path),
-                remedy: format!("make {} not required", mapped.path),
-            });
-        }
+    Ok(holder)
+}
+
+fn absent(mapped: &MappedField, what: String, remedy: String) -> Box<Finding> {
+    let Field { object, name, .. } = mapped.field;
+    Box::new(Finding { weight: field::weight(&mapped.field), object, field: Some(name), what, remedy })
+}
+
+/// Fields without which the org makes no row, and which the gateway does not write, or not in every row.
+fn demanded(mapping: &Mapping, object: Object, describe: &Describe, findings: &mut Vec<Finding>) {
+    let api = &describe.name;
+    for DescribedField { name, .. } in describe.fields.iter().filter(|field| field.is_demanded()) {
+        let mut fields = mapping.fields(object).iter().filter(|mapped| mapped.field.is_written);
+        let mapped = fields.find(|mapped| mapped.path.as_str().eq_ignore_ascii_case(name));
+        let (weight, field, written) = match mapped {
+            Some(MappedField { field, .. }) if field.is_required => continue,
+            Some(MappedField { field, .. }) => (Weight::Warns, Some(field.name), "one in some rows alone"),
+            None => (Weight::Stops, None, "none"),
+        };
+        findings.push(Finding {
+            weight,
+            object,
+            field,
+            what: format!("{api}.{name} must have a value in the org, and the gateway writes {written}"),
+            remedy: format!("make {name} not required, or give it a default"),
+        });
     }
 }
