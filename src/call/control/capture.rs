@@ -34,6 +34,9 @@ use crate::{
 pub(super) use self::settled::Settled;
 pub use self::terms::Taking;
 
+/// Names of a payment that is keyed anew again and again which are remembered.
+const MOST_BEFORE: usize = 8;
+
 /// How far a capture is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -83,6 +86,8 @@ pub(super) struct Payment {
     progress: Option<Progress>,
     /// Where the carrier takes it.
     carried: Option<Carried>,
+    /// What it was called before it was keyed anew, where the carrier knew it by that.
+    before: Vec<Uuid>,
     receipt: Option<CarrierReceipt>,
     /// Why the call cancels it, where that has a name of its own.
     pub(super) withdrawn: Option<&'static str>,
@@ -112,6 +117,15 @@ impl Payment {
     /// Whether the carrier may have submitted it.
     fn is_with_carrier(&self) -> bool {
         self.carried.as_ref().is_some_and(|carried| carried.is_submitted)
+    }
+
+    /// It is keyed anew, and may yet be paid under the name that it had.
+    fn remember(&mut self, id: Uuid) {
+        if self.before.len() == MOST_BEFORE {
+            // Where it is paid all the same, the book is told once the call is over.
+            self.before.remove(0);
+        }
+        self.before.push(id);
     }
 
     /// Whether the gate still mutes the caller, or will.
@@ -192,6 +206,7 @@ impl Call {
             watch: Watch::default(),
             progress: None,
             carried,
+            before: Vec::new(),
             receipt: None,
             withdrawn: None,
             outcome: None,

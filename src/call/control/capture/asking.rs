@@ -216,6 +216,7 @@ impl Call {
         (payment.watch, payment.progress, payment.withdrawn) = (Watch::default(), None, None);
         payment.awaited.clear();
         if let Some(id) = begun {
+            payment.remember(id);
             self.record_payment(id, amount, method, &Settled::Failed("cancelled"), None);
         }
         self.name_payment();

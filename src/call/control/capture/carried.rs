@@ -4,12 +4,13 @@ use gate::{
     CapturePrompt,
     wire::{EntryError, PromptReason, Step},
 };
+use rules::money::Money;
 use uuid::Uuid;
 
 use super::super::{Call, Output};
 use super::{Payment, Settled, Stage, prompt::phrase};
 use crate::{
-    api::{CaptureStep, News},
+    api::{CaptureStep, Method, News},
     carrier::{Carrier, CarrierCommand, CarrierEnd, CarrierEvent, CarrierReceipt},
     media::LegCommand,
     mouth::Purpose,
@@ -124,7 +125,7 @@ impl Call {
     /// What the carrier tells of the payment under way; what it tells of another one is not heard.
     pub(in super::super) fn carrier_told(&mut self, capture: Uuid, event: CarrierEvent) {
         if let CarrierEvent::Ended(CarrierEnd::Paid(receipt)) = &event
-            && self.is_past_paid(capture, receipt)
+            && (self.is_past_paid(capture, receipt) || self.is_earlier_paid(capture, receipt))
         {
             return;
         }
@@ -174,13 +175,33 @@ impl Call {
             payment.id == Some(capture) && payment.carried.is_some() && came_to_nothing
         };
         let Some(payment) = self.past.iter_mut().find(is_given_up) else { return false };
-        let (settled, amount, method) = (Settled::PaidByCarrier, payment.amount, payment.terms.method);
-        payment.outcome = Some(settled);
+        let (amount, method) = (payment.amount, payment.terms.method);
+        payment.outcome = Some(Settled::PaidByCarrier);
         payment.receipt = Some(receipt.clone());
+        self.paid_after_all(capture, amount, method, receipt);
+        true
+    }
+
+    /// Whether this is of a payment before it was keyed anew: likewise, and nobody is to pay twice.
+    fn is_earlier_paid(&mut self, capture: Uuid, receipt: &CarrierReceipt) -> bool {
+        let is_current = self.payment.as_ref().is_some_and(|payment| payment.before.contains(&capture));
+        let payment = self.payment.iter_mut().chain(&mut self.past).find(|payment| payment.before.contains(&capture));
+        let Some(payment) = payment else { return false };
+        payment.before.retain(|id| *id != capture);
+        let (amount, method) = (payment.amount, payment.terms.method);
+        self.paid_after_all(capture, amount, method, receipt);
+        if is_current {
+            self.withdraw_restart();
+            self.cancel_capture();
+        }
+        true
+    }
+
+    fn paid_after_all(&mut self, capture: Uuid, amount: Money, method: Method, receipt: &CarrierReceipt) {
+        let settled = Settled::PaidByCarrier;
         self.note("carrier.late", "it was given up, and is paid");
         self.audit(AuditEvent::CaptureEnded { capture: Some(capture), outcome: settled.label() });
         self.record_payment(capture, amount, method, &settled, Some(receipt));
-        true
     }
 
     fn carrier_keys(&mut self, step: CaptureStep, error: Option<&'static str>) {

@@ -244,3 +244,27 @@ fn what_a_carrier_takes_is_keyed_anew_from_the_first_field_and_its_first_row_is_
     rig.drain();
     assert_eq!(rig.count("carrier ask"), 4, "the date");
 }
+
+#[test]
+fn what_is_keyed_anew_is_withdrawn_where_its_first_try_is_paid_all_the_same() {
+    let mut rig = carried::carried_line(Carrier::Twilio, |_| false);
+    rig.open_session();
+    rig.step("a", SessionStep::Ask(CaptureStep::Number));
+    rig.capture(CaptureEvent::Armed);
+    rig.carrier(CarrierEvent::Keyed(CaptureStep::Number));
+    rig.step("b", SessionStep::Ask(CaptureStep::Number));
+    rig.carrier(CarrierEvent::Ended(CarrierEnd::Cancelled));
+    rig.hold = |request| matches!(request, Request::NamePayment { .. });
+    rig.failed(CaptureFailure::Cancelled);
+    let (ticket, _) = rig.held.pop().expect("a payment of its own");
+    rig.call.handle_reply(rig.now, ticket, Reply::PaymentNamed { payment: ANEW, host: HARDENED });
+    rig.drain();
+    rig.capture(CaptureEvent::Armed);
+    let (cancelled, written) = (rig.count("carrier cancel"), rig.count("payment_transaction"));
+    rig.paid();
+    assert_eq!(rig.notes("carrier.late"), 1, "of the first");
+    assert_eq!(rig.count("payment_transaction"), written + 1, "the book is told");
+    assert_eq!(rig.count("carrier cancel"), cancelled + 1, "nobody pays twice");
+    rig.paid();
+    assert_eq!((rig.notes("carrier.late"), rig.count("payment_transaction")), (1, written + 1), "once");
+}
