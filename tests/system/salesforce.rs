@@ -9,7 +9,7 @@ use std::{
 };
 
 use org::{CONSUMER_KEY, CONSUMER_SECRET, Org, OrgOptions, Schema, USERNAME, schema::COLLECTXPERT};
-use tokio::{process::Command, time::timeout};
+use tokio::{process::Command, sync::OnceCell, time::timeout};
 
 /// How long the clients may take to be installed, and one to say what it has to say.
 const INSTALLATION: Duration = Duration::from_secs(600);
@@ -21,9 +21,13 @@ fn root() -> &'static Path {
 
 /// Where the clients are, each of them there.
 async fn peers() -> PathBuf {
-    let mut make = Command::new("make");
-    make.args(["--no-print-directory", "salesforce-peers"]).current_dir(root());
-    run(make, INSTALLATION).await;
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    let install = async || {
+        let mut make = Command::new("make");
+        make.args(["--no-print-directory", "salesforce-peers"]).current_dir(root());
+        run(make, INSTALLATION).await;
+    };
+    INSTALLED.get_or_init(install).await;
     root().join("target/salesforce-peers")
 }
 
