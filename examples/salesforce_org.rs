@@ -19,7 +19,7 @@ struct Arguments {
     /// Where its certificate and the key for signing in go.
     #[arg(long, default_value = "target/salesforce-org")]
     directory: PathBuf,
-    /// The port of the login host; the instance and the admin interface have the two after it. 0 takes free ones.
+    /// The port of the login host; the instance, the admin interface and Pub/Sub have the three after it. 0 takes free ones.
     #[arg(long, default_value_t = 9443)]
     port: u16,
     /// Requests in 24 hours.
@@ -35,10 +35,10 @@ async fn main() -> Result<()> {
         Some(file) => fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
     };
     let after = |step: u16| if arguments.port == 0 { Some(0) } else { arguments.port.checked_add(step) };
-    let ports = [after(0), after(1), after(2)].map(|port| port.context("--port leaves no room for two more ports"));
-    let [login, instance, admin] = ports;
+    let ports = [after(0), after(1), after(2), after(3)].map(|port| port.context("--port leaves no room for three more ports"));
+    let [login, instance, admin, pubsub] = ports;
     let options = OrgOptions {
-        ports: [login?, instance?, admin?],
+        ports: [login?, instance?, admin?, pubsub?],
         daily_requests: arguments.daily_requests,
         ..OrgOptions::new(Schema::parse(&schema)?)
     };
@@ -57,6 +57,7 @@ fn how_to(org: &Org) -> String {
          login host      {login}   (tokens; the aud of assertions)\n\
          instance        {instance}   (everything else)\n\
          admin           {admin}    (GET / tells what can go wrong)\n\
+         events          {}   (Pub/Sub API, gRPC; an event by POST {admin}/events/NAME)\n\
          authority       {}\n\
          consumer key    {CONSUMER_KEY}\n\
          consumer secret {CONSUMER_SECRET}\n\
@@ -73,6 +74,7 @@ fn how_to(org: &Org) -> String {
          \n\
          curl -s {admin}/faults -H 'content-type: application/json' \\\n    \
              -d '{{\"path\": \"query\", \"times\": 1, \"fault\": {{\"kind\": \"refused\", \"status\": 503, \"code\": \"SERVER_UNAVAILABLE\"}}}}'\n",
+        org.pubsub_url(),
         authority.display(),
         key.display(),
         authority.display(),

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use org::{CONSUMER_KEY, CONSUMER_SECRET, Org, OrgOptions, Schema, USERNAME, schema::COLLECTXPERT};
+use org::{CONSUMER_KEY, CONSUMER_SECRET, ORG, Org, OrgOptions, Schema, USERNAME, schema::COLLECTXPERT};
 use tokio::{process::Command, sync::OnceCell, time::timeout};
 
 /// How long the clients may take to be installed, and one to say what it has to say.
@@ -54,6 +54,17 @@ async fn jsforce_understands_the_org() {
     node.env("MODULES", peers.join("node")).env("NODE_EXTRA_CA_CERTS", org.authority());
     node.env("LOGIN_URL", org.login_url()).env("ADMIN_URL", org.admin_url()).env("KEY_FILE", org.key_file());
     node.env("CONSUMER_KEY", CONSUMER_KEY).env("CONSUMER_SECRET", CONSUMER_SECRET).env("USERNAME", USERNAME);
+    run(node, RUN).await;
+}
+
+#[tokio::test]
+async fn salesforce_pubsub_api_client_understands_the_org() {
+    let (peers, (_directory, org)) = (peers().await, org().await);
+    let mut node = Command::new("node");
+    node.arg(root().join("tests/system/salesforce/events.mjs")).env("MODULES", peers.join("node"));
+    node.env("CA_FILE", org.authority()).env("TOKEN", org.session()).env("ORG", ORG);
+    node.env("INSTANCE_URL", org.instance_url()).env("ADMIN_URL", org.admin_url());
+    node.env("PUBSUB_ADDRESS", org.pubsub_url().trim_start_matches("https://"));
     run(node, RUN).await;
 }
 

@@ -9,11 +9,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{delete, get, post, put},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
+    bus::StreamTroubles,
     fault::{FaultOrder, Latency},
     lock,
     store::RowTrouble,
@@ -34,6 +36,11 @@ PUT    /usage                {\"others\": 99990, \"daily\": 100000}
 PUT    /next-job             {\"fails_after\": 100}
 POST   /sessions/expire      every token is stale
 POST   /clock/advance        {\"seconds\": 7200}
+PUT    /streams              {\"drop_every\": 3, \"duplicates\": 1, \"deliveries_left\": 0, \"refused\": {\"status\": 14, \"error_code\": \"...\", \"times\": 1}}
+PUT    /replay-length        8 or 10
+POST   /events/EVENT         publishes an event
+POST   /events/EVENT/bytes   publishes bytes that need not be one: [255, 0]
+POST   /events/EVENT/fields  gives it one more field of text, so another schema: \"cxp__Reason__c\"
 GET    /counts               how often the org was asked, and for what
 GET    /rows/OBJECT          every row with every field
 POST   /rows/OBJECT          makes a row
@@ -64,6 +71,11 @@ impl Admin {
             .route("/next-job", put(next_job))
             .route("/sessions/expire", post(expire))
             .route("/clock/advance", post(advance))
+            .route("/streams", put(streams))
+            .route("/replay-length", put(replay_length))
+            .route("/events/{event}", post(publish))
+            .route("/events/{event}/bytes", post(publish_bytes))
+            .route("/events/{event}/fields", post(evolve))
             .route("/counts", get(counts))
             .route("/rows/{object}", get(rows).post(insert))
             .route("/rows/{object}/{id}", axum::routing::patch(update))
@@ -93,11 +105,13 @@ impl World {
         self.store.troubles.clear();
         self.store.is_read_only = false;
         self.jobs.fails_after = None;
+        self.bus.troubles = StreamTroubles::default();
     }
 
     pub(crate) fn advance(&mut self, time: Duration) {
         let time = time.try_into().ok().and_then(|time| self.ahead.checked_add(time));
         self.ahead = time.unwrap_or(self.ahead);
+        self.wake();
     }
 
     pub(crate) fn insert(&mut self, object: &str, fields: &Map<String, Value>) -> Result<String, String> {
@@ -125,7 +139,7 @@ async fn state(State(world): Handle) -> Json<Value> {
     let world = lock(&world);
     Json(json!({
         "faults": world.faults.ordered, "latency": world.faults.latency(), "troubles": world.store.troubles,
-        "read_only": world.store.is_read_only, "next_job_fails_after": world.jobs.fails_after,
+        "read_only": world.store.is_read_only, "next_job_fails_after": world.jobs.fails_after, "streams": world.bus.troubles,
         "seconds_ahead": world.ahead.as_secs(), "rows": world.store.size(), "daily_requests": world.counters.daily,
         "used_requests": world.counters.used(world.now()),
     }))
@@ -203,6 +217,35 @@ struct Advance {
 async fn advance(State(world): Handle, Json(time): Json<Advance>) -> StatusCode {
     lock(&world).advance(Duration::from_secs(time.seconds));
     StatusCode::NO_CONTENT
+}
+
+async fn streams(State(world): Handle, Json(troubles): Json<StreamTroubles>) -> StatusCode {
+    let mut world = lock(&world);
+    world.bus.troubles = troubles;
+    world.wake();
+    StatusCode::NO_CONTENT
+}
+
+async fn replay_length(State(world): Handle, Json(bytes): Json<usize>) -> StatusCode {
+    lock(&world).bus.replay_length = bytes.clamp(8, 64);
+    StatusCode::NO_CONTENT
+}
+
+async fn publish(State(world): Handle, Path(event): Path<String>, Json(fields): Json<Map<String, Value>>) -> Response {
+    match lock(&world).publish(&event, &fields) {
+        Ok(replay_id) => (StatusCode::CREATED, Json(json!({"replay_id": STANDARD.encode(replay_id)}))).into_response(),
+        Err(why) => (StatusCode::BAD_REQUEST, Json(json!({"error": why}))).into_response(),
+    }
+}
+
+async fn publish_bytes(State(world): Handle, Path(event): Path<String>, Json(bytes): Json<Vec<u8>>) -> StatusCode {
+    let is_there = lock(&world).publish_bytes(&event, bytes, None).is_some();
+    if is_there { StatusCode::CREATED } else { StatusCode::NOT_FOUND }
+}
+
+async fn evolve(State(world): Handle, Path(event): Path<String>, Json(field): Json<String>) -> StatusCode {
+    let is_there = lock(&world).bus.evolve(&format!("/event/{event}"), &field);
+    if is_there { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
 }
 
 async fn counts(State(world): Handle) -> Json<Value> {

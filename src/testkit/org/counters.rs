@@ -55,6 +55,11 @@ impl Counters {
         true
     }
 
+    /// Notes that a call of the Pub/Sub API came.
+    pub(crate) fn note_call(&mut self, kind: &str) {
+        *self.counts.by_kind.entry(format!("pubsub_{kind}")).or_default() += 1;
+    }
+
     /// Notes that a request came.
     pub(crate) fn note(&mut self, method: &str, path: &str) {
         *self.counts.by_kind.entry(kind(method, path).to_owned()).or_default() += 1;

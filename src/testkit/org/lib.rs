@@ -1,11 +1,12 @@
 //! Development only: a Salesforce org to test against. It is a real HTTPS server on loopback with objects from a file, and what
 //! goes wrong is ordered over an interface of its own or from Rust.
 //!
-//! It speaks OAuth 2.0 (JWT bearer, client credentials), REST (rows, upserts, SOQL, composites, graphs, collections) and Bulk API
-//! 2.0 ingest. Where a real org's words could not be found, its own say so beside them. Independent clients keep it honest:
+//! It speaks OAuth 2.0 (JWT bearer, client credentials), REST (rows, upserts, SOQL, composites, graphs, collections), Bulk API 2.0
+//! ingest and the Pub/Sub API. Where a real org's words could not be found, its own say so beside them. Independent clients keep it honest:
 //! `tests/system/salesforce.rs` runs them unmodified.
 
 mod admin;
+mod bus;
 mod call;
 mod counters;
 mod failure;
@@ -14,6 +15,7 @@ mod id;
 mod ingest;
 mod line;
 mod oauth;
+mod pubsub;
 mod rest;
 pub mod schema;
 mod serve;
@@ -34,15 +36,18 @@ use testkit::https::{Authority, private};
 
 use self::{
     admin::Admin,
+    bus::Bus,
     fault::Faults,
     ingest::Jobs,
     oauth::Sessions,
+    pubsub::Endpoint,
     rest::Cursors,
     serve::Listener,
     store::Store,
     world::{Shared, World},
 };
 
+pub use bus::{RefusedCalls, StreamTroubles};
 pub use counters::Counts;
 pub use fault::{Fault, FaultOrder, Latency};
 pub use oauth::App;
@@ -72,8 +77,8 @@ pub struct OrgOptions {
     pub session: Duration,
     /// Requests in 24 hours.
     pub daily_requests: u64,
-    /// The ports of the login host, the instance and the admin interface; 0 takes a free one.
-    pub ports: [u16; 3],
+    /// The ports of the login host, the instance, the admin interface and Pub/Sub; 0 takes a free one.
+    pub ports: [u16; 4],
 }
 
 impl OrgOptions {
@@ -88,7 +93,7 @@ impl OrgOptions {
             scopes: ["api", "refresh_token"].map(str::to_owned).to_vec(),
         };
         let session = Duration::from_secs(7_200);
-        Self { schema, apps: vec![app], session, daily_requests: 100_000, ports: [0; 3] }
+        Self { schema, apps: vec![app], session, daily_requests: 100_000, ports: [0; 4] }
     }
 }
 
@@ -102,6 +107,7 @@ pub struct Org {
     _login: Listener,
     _instance: Listener,
     admin: Admin,
+    pubsub: Endpoint,
 }
 
 impl Org {
@@ -116,12 +122,14 @@ impl Org {
         let key = authority.directory().join("integration-key.pem");
         fs::write(&key, KEY)?;
         private(&key)?;
-        let [login, instance, admin] = options.ports;
+        let [login, instance, admin, pubsub] = options.ports;
         let world = Arc::new(Mutex::new(world(options)));
         let tls = || authority.server("127.0.0.1", None);
         let login = Listener::start(tls()?, login, Arc::clone(&world)).await?;
         let instance = Listener::start(tls()?, instance, Arc::clone(&world)).await?;
         let admin = Admin::start(admin, Arc::clone(&world)).await?;
+        let (certificate, certified) = authority.client("127.0.0.1")?;
+        let pubsub = Endpoint::start((&certificate, &certified), pubsub, Arc::clone(&world)).await?;
         let login_url = format!("https://{}", login.address);
         let instance_url = format!("https://{}", instance.address);
         {
@@ -129,7 +137,7 @@ impl Org {
             world.login_url.clone_from(&login_url);
             world.instance_url.clone_from(&instance_url);
         }
-        Ok(Self { authority, key, world, login_url, instance_url, _login: login, _instance: instance, admin })
+        Ok(Self { authority, key, world, login_url, instance_url, _login: login, _instance: instance, admin, pubsub })
     }
 
     /// Where tokens are asked for: My Domain.
@@ -148,6 +156,12 @@ impl Org {
     #[must_use]
     pub fn admin_url(&self) -> String {
         self.admin.url()
+    }
+
+    /// Where events are, over gRPC.
+    #[must_use]
+    pub fn pubsub_url(&self) -> String {
+        format!("https://{}", self.pubsub.address)
     }
 
     /// The file with the certificate of its authority.
@@ -205,6 +219,37 @@ impl Org {
         lock(&self.world).jobs.fails_after = Some(rows);
     }
 
+    /// Publishes an event from its fields, and says its replay id.
+    ///
+    /// # Errors
+    /// Where there is no such event, or a value does not fit its field.
+    pub fn publish(&self, event: &str, fields: &Value) -> Result<Vec<u8>, String> {
+        lock(&self.world).publish(event, fields.as_object().unwrap_or(&Map::new()))
+    }
+
+    /// Publishes bytes that need not be an event, under the event's own schema or one that need not exist, and says their
+    /// replay id.
+    pub fn publish_bytes(&self, event: &str, payload: Vec<u8>, schema_id: Option<&str>) -> Option<Vec<u8>> {
+        lock(&self.world).publish_bytes(event, payload, schema_id)
+    }
+
+    /// Gives an event one more field of text: from now on it is published under another schema. Whether there is such an event.
+    pub fn evolve(&self, event: &str, field: &str) -> bool {
+        lock(&self.world).bus.evolve(&format!("/event/{event}"), field)
+    }
+
+    /// Has streams go wrong.
+    pub fn set_stream_troubles(&self, troubles: StreamTroubles) {
+        let mut world = lock(&self.world);
+        world.bus.troubles = troubles;
+        world.wake();
+    }
+
+    /// Makes replay ids so many bytes long, 8 at the least. Those of another length are not known any more.
+    pub fn set_replay_length(&self, bytes: usize) {
+        lock(&self.world).bus.replay_length = bytes.clamp(8, 64);
+    }
+
     /// Ends every fault and trouble. Rows, sessions and counts stay.
     pub fn clear_faults(&self) {
         lock(&self.world).clear_faults();
@@ -252,6 +297,8 @@ impl Org {
 
 fn world(options: OrgOptions) -> World {
     World {
+        bus: Bus::new(options.schema.events()),
+        changed: tokio::sync::watch::Sender::new(()),
         store: Store::new(options.schema, USER.to_owned()),
         sessions: Sessions::new(options.session),
         cursors: Cursors::default(),

@@ -1,21 +1,24 @@
 //! What objects an org has, with their fields, as a file says. Names are found whatever their case, as Salesforce finds them.
 
+mod event;
 mod field;
 mod file;
 mod standard;
 
 use std::collections::BTreeMap;
 
+pub use event::Event;
 pub use field::{Field, Kind};
 pub use file::SchemaError;
 
 /// The sample that comes with this crate: the seven objects of CollectXpert under the namespace `cxp`, and Contact.
 pub const COLLECTXPERT: &str = include_str!("schema/collectxpert.toml");
 
-/// Every object of an org.
+/// Every object and event of an org.
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
     objects: BTreeMap<String, Object>,
+    events: Vec<Event>,
 }
 
 /// An object.
@@ -47,7 +50,8 @@ pub struct Children {
 }
 
 impl Schema {
-    /// Reads a schema: TOML, a table `[objects.NAME]` for each object, with its `fields`.
+    /// Reads a schema: TOML, a table `[objects.NAME]` for each object and `[events.NAME]` for each event, with
+    /// its `fields`.
     ///
     /// # Errors
     /// [`SchemaError`] where the file is no schema, or contradicts itself.
@@ -64,6 +68,11 @@ impl Schema {
     /// Every object, by name.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
         self.objects.values()
+    }
+
+    /// Every platform event, by name.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter()
     }
 
     /// The object whose ids begin so.

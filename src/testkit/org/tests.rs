@@ -7,6 +7,7 @@ mod collection;
 mod composite;
 mod faults;
 mod graph;
+mod pubsub;
 mod query;
 mod row;
 mod token;

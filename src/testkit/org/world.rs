@@ -4,9 +4,12 @@ use std::{borrow::Cow, sync::Mutex};
 
 use axum::http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use crate::{
     App,
+    bus::Bus,
     call::{Call, Reply},
     counters::Counters,
     failure::Failure,
@@ -29,6 +32,9 @@ pub(crate) struct World {
     pub(crate) jobs: Jobs,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
+    pub(crate) bus: Bus,
+    /// Tells streams that there is something new, or that it is later than they think.
+    pub(crate) changed: watch::Sender<()>,
     pub(crate) apps: Vec<App>,
     pub(crate) login_url: String,
     pub(crate) instance_url: String,
@@ -41,6 +47,28 @@ pub(crate) type Shared = Mutex<World>;
 impl World {
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now().checked_add(self.ahead).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Has every stream look again.
+    pub(crate) fn wake(&self) {
+        self.changed.send_replace(());
+    }
+
+    /// Publishes an event, as somebody in the org would, and says its replay id; or says why not.
+    pub(crate) fn publish(&mut self, event: &str, fields: &Map<String, Value>) -> Result<Vec<u8>, String> {
+        let (now, id) = (self.now(), uuid::Uuid::new_v4().to_string());
+        let published = self.bus.publish(&format!("/event/{event}"), id, fields, USER, now);
+        self.wake();
+        published
+    }
+
+    /// Publishes bytes that nobody looks at, and says their replay id.
+    pub(crate) fn publish_bytes(&mut self, event: &str, bytes: Vec<u8>, schema_id: Option<&str>) -> Option<Vec<u8>> {
+        let (topic, now, id) = (format!("/event/{event}"), self.now(), uuid::Uuid::new_v4().to_string());
+        let schema_id = schema_id.or(self.bus.schema_id(&topic))?.to_owned();
+        let replay_id = self.bus.put(&topic, id, schema_id, bytes, now);
+        self.wake();
+        replay_id
     }
 
     /// Answers one request, and leaves the store committed.

@@ -41,6 +41,20 @@ impl Sessions {
         self.used.clear();
     }
 
+    /// Whether a token is of a live session, which it keeps alive.
+    pub(crate) fn is_live(&mut self, token: &str, now: Timestamp) -> bool {
+        self.forget_idle(now);
+        self.used.get_mut(token).is_some_and(|used| {
+            *used = now;
+            true
+        })
+    }
+
+    fn forget_idle(&mut self, now: Timestamp) {
+        let idle = self.idle;
+        self.used.retain(|_, used| now.duration_since(*used) < idle);
+    }
+
     /// Whether a request comes with a live session, which it keeps alive.
     pub(crate) fn check(&mut self, headers: &HeaderMap, now: Timestamp) -> Result<(), Failure> {
         let header = headers.get("authorization").and_then(|value| value.to_str().ok());
@@ -50,8 +64,7 @@ impl Sessions {
         if header.is_some() && token.is_none() {
             return Err(Failure::new(401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE"));
         }
-        let idle = self.idle;
-        self.used.retain(|_, used| now.duration_since(*used) < idle);
+        self.forget_idle(now);
         match token.and_then(|(_, token)| self.used.get_mut(token.trim())) {
             Some(used) => {
                 *used = now;

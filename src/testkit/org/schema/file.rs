@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    Children, Object, Schema,
+    Children, Event, Object, Schema,
     field::{Field, Kind},
     standard,
 };
@@ -43,6 +43,14 @@ pub enum SchemaError {
 #[serde(deny_unknown_fields)]
 struct File {
     objects: BTreeMap<String, Listed>,
+    #[serde(default)]
+    events: BTreeMap<String, ListedEvent>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListedEvent {
+    fields: BTreeMap<String, Field>,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +78,13 @@ pub(super) fn read(text: &str) -> Result<Schema, SchemaError> {
         schema.objects.insert(name.to_ascii_lowercase(), object(name, listed));
     }
     link(&mut schema)?;
+    schema.events = file.events.into_iter().map(|(name, listed)| event(name, listed)).collect();
     Ok(schema)
+}
+
+fn event(name: String, listed: ListedEvent) -> Event {
+    let fields = listed.fields.into_iter().map(|(name, field)| Field { name, ..field }).collect();
+    Event { name, fields }
 }
 
 fn object(name: String, listed: Listed) -> Object {
