@@ -35,7 +35,8 @@ async fn main() -> Result<()> {
         Some(file) => fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
     };
     let after = |step: u16| if arguments.port == 0 { Some(0) } else { arguments.port.checked_add(step) };
-    let ports = [after(0), after(1), after(2), after(3)].map(|port| port.context("--port leaves no room for three more ports"));
+    let ports =
+        [after(0), after(1), after(2), after(3)].map(|port| port.context("--port leaves no room for three more ports"));
     let [login, instance, admin, pubsub] = ports;
     let options = OrgOptions {
         ports: [login?, instance?, admin?, pubsub?],
