@@ -38,7 +38,7 @@ impl Rig {
         }
     }
 
-    fn paid(&mut self) {
+    pub(super) fn paid(&mut self) {
         let last_four = LastFour::parse("1111").expect("four digits");
         let confirmation = Token::parse("ch_1a2b3c").ok();
         let receipt = CarrierReceipt { confirmation, brand: Some(Brand::Visa), last_four };
