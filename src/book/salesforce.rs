@@ -5,11 +5,15 @@
 //! anything else in a statement.
 
 pub mod fault;
+pub mod hedge;
 pub mod id;
 pub mod name;
 pub mod soql;
+pub mod usage;
 
 pub use fault::{Fault, Quota, Refusal};
+pub use hedge::Hedge;
 pub use id::{InvalidRecordId, RecordId};
 pub use name::{ApiName, FieldPath, InvalidName};
 pub use soql::{Condition, Direction, Query, SoqlError, Value};
+pub use usage::{Thrift, Usage};
