@@ -98,9 +98,8 @@ voices: ## install better local voices into var/voices (about 250 MB to fetch); 
 build:
 	@$(CARGO) build --locked --workspace --bins --examples
 
-faulty: # The gateway and the vault with faults built in, for tests/system/prove.rs: nothing else is built where they lie.
-	@$(CARGO) build --locked --bins --target-dir target/sabotage -p tonegate -p tonegate-vault -p tonegate-edge -p tonegate-backends \
-	    --features tonegate-edge/sabotage,tonegate-backends/sabotage
+faulty:
+	@tests/build-with-faults
 
 lint:
 	$(CARGO) fmt --all --check

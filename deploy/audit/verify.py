@@ -14,11 +14,13 @@ import pathlib
 import re
 import sqlite3
 import sys
+import uuid
 
 ZEROS = bytes(32)
 TITLE = "tonegate audit checkpoint 1"
 NAMES = ["node", "instance", "opened-after", "chain", "number", "previous", "records", "head", "at"]
 SIGNED = "\u2014 "
+CAUSES = {"answered": 0, "failed": 1, "cancelled": 2, "closed": 3}
 
 # Ed25519 (RFC 8032 section 5.1), verification only. Points are (X, Y, Z, T) on -x^2 + y^2 = 1 + d x^2 y^2.
 P = 2**255 - 19
@@ -158,9 +160,25 @@ def gather(directories, keys):
     return list(found.values()), remarks
 
 
+def hold_wipe(number, kind, details, vaults):
+    """Takes the key of a vault, or holds a wipe to the keys so far."""
+    if kind == "vault_started" and "wipe_key" in details:
+        vaults.append(bytes.fromhex(details["wipe_key"]))
+    if kind != "card_wiped" or "cause" not in details:
+        return
+    try:
+        message = b"tonegate-wipe-v2" + uuid.UUID(details["capture"]).bytes + bytes([CAUSES[details["cause"]]])
+        message += details["sequence"].to_bytes(8, "little") + details["unix_millis"].to_bytes(8, "little")
+        signature = bytes.fromhex(details["signature"])
+    except (KeyError, ValueError, AttributeError, TypeError, OverflowError):
+        raise Bad(f"record {number} is of no wipe") from None
+    if not any(is_signed(key, message, signature) for key in reversed(vaults)):
+        raise Bad(f"record {number}: no vault of this chain has signed what it says of a wipe")
+
+
 def walk(rows, checkpoints):
     """Goes along the chain; returns its head and the runs' openings."""
-    previous, number, calls, runs, begins_after = ZEROS, 0, {}, {}, None
+    previous, number, calls, runs, begins_after, vaults = ZEROS, 0, {}, {}, None, []
     by_records = {}
     for checkpoint in checkpoints:
         by_records.setdefault(checkpoint["records"], []).append(checkpoint)
@@ -186,6 +204,7 @@ def walk(rows, checkpoints):
         if (record["call_sequence"], record["call_previous"]) != expected:
             raise Bad(f"record {number} does not follow in its call")
         calls[call] = (expected[0], digest.hex())
+        hold_wipe(number, record["kind"], record["details"], vaults)
         if record["kind"] == "log_started":
             after = bytes.fromhex(record["details"]["previous_head"])
             if number > 1 and after != previous:

@@ -128,6 +128,7 @@ fn watch(runtime: &Runtime, plant: &mut Plant, servers: Vec<BotServer>, others: 
 fn told(outcome: &Outcome) -> String {
     let own = outcome.paid.iter().filter(|paid| paid.is_own).count();
     let again: usize = outcome.paid.iter().map(|paid| paid.asked_again).sum();
+    let put_off: usize = outcome.paid.iter().map(|paid| paid.put_off).sum();
     let waits = sorted(outcome.paid.iter().map(|paid| paid.until_asked.as_secs_f64() * 1e3));
     let mut table = Table::new(["Of the captures", "How many", "Bar"]);
     let mut row = |what: &str, count: f64, bar: f64| {
@@ -143,7 +144,8 @@ fn told(outcome: &Outcome) -> String {
         "{} calls, {} of them in a capture at the same time; each of these callers keys a card that nobody else has, as telephone-events, and has a\n\
          bot of their own. Calls are recorded. Beside the gateway a program for each core does nothing but turn: cores were busy for {} % of\n\
          the time, and the gateway with its vault and processor had {} of them; {} slots were over their budget.\n\n{table}\n\
-         From a bot's request until its caller was asked for the number, all of them at once: {} ms at p50, {} ms at the longest.\n",
+         From a bot's first request until its caller was asked for the number, all of them at once: {} ms at p50, {} ms at the longest;\n\
+         the gateway put {put_off} requests off for a second.\n",
         outcome.callers + outcome.others,
         outcome.callers,
         number(outcome.busy),

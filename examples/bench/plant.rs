@@ -42,6 +42,16 @@ pub(crate) enum Agent {
     Keyed(Vec<String>),
 }
 
+impl Agent {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Bot(_) => "bridge",
+            Self::Echo => "echo",
+            Self::Keyed(_) => "captures",
+        }
+    }
+}
+
 /// A gateway that runs, and the calls it holds.
 pub(crate) struct Plant {
     pub(crate) gateway: Gateway,
@@ -65,7 +75,7 @@ impl Plant {
     /// # Errors
     /// Where it does not start.
     pub(crate) fn under(plan: &Plan, agent: Agent, prefix: &str) -> Result<Self> {
-        let directory = &plan.directory;
+        let directory = &plan.directory.with_extension(agent.name());
         if directory.exists() {
             fs::remove_dir_all(directory).with_context(|| format!("cannot clear {}", directory.display()))?;
         }
@@ -86,12 +96,7 @@ impl Plant {
 
 impl Peer for Plant {
     fn name(&self) -> String {
-        let what = match self.agent {
-            Agent::Bot(_) => "Tonegate, bridge",
-            Agent::Echo => "Tonegate, echo",
-            Agent::Keyed(_) => "Tonegate, captures",
-        };
-        format!("{what}{}", if self.is_secure { " with SRTP" } else { "" })
+        format!("Tonegate, {}{}", self.agent.name(), if self.is_secure { " with SRTP" } else { "" })
     }
 
     fn open(&mut self, calls: usize, media: SocketAddr) -> Result<Vec<Line>> {

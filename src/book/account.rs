@@ -140,6 +140,19 @@ pub struct Account {
     pub strategy: StrategyId,
 }
 
+/// Whether this can be a postal code: 3 to 10 letters, digits, blanks and hyphens.
+pub(crate) fn is_postal_code(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-');
+    (3..=10).contains(&text.len()) && text.bytes().all(is_allowed)
+}
+
+/// Whether this is a language tag as accounts have it: a language, and a region where it matters (BCP 47).
+pub(crate) fn is_language(text: &str) -> bool {
+    let (language, region) = text.split_once('-').map_or((text, None), |(one, two)| (one, Some(two)));
+    let is_language = matches!(language.len(), 2 | 3) && language.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_language && region.is_none_or(|region| region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase()))
+}
+
 /// What may be arranged on the accounts that follow it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

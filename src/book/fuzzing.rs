@@ -1,8 +1,13 @@
 //! What is fuzzed of the account book (`fuzz/README.md`).
 
+use jiff::Timestamp;
 use jiff::civil::{Date, date};
+use uuid::Uuid;
 
 use crate::import::{BUILT_IN_STRATEGIES, Import, accounts as read_accounts, strategies as read_strategies};
+use crate::salesforce::describe::{Described, compare};
+use crate::salesforce::{Graph, Mapping, Object, Profile, answer, card, lookup};
+use crate::{AccountId, ContactAttempt, LookUp, LookupKey};
 
 #[cfg(test)]
 #[path = "../../fuzz/shared/replay.rs"]
@@ -30,6 +35,46 @@ pub fn strategies(bytes: &[u8]) {
     }
 }
 
+/// A mapping for Salesforce. It is taken whole, and then a look-up can be written and nothing in it is made for a card, or every
+/// problem is told.
+pub fn salesforce_mapping(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Mapping::read(text, None) {
+        Ok(mapping) => {
+            let key = LookupKey::Account(AccountId::parse("CA-1001").expect("an id"));
+            assert!(lookup::statement(&mapping, &key).is_ok());
+            let fields = Object::ALL.into_iter().flat_map(|object| mapping.fields(object));
+            assert!(!fields.flat_map(|field| field.path.names()).any(card::is_forbidden));
+        }
+        Err(problems) => {
+            assert!(problems.iter().count() > 0);
+            assert!(problems.iter().all(|problem| !problem.what.is_empty() && !problem.remedy.is_empty()));
+        }
+    }
+}
+
+/// What an org answers, read as whatever can be asked. The first byte chooses the profile.
+pub fn salesforce_answer(bytes: &[u8]) {
+    let Some((choice, body)) = bytes.split_first() else { return };
+    let profile = Profile::ALL[usize::from(choice % 2)];
+    let mapping = profile.mapping(None).expect("what comes with the gateway");
+    if let Ok(answer) = serde_json::from_slice(body)
+        && let Ok(LookUp::Found(found)) = answer::read(&mapping, &answer)
+    {
+        assert!(found.strategy.bounds.check().is_ok() && found.strategy.id == found.account.strategy);
+    }
+    let attempt = ContactAttempt::inbound(Uuid::nil(), "carrier", Timestamp::UNIX_EPOCH, "collector");
+    let graph = Graph::of_call(&mapping, &[attempt.into()], &[]).expect("a whole record").expect("a record");
+    if let Ok(outcomes) = graph.outcomes(200, body) {
+        assert_eq!(outcomes.len(), graph.nodes().len());
+    }
+    let mut described = Described::default();
+    if described.add(body).is_ok() {
+        assert!(described.missing(&mapping).len() >= Object::ALL.len() - 1);
+        assert!(compare(&mapping, &described).len() >= Object::ALL.len() - 1);
+    }
+}
+
 fn check<T>(import: &Import<T>) {
     let report = &import.report;
     assert_eq!(report.accepted, import.rows.len() as u64);
@@ -39,5 +84,5 @@ fn check<T>(import: &Import<T>) {
 
 #[cfg(test)]
 mod tests {
-    super::replay::replay!(accounts, strategies);
+    super::replay::replay!(accounts, strategies, salesforce_mapping, salesforce_answer);
 }

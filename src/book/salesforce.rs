@@ -1,19 +1,38 @@
-//! What is Salesforce's of the account book, as far as it can be decided without an org: names and ids, SOQL, and what an
-//! answer means.
+//! What is Salesforce's of the account book, as far as it can be decided without an org: which objects and fields there are and
+//! what an org calls them, what is asked and what the answer means, what is written, and whether an org fits.
 //!
 //! Nothing here opens a connection. Field and object names come from the mapping, values from a call; neither can become
 //! anything else in a statement.
 
+pub mod answer;
+pub mod card;
+pub mod describe;
 pub mod fault;
+pub mod field;
 pub mod hedge;
 pub mod id;
+pub mod lookup;
+pub mod mapping;
 pub mod name;
+pub mod object;
+#[cfg(test)]
+mod sample;
 pub mod soql;
 pub mod usage;
+pub mod version;
+pub mod writing;
 
+pub use answer::AnswerError;
+pub use describe::{Described, Finding, compare};
 pub use fault::{Fault, Quota, Refusal};
+pub use field::{Class, Field, Kind};
 pub use hedge::Hedge;
 pub use id::{InvalidRecordId, RecordId};
+pub use lookup::LookupError;
+pub use mapping::{MappedField, Mapping, Profile};
 pub use name::{ApiName, FieldPath, InvalidName};
+pub use object::Object;
 pub use soql::{Condition, Direction, Query, SoqlError, Value};
 pub use usage::{Thrift, Usage};
+pub use version::{ApiVersion, InvalidVersion};
+pub use writing::{Graph, Upsert, WriteError, upserts};

@@ -39,10 +39,19 @@ pub enum Forbidden {
 /// [`Forbidden`] for a field made for account data, and for a card number that is a number.
 pub fn vet<T: Serialize>(value: &T) -> Result<Vetted, Forbidden> {
     let mut tree = serde_json::to_value(value).map_err(|_| Forbidden::Unwritable)?;
-    let mut masked = Vec::new();
-    visit(&mut tree, "", &mut masked)?;
+    let masked = vet_tree(&mut tree)?;
     let json = if masked.is_empty() { serde_json::to_string(value) } else { serde_json::to_string(&tree) };
     Ok(Vetted { json: json.map_err(|_| Forbidden::Unwritable)?, masked })
+}
+
+/// The same of a value that is JSON already, in its place. Each field in which a card number was masked is returned.
+///
+/// # Errors
+/// As of [`vet`].
+pub fn vet_tree(tree: &mut Value) -> Result<Vec<String>, Forbidden> {
+    let mut masked = Vec::new();
+    visit(tree, "", &mut masked)?;
+    Ok(masked)
 }
 
 fn visit(value: &mut Value, path: &str, found: &mut Vec<String>) -> Result<(), Forbidden> {

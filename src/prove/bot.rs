@@ -21,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::{
-    accept_async_with_config,
+    WebSocketStream, accept_async_with_config,
     tungstenite::{Message, protocol::WebSocketConfig},
 };
 
@@ -32,6 +32,8 @@ use crate::{
 
 /// How long a handshake may take, and a callback.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How often a bot that does not read shows that it is there.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// Streams and callbacks at once.
 const MOST_CONNECTIONS: usize = 128;
 /// Connections that wait to be taken.
@@ -58,6 +60,8 @@ struct Kept {
     readers: BTreeMap<String, Arc<Reader>>,
     /// Requests to the callback and to the carrier, one after the other.
     callbacks: Vec<u8>,
+    /// Those that there was no room for, or that were longer than is read.
+    unkept: u64,
     carrier: Carrier,
 }
 
@@ -99,9 +103,9 @@ impl Bot {
         with(&self.kept, |kept| kept.streams.clone())
     }
 
-    /// Everything that was told to the callback.
-    pub(crate) fn callbacks(&self) -> Vec<u8> {
-        with(&self.kept, |kept| kept.callbacks.clone())
+    /// Everything that was told to the callback, and how many messages there was no room for.
+    pub(crate) fn callbacks(&self) -> (Vec<u8>, u64) {
+        with(&self.kept, |kept| (kept.callbacks.clone(), kept.unkept))
     }
 
     /// The payment that the carrier takes of a call, by its own name for that.
@@ -202,9 +206,12 @@ async fn take_callback(mut tcp: TcpStream, kept: &Shared) {
     // Whatever came of it is kept: a gateway that was not answered tells it again.
     drop(timeout(HANDSHAKE, whole).await);
     with(kept, |kept| {
+        kept.unkept += u64::from(bytes.len() as u64 >= LONGEST_CALLBACK);
         if kept.callbacks.len() + bytes.len() < MOST_CALLBACKS {
             kept.callbacks.extend(bytes);
             kept.callbacks.push(b'\n');
+        } else {
+            kept.unkept += 1;
         }
     });
 }
@@ -228,7 +235,7 @@ async fn listen(tcp: TcpStream, peer: SocketAddr, kept: &Shared) {
     let mut call = String::new();
     loop {
         // It fails only where nobody could change it any more.
-        if reads.wait_for(|reads| *reads).await.is_err() {
+        if until_read(&mut reads, &mut socket).await.is_none() {
             return;
         }
         let message = tokio::select! {
@@ -247,6 +254,18 @@ async fn listen(tcp: TcpStream, peer: SocketAddr, kept: &Shared) {
             Some(Err(_)) | None => return,
         }
     }
+}
+
+/// Waits until the stream is to be read. Meanwhile the bot says unasked that it is there (RFC 6455 §5.5.3): what it does not read
+/// are pings too. None where the stream is over.
+async fn until_read(reads: &mut watch::Receiver<bool>, socket: &mut WebSocketStream<TcpStream>) -> Option<()> {
+    while !*reads.borrow_and_update() {
+        match timeout(SIGN_OF_LIFE, reads.changed()).await {
+            Ok(changed) => changed.ok()?,
+            Err(_) => socket.send(Message::Pong(Vec::new().into())).await.ok()?,
+        }
+    }
+    Some(())
 }
 
 fn take(kept: &Shared, reader: &Arc<Reader>, call: &mut String, bytes: &[u8]) {

@@ -14,12 +14,17 @@ use crate::{
     search::Hit,
 };
 
-/// Kinds of lines that are told apart; what comes then is not looked at.
-const MOST_KINDS: usize = 20_000;
-/// Numbers of one line that are looked at.
-const MOST_COLUMNS: usize = 64;
-/// The longest line that is looked at.
-const LONGEST: usize = 16_384;
+/// Places of all kinds of lines that are told apart, of about 100 bytes each. Lines of kinds that come then are left out.
+const MOST_COLUMNS: usize = 1_000_000;
+
+/// What looking at a text showed.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// What was found, the offset being that of the line that completed it.
+    pub hits: Vec<Hit>,
+    /// Lines that were not looked at, for want of room.
+    pub left_out: usize,
+}
 
 /// The values that stood in one place of alike lines.
 #[derive(Default)]
@@ -57,7 +62,9 @@ pub struct Columns<'a> {
     /// The runs of each number without repetitions.
     changes: Vec<Vec<[u8; RUN]>>,
     kinds: HashMap<u64, Vec<Column>>,
-    hits: Vec<Hit>,
+    /// Columns that there is room for.
+    room: usize,
+    looked: Looked,
 }
 
 impl<'a> Columns<'a> {
@@ -65,25 +72,21 @@ impl<'a> Columns<'a> {
     #[must_use]
     pub fn new(canaries: &'a [Canary]) -> Self {
         let changes = canaries.iter().map(runs_of_changes).collect();
-        Self { canaries, changes, kinds: HashMap::new(), hits: Vec::new() }
+        Self { canaries, changes, kinds: HashMap::new(), room: MOST_COLUMNS, looked: Looked::default() }
     }
 
-    /// Looks at a whole text: its lines, and the objects of JSON within them. What was found, the offset being that of the line
-    /// that completed it.
+    /// Looks at a whole text: its lines, and the objects of JSON within them.
     #[must_use]
-    pub fn search(mut self, text: &[u8]) -> Vec<Hit> {
+    pub fn search(mut self, text: &[u8]) -> Looked {
         let mut offset = 0;
         for line in text.split_inclusive(|byte| matches!(byte, b'\n' | b'}')) {
             self.line(offset, line);
             offset += line.len() as u64;
         }
-        self.hits
+        self.looked
     }
 
     fn line(&mut self, offset: u64, line: &[u8]) {
-        if line.len() > LONGEST {
-            return;
-        }
         let mut kind = DefaultHasher::new();
         let mut values = Vec::new();
         for piece in line.chunk_by(|one, other| one.is_ascii_digit() == other.is_ascii_digit()) {
@@ -95,17 +98,24 @@ impl<'a> Columns<'a> {
             }
         }
         let kind = kind.finish();
-        if values.is_empty() || (self.kinds.len() >= MOST_KINDS && !self.kinds.contains_key(&kind)) {
+        if values.is_empty() {
             return;
         }
-        values.truncate(MOST_COLUMNS);
+        if !self.kinds.contains_key(&kind) {
+            let Some(room) = self.room.checked_sub(values.len()) else {
+                self.looked.left_out += 1;
+                return;
+            };
+            self.room = room;
+        }
+        // Lines of a kind have as many numbers.
         let columns = self.kinds.entry(kind).or_default();
         columns.resize_with(values.len(), Column::default);
         for (column, value) in columns.iter_mut().zip(values) {
             column.take(value);
             let found = if value.is_some() { leaks(self.canaries, &self.changes, column) } else { None };
             if let Some(canary) = found {
-                note(&mut self.hits, canary, offset);
+                note(&mut self.looked.hits, canary, offset);
             }
         }
     }
@@ -156,7 +166,7 @@ mod tests {
     }
 
     fn found(cards: &[Canary], text: &str) -> Vec<usize> {
-        Columns::new(cards).search(text.as_bytes()).iter().map(|hit| hit.canary).collect()
+        Columns::new(cards).search(text.as_bytes()).hits.iter().map(|hit| hit.canary).collect()
     }
 
     #[test]
@@ -186,6 +196,18 @@ mod tests {
             |digit: u8| format!("{{\"at_ms\":{},\"kind\":\"key\",\"detail\":\"{digit}\"}},", 1_000 + u32::from(digit));
         let text: String = (0..DIGITS).map(|place| entry(cards[0].digit(place))).collect();
         assert_eq!(found(&cards, &format!("[{text}]")), [0]);
+    }
+
+    #[test]
+    fn a_long_line_with_many_numbers_is_looked_at_and_what_there_is_no_room_for_is_counted() {
+        let cards = cards();
+        let line = |place: usize| format!("{} key {}\n", "0 ".repeat(20_000), cards[0].digit(place));
+        let text: String = (0..DIGITS).map(line).collect();
+        assert_eq!(found(&cards, &text), [0]);
+        let mut columns = Columns::new(&cards);
+        columns.room = 3;
+        let looked = columns.search(b"1 a 2\n3 b 4\n5 a 6\n7\n");
+        assert_eq!(looked.left_out, 1, "the second kind had no room; the third had");
     }
 
     #[test]

@@ -85,6 +85,9 @@ async fn send(server: SocketAddr, request: &Request<'_>) -> io::Result<Reply> {
     stream.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::new();
     stream.take(MOST_BYTES).read_to_end(&mut bytes).await?;
+    if bytes.len() as u64 == MOST_BYTES {
+        return Err(io::Error::other(format!("the answer has more than {MOST_BYTES} bytes")));
+    }
     let (status, body) = head(&bytes)?;
     let chunked = bytes[..body].to_ascii_lowercase().windows(26).any(|window| window == b"transfer-encoding: chunked");
     if chunked {

@@ -18,6 +18,7 @@ use tokio::{
     time::timeout,
 };
 
+pub(crate) use self::media::MOST_HEARD;
 use self::{
     dialog::Dialog,
     media::{Media, Order, Shared, with},

@@ -89,13 +89,17 @@ fn name(id: u32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::process::{Command, Stdio};
 
     use super::*;
 
     #[test]
     fn a_child_is_in_its_parents_tree_by_its_name() {
-        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // Until it says something it may have no name yet: a program that is being loaded has no arguments.
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let processes = tree(std::process::id()).unwrap();
         assert_eq!(processes[0].id, std::process::id());
         assert!(processes.contains(&Process { id: child.id(), name: "cat".to_owned() }), "{processes:?}");

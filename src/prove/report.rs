@@ -75,6 +75,16 @@ impl Row {
         Self::new(SINK, name, verdict, detail)
     }
 
+    /// A sink of which parts may have been left out: it fails where anything was found all the same, and passes only where
+    /// nothing was left out.
+    #[must_use]
+    pub fn judged(name: impl Into<String>, how: &str, found: &[String], unread: &[String]) -> Self {
+        match unread {
+            [_, ..] if found.is_empty() => Self::not_searched(SINK, name, told(unread)),
+            _ => Self::searched(name, how, found),
+        }
+    }
+
     /// A sink that could not be searched.
     #[must_use]
     pub fn not_searched(part: &'static str, name: impl Into<String>, why: impl Into<String>) -> Self {

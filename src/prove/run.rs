@@ -268,7 +268,12 @@ fn inputs(held: &[Held]) -> Vec<Row> {
     let is_last = |place: usize| held[place + 1..].iter().all(|later| later.number != held[place].number);
     let row = |(place, call): (usize, &Held)| match is_last(place) {
         true => input(call),
-        false => Row::new(INPUT, &call.way.name, Verdict::Note, "the gateway ended it too soon; held once more"),
+        false => Row::new(
+            INPUT,
+            &call.way.name,
+            Verdict::Note,
+            format!("held once more: {}", call.problem.as_deref().unwrap_or_default()),
+        ),
     };
     held.iter().enumerate().map(row).collect()
 }

@@ -16,6 +16,7 @@ use crate::{
     encoding::Encoding,
     listen::{self, Press, Track},
     metrics,
+    phone::MOST_HEARD,
     report::{Row, SINK},
     search::{Hit, Searcher},
     sound,
@@ -24,6 +25,27 @@ use crate::{
 
 /// Most bytes of a text that is looked at line by line.
 const MOST_TEXT: u64 = 256 << 20;
+
+/// A text that was looked at.
+#[derive(Default)]
+struct Text {
+    bytes: usize,
+    found: Vec<String>,
+    unread: Vec<String>,
+}
+
+impl Text {
+    fn row(&self, name: &str, how: &str) -> Row {
+        Row::judged(name, how, &self.found, &self.unread)
+    }
+
+    /// So many messages are not in it, because it was full.
+    fn miss(&mut self, messages: u64, place: &str) {
+        if messages > 0 {
+            self.unread.push(format!("{place}: {messages} messages were more than is kept"));
+        }
+    }
+}
 
 /// What is searched for.
 pub(crate) struct Sinks<'a> {
@@ -56,10 +78,19 @@ impl Sinks<'_> {
     }
 
     /// Text: also one digit a line.
-    fn text(&self, bytes: &[u8], place: &str) -> Vec<String> {
-        let mut found = self.bytes(bytes, place);
-        found.extend(told(&Columns::new(self.canaries).search(bytes), place));
-        found
+    fn text(&self, bytes: &[u8], place: &str) -> Text {
+        let mut text = Text { bytes: bytes.len(), found: self.bytes(bytes, place), unread: Vec::new() };
+        self.lines(bytes, place, &mut text.found, &mut text.unread);
+        text
+    }
+
+    /// One digit a line.
+    fn lines(&self, bytes: &[u8], place: &str, found: &mut Vec<String>, unread: &mut Vec<String>) {
+        let looked = Columns::new(self.canaries).search(bytes);
+        found.extend(told(&looked.hits, place));
+        if looked.left_out > 0 {
+            unread.push(format!("{place}: {} lines of too many kinds", looked.left_out));
+        }
     }
 
     /// Every file below a directory, its name included; one row for each part of the instance.
@@ -76,11 +107,7 @@ impl Sinks<'_> {
         }
         let row = |(name, group): (&'static str, Group)| {
             let how = format!("{} files, {} bytes", group.files, group.bytes);
-            match group.unread.as_slice() {
-                [] => Row::searched(name, &how, &group.found),
-                _ if !group.found.is_empty() => Row::searched(name, &how, &group.found),
-                unread => Row::not_searched(SINK, name, unread.join("; ")),
-            }
+            Row::judged(name, &how, &group.found, &group.unread)
         };
         groups.into_iter().map(row).collect()
     }
@@ -102,7 +129,7 @@ impl Sinks<'_> {
             if length > MOST_TEXT {
                 return Err(io::Error::other(format!("{length} bytes are too many to look at line by line")));
             }
-            group.found.extend(told(&Columns::new(self.canaries).search(&fs::read(path)?), &place));
+            self.lines(&fs::read(path)?, &place, &mut group.found, &mut group.unread);
         }
         group.bytes += length;
         Ok(())
@@ -110,10 +137,10 @@ impl Sinks<'_> {
 
     /// A scrape of `/metrics`: its bytes, and whether any label is a key.
     pub(crate) fn metrics(&self, scrape: &[u8]) -> Row {
-        let mut found = self.text(scrape, "the scrape");
+        let mut text = self.text(scrape, "the scrape");
         let labels = metrics::keyed(&String::from_utf8_lossy(scrape)).into_iter();
-        found.extend(labels.map(|metric| format!("{metric} has single keys as values")));
-        Row::searched("metrics", &format!("{} bytes", scrape.len()), &found)
+        text.found.extend(labels.map(|metric| format!("{metric} has single keys as values")));
+        text.row("metrics", &format!("{} bytes", scrape.len()))
     }
 
     /// The timelines, and every other answer of the interface.
@@ -124,22 +151,24 @@ impl Sinks<'_> {
             .flat_map(|line| [line, b"\n".to_vec()].concat())
             .collect();
         let answers: Vec<u8> = calls.iter().map(|held| &held.answers).chain(more).flatten().copied().collect();
-        let row =
-            |name: &str, bytes: &[u8]| Row::searched(name, &format!("{} bytes", bytes.len()), &self.text(bytes, name));
+        let row = |name: &str, bytes: &[u8]| self.text(bytes, name).row(name, &format!("{} bytes", bytes.len()));
         vec![row("timeline", &timelines), row("interface /v1", &answers)]
     }
 
     /// What the bots were sent: messages and sound, and what was told to their callbacks.
     pub(crate) fn bots(&self, bot: &Bot, calls: &[Held]) -> Vec<Row> {
-        let (streams, callbacks) = (bot.streams(), bot.callbacks());
+        let (streams, (callbacks, unkept)) = (bot.streams(), bot.callbacks());
         if streams.is_empty() {
             return Vec::new();
         }
-        let (mut found, mut bytes, mut heard) = (Vec::new(), 0, Listening::default());
+        let (mut messages, mut heard) = (Text::default(), Listening::default());
         for (call, stream) in &streams {
             let place = format!("the stream of call {call}");
-            found.extend(self.text(&stream.text, &place));
-            bytes += stream.text.len();
+            let text = self.text(&stream.text, &place);
+            messages.bytes += text.bytes;
+            messages.found.extend(text.found);
+            messages.unread.extend(text.unread);
+            messages.miss(stream.unkept, &place);
             // What comes before its call is known has no sound.
             if !stream.samples.is_empty() {
                 let track = Track { rate: 8_000, samples: stream.samples.clone() };
@@ -148,11 +177,12 @@ impl Sinks<'_> {
             heard.found.extend(stream.breaches().into_iter().map(|breach| format!("{place}: {breach}")));
         }
         let strange: u64 = streams.values().map(|stream| stream.strange).sum();
-        let how = format!("{} streams, {bytes} bytes, {strange} messages that are no JSON", heard.tracks);
-        let mut rows = vec![Row::searched("bot: messages", &how, &found), heard.row("bot: sound")];
+        let how = format!("{} streams, {} bytes, {strange} messages that are no JSON", heard.tracks, messages.bytes);
+        let mut rows = vec![messages.row("bot: messages", &how), heard.row("bot: sound")];
         if !callbacks.is_empty() {
-            let how = format!("{} bytes", callbacks.len());
-            rows.push(Row::searched("bot: callbacks", &how, &self.text(&callbacks, "the callbacks")));
+            let mut told = self.text(&callbacks, "the callbacks");
+            told.miss(unkept, "the callbacks");
+            rows.push(told.row("bot: callbacks", &format!("{} bytes", callbacks.len())));
         }
         rows
     }
@@ -206,6 +236,9 @@ impl Sinks<'_> {
         for held in calls {
             if let (Some(track), Some(call)) = (&held.heard, &held.call) {
                 heard.judge(track, &held.presses, &format!("call {call}"));
+                if track.samples.len() >= MOST_HEARD {
+                    heard.unheard.push(format!("call {call} was longer than is kept"));
+                }
             }
         }
         heard.row("sound sent to callers")
@@ -249,12 +282,10 @@ impl Listening {
             self.tracks - self.silent - self.other,
             self.other
         );
-        match self.unheard.as_slice() {
-            _ if !self.found.is_empty() => Row::searched(name, &how, &self.found),
-            unheard @ [_, ..] => Row::not_searched(SINK, name, unheard.join("; ")),
-            [] if self.tracks == 0 => Row::not_searched(SINK, name, "there was nothing to listen to"),
-            [] => Row::searched(name, &how, &self.found),
+        if self.tracks == 0 && self.unheard.is_empty() {
+            return Row::not_searched(SINK, name, "there was nothing to listen to");
         }
+        Row::judged(name, &how, &self.found, &self.unheard)
     }
 }
 

@@ -31,9 +31,10 @@ const CAPTURE: Duration = Duration::from_secs(240);
 const END: Duration = Duration::from_secs(30);
 /// A pause that ends a run of keys: the gate counts those within a second as one.
 const PAUSE: Duration = Duration::from_millis(1_400);
-/// Calls that are held at the most on one way in, and why the gateway gives up a bot that does not read.
-const CALLS: usize = 3;
-const STALLED: &str = "bot_stalled";
+/// Calls that are held at the most on one way in.
+const CALLS: usize = 5;
+/// Why a capture fails of which a sink cannot prove its mute in time.
+const NOT_PROVEN: &str = "mute_not_acknowledged";
 
 /// A call that was held.
 pub(crate) struct Held {
@@ -50,20 +51,15 @@ pub(crate) struct Held {
     pub(crate) answers: Vec<u8>,
     /// Why it did not go as it must.
     pub(crate) problem: Option<String>,
-    /// Whether that is because the gateway ended it.
+    /// Whether that is because the gateway ended it, or could take no card just then.
     is_cut_short: bool,
 }
 
 impl Held {
-    /// Whether the gateway ended it before what was to be tried could be: it gave up a bot that does not read, or a caller who
-    /// waited for a turn to key.
-    fn was_given_up(&self) -> bool {
-        let is_stalled = |entry: &Value| entry["detail"] == STALLED;
-        match self.way.card {
-            Card::Unread => self.problem.is_some() && self.timeline.iter().any(is_stalled),
-            Card::Never => self.is_cut_short,
-            Card::Usual | Card::Payments => false,
-        }
+    /// Whether what was to be tried could not be: the gateway gave up a bot that does not read or a caller who waited for a turn to
+    /// key, or took no card because it could not have kept or muted it in time.
+    pub(crate) fn was_given_up(&self) -> bool {
+        self.problem.is_some() && self.is_cut_short
     }
 }
 
@@ -78,6 +74,8 @@ enum TalkError {
     Late(&'static str),
     #[error("{0}")]
     Refused(String),
+    #[error("no card was taken just then: {0}")]
+    NotNow(String),
 }
 
 /// What all calls share.
@@ -280,6 +278,9 @@ impl Talk<'_> {
                     Some("capture.armed") => self.phone.sound(Sound::Pilot).await,
                     Some("capture.keyed") => self.complete_payment().await?,
                     Some("prompt.started") => self.answer(&detail).await?,
+                    Some("capture.settled") if detail == NOT_PROVEN => {
+                        return Err(TalkError::NotNow(detail));
+                    }
                     Some("capture.settled") if detail != "approved" => {
                         return Err(TalkError::Refused(format!("the payment was {detail}")));
                     }
@@ -340,6 +341,7 @@ impl Talk<'_> {
 
     /// Hangs up, and gathers what the call has left.
     async fn end(mut self, held: &mut Held, result: Result<(), TalkError>) {
+        let is_over = self.phone.is_over();
         let ended = self.phone.hang_up().await;
         let deadline = Instant::now() + END;
         while Instant::now() < deadline {
@@ -349,7 +351,7 @@ impl Talk<'_> {
             }
             sleep(LOOK).await;
         }
-        held.is_cut_short = matches!(result, Err(TalkError::Phone(PhoneError::Over)));
+        held.is_cut_short = is_over || matches!(result, Err(TalkError::NotNow(_)));
         held.problem = result.and(ended.map_err(TalkError::from)).err().map(|error| error.to_string());
         held.presses = self.phone.presses();
         held.heard = Some(self.phone.heard());

@@ -155,10 +155,10 @@ fn next(waiting: &Mutex<Vec<(&'static str, &'static str)>>) -> Option<(&'static 
     waiting.lock().unwrap_or_else(PoisonError::into_inner).pop()
 }
 
-/// The gateway and the vault with the faults built in, by `make faulty`.
+/// The gateway and the vault with the faults built in.
 fn faulty() -> PathBuf {
     let output = directory("prove-build").join("output");
-    let status = run(Command::new("make").args(["--no-print-directory", "faulty"]), &output, BUILD);
+    let status = run(&mut Command::new("tests/build-with-faults"), &output, BUILD);
     let said = fs::read_to_string(&output).unwrap_or_default();
     assert!(status.is_some_and(|status| status.success()), "{said}");
     Path::new("target/sabotage/debug/tonegate").canonicalize().expect("a program")

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use reqwest::{Response, StatusCode, header::RETRY_AFTER};
 use serde_json::{Value, json};
 use testkit::{
     bot::{BotError, BotServer, BotSession},
@@ -19,6 +20,8 @@ use tokio::{
 
 /// How long anything of a call may take: an opening, an answer, a field.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a gateway that says to ask again is asked again.
+const PERSISTENCE: Duration = Duration::from_secs(30);
 /// How long one request may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Between two questions for the facts, which come once the disclosure was played.
@@ -95,7 +98,9 @@ pub(super) struct Paid {
     pub(super) is_own: bool,
     /// Fields that had to be keyed again.
     pub(super) asked_again: usize,
-    /// From the bot's request until the caller was asked for the first field.
+    /// How often the bot was told to ask again.
+    pub(super) put_off: usize,
+    /// From the bot's first request until the caller was asked for the first field.
     pub(super) until_asked: Duration,
 }
 
@@ -123,8 +128,8 @@ impl Caller {
         desk.verify().await?;
         timeout(PATIENCE, self.together.wait()).await.context("the other callers did not come so far")?;
         let asked = Instant::now();
-        desk.post("captures", &json!({"amount_minor": AMOUNT_MINOR})).await?;
-        self.key(states, &keypad, asked).await
+        let put_off = desk.begin().await?;
+        self.key(states, &keypad, asked).await.map(|paid| Paid { put_off, ..paid })
     }
 
     /// Keys what is asked for until the payment has ended.
@@ -153,7 +158,8 @@ impl Caller {
                 }
                 "approved" => {
                     let is_own = state["last_four"].as_str() == Some(self.card.last_four());
-                    return Ok(Paid { is_own, asked_again, until_asked: until_asked.unwrap_or_default() });
+                    let until_asked = until_asked.unwrap_or_default();
+                    return Ok(Paid { is_own, asked_again, put_off: 0, until_asked });
                 }
                 other => bail!("the capture ended {other} ({})", state["reason"].as_str().unwrap_or("no reason")),
             }
@@ -238,13 +244,34 @@ impl Desk {
         bail!("the disclosure was not played in time")
     }
 
+    /// Begins the capture, and returns how often the gateway had to be asked again.
+    async fn begin(&self) -> Result<usize> {
+        let (began, mut put_off) = (Instant::now(), 0);
+        loop {
+            let response = self.send("captures", &json!({"amount_minor": AMOUNT_MINOR})).await?;
+            let pause = response.headers().get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+            match (response.status(), pause) {
+                (StatusCode::SERVICE_UNAVAILABLE, Some(seconds)) if began.elapsed() < PERSISTENCE => {
+                    put_off += 1;
+                    sleep(Duration::from_secs(seconds)).await;
+                }
+                (status, _) if status.is_success() => return Ok(put_off),
+                (status, _) => bail!("captures was answered {status}, after {put_off} times of asking again"),
+            }
+        }
+    }
+
     async fn post(&self, route: &str, body: &Value) -> Result<Value> {
-        let request = self.client.post(format!("{}/{route}", self.base)).bearer_auth(&self.token).json(body);
-        let response = request.send().await?;
+        let response = self.send(route, body).await?;
         let status = response.status();
         let text = response.text().await?;
         ensure!(status.is_success(), "{route} was answered {status}");
         Ok(serde_json::from_str(&text)?)
+    }
+
+    async fn send(&self, route: &str, body: &Value) -> Result<Response> {
+        let request = self.client.post(format!("{}/{route}", self.base)).bearer_auth(&self.token).json(body);
+        Ok(request.send().await?)
     }
 }
 

@@ -9,7 +9,7 @@ use rules::money::{Currency, Money};
 
 use super::row::{Row, read};
 use super::{Import, ImportError, Problem};
-use crate::account::{Account, AccountId, Name, Reference, Strategy, StrategyId};
+use crate::account::{Account, AccountId, Name, Reference, Strategy, StrategyId, is_language, is_postal_code};
 use crate::phone::Phone;
 
 /// The columns of an accounts file, in any order.
@@ -162,8 +162,7 @@ fn name(row: &mut Row<'_>) -> Option<Name> {
 
 fn postal_code(row: &mut Row<'_>) -> Option<String> {
     let text = row.required("postal_code")?;
-    let is_code = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-');
-    if !(3..=10).contains(&text.len()) || !text.bytes().all(is_code) {
+    if !is_postal_code(&text) {
         row.problem("postal_code", "not a postal code", "use 3 to 10 letters and digits; keep leading zeros");
         return None;
     }
@@ -197,11 +196,7 @@ fn flags(row: &mut Row<'_>) -> Option<Flags> {
 
 fn language(row: &mut Row<'_>) -> Option<String> {
     let text = row.required("language")?;
-    let (language, region) = text.split_once('-').map_or((text.as_str(), None), |(one, two)| (one, Some(two)));
-    let is_language = matches!(language.len(), 2 | 3) && language.bytes().all(|byte| byte.is_ascii_lowercase());
-    let is_region =
-        region.is_none_or(|region| region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase()));
-    if !is_language || !is_region {
+    if !is_language(&text) {
         row.problem("language", "not a language tag", "use a BCP 47 tag such as en or es-US");
         return None;
     }

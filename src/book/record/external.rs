@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::update::AccountUpdate;
+
 /// Longest external id a book takes.
 const MOST_CHARACTERS: usize = 64;
 
@@ -49,6 +51,13 @@ impl ExternalId {
     #[must_use]
     pub fn update(call: Uuid, number: u16) -> Self {
         Self(format!("update-{call}-{number}"))
+    }
+
+    /// The dispute that an account update tells of; one for each update.
+    #[must_use]
+    pub fn dispute(update: &AccountUpdate) -> Self {
+        let number = update.external_id.0.strip_prefix("update");
+        Self(number.map_or_else(|| format!("dispute-{}", update.call), |number| format!("dispute{number}")))
     }
 
     /// The text.

@@ -76,6 +76,14 @@ impl FieldPath {
         self.0.split('.')
     }
 
+    /// The same field, from an object that has this one as a parent.
+    ///
+    /// # Errors
+    /// [`InvalidName::Relationships`] where that crosses too many.
+    pub fn under(&self, relationship: &ApiName) -> Result<Self, InvalidName> {
+        format!("{relationship}.{self}").parse()
+    }
+
     /// Whether it is a field of the object itself, and not of a parent: only such can be written.
     #[must_use]
     pub fn is_own(&self) -> bool {
@@ -146,6 +154,9 @@ mod tests {
         }
         let path: FieldPath = "cxp__Debtor__r.Birthdate".parse().unwrap();
         assert_eq!((path.names().count(), path.is_own()), (2, false));
+        let parent = "cxp__Account__r".parse().unwrap();
+        assert_eq!(path.under(&parent).unwrap().as_str(), "cxp__Account__r.cxp__Debtor__r.Birthdate");
+        assert_eq!("a.b.c.d.e.f".parse::<FieldPath>().unwrap().under(&parent), Err(InvalidName::Relationships));
         assert_eq!("a.b.c.d.e.f.g".parse::<FieldPath>(), Err(InvalidName::Relationships));
         for path in ["a..b", ".a", "a."] {
             assert_eq!(path.parse::<FieldPath>(), Err(InvalidName::Length), "{path}");

@@ -26,6 +26,8 @@ pub(crate) struct Stream {
     /// The caller's audio, at 8 kHz.
     pub(crate) samples: Vec<i16>,
     pub(crate) interface: Option<Interface>,
+    /// Messages that there was no room for.
+    pub(crate) unkept: u64,
     /// Messages that could not be taken apart.
     pub(crate) strange: u64,
     /// Frames with sound that came after a message that the caller keys, and before one that they no longer do.
@@ -119,6 +121,8 @@ impl Stream {
         if self.text.len() + bytes.len() < MOST_TEXT {
             self.text.extend(bytes);
             self.text.push(b'\n');
+        } else {
+            self.unkept += 1;
         }
     }
 }

@@ -40,7 +40,7 @@ const VOLUME: u8 = 10;
 /// The largest packet.
 pub(super) const DATAGRAM: usize = 2_048;
 /// The most of what came that is kept: five minutes at 16 kHz.
-const MOST_HEARD: usize = 16_000 * 300;
+pub(crate) const MOST_HEARD: usize = 16_000 * 300;
 
 /// Something to send.
 pub(super) enum Order {

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{CAPTURE, OPENING, PAUSE, Talk, TalkError, split};
+use super::{CAPTURE, NOT_PROVEN, OPENING, PAUSE, Talk, TalkError, split};
 use crate::{
     canary::Field,
     http::{self, Reply},
@@ -26,8 +26,6 @@ const STILL: Duration = Duration::from_millis(320);
 const FULL: Duration = Duration::from_secs(30);
 /// How often a payment is asked for while the bot does not read.
 const TRIES: usize = 3;
-/// Why a capture fails of which a sink cannot prove its mute.
-const NOT_PROVEN: &str = "mute_not_acknowledged";
 
 /// A call's interface, as its bot reaches it.
 pub(super) struct Access {
@@ -76,10 +74,11 @@ impl Talk<'_> {
     pub(super) async fn ask_for_card(&mut self, access: &Access) -> Result<(), TalkError> {
         let body = json!({ "amount_minor": AMOUNT });
         let asked = self.ask(access, "POST", "captures", Some(&body)).await?;
-        if asked.status != 201 {
-            return Err(TalkError::Refused(format!("no capture was begun: {}", asked.status)));
+        match asked.status {
+            201 => Ok(()),
+            status @ 503 => Err(TalkError::NotNow(status.to_string())),
+            status => Err(TalkError::Refused(format!("no capture was begun: {status}"))),
         }
-        Ok(())
     }
 
     /// Begins a payment by Twilio's routes, and asks for all of its fields.
@@ -90,7 +89,8 @@ impl Talk<'_> {
         let mut payment = Payment { server, token, path: format!("{root}.json"), callback };
         let opened = self.post(&payment, "open", &format!("ChargeAmount={CHARGE}")).await?;
         let Some(sid) = opened.json()["sid"].as_str().filter(|_| opened.status == 201).map(str::to_owned) else {
-            return Err(TalkError::Refused(format!("no payment was begun: {}", opened.status)));
+            let why = format!("no payment was begun: {}", opened.status);
+            return Err(if opened.status == 503 { TalkError::NotNow(why) } else { TalkError::Refused(why) });
         };
         payment.path = format!("{root}/{sid}.json");
         for field in LAST_FIELDS {

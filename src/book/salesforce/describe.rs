@@ -1,0 +1,157 @@
+//! Whether an org has what the mapping says: its own description of its objects, compared with the mapping.
+//!
+//! The user whose rights count is the one who asks: what is hidden from it is not in its describe results.
+
+mod compare;
+mod field;
+mod finding;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+pub use compare::compare;
+pub use finding::{Finding, Weight};
+
+use super::mapping::Mapping;
+use super::object::Object;
+
+/// Describe results by the API name of their object in small letters.
+#[derive(Clone, Debug, Default)]
+pub struct Described(BTreeMap<String, Describe>);
+
+/// What an org says of an object (REST API Developer Guide, "sObject Describe"), as much of it as is compared.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Describe {
+    name: String,
+    #[serde(default)]
+    queryable: bool,
+    #[serde(default)]
+    createable: bool,
+    #[serde(default)]
+    updateable: bool,
+    #[serde(default)]
+    fields: Vec<DescribedField>,
+    #[serde(default)]
+    child_relationships: Vec<ChildRelationship>,
+}
+
+/// A field as the org describes it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribedField {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    length: u32,
+    #[serde(default)]
+    createable: bool,
+    #[serde(default)]
+    updateable: bool,
+    #[serde(default)]
+    filterable: bool,
+    #[serde(default)]
+    nillable: bool,
+    #[serde(default)]
+    defaulted_on_create: bool,
+    #[serde(default)]
+    external_id: bool,
+    #[serde(default)]
+    unique: bool,
+    #[serde(default)]
+    restricted_picklist: bool,
+    #[serde(default)]
+    picklist_values: Vec<PicklistValue>,
+    #[serde(default)]
+    reference_to: Vec<String>,
+    #[serde(default)]
+    relationship_name: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct PicklistValue {
+    value: String,
+    #[serde(default)]
+    active: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChildRelationship {
+    #[serde(rename = "childSObject")]
+    child: String,
+    #[serde(default)]
+    field: String,
+    #[serde(default)]
+    relationship_name: Option<String>,
+}
+
+impl Described {
+    /// Adds the body of one describe result.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn add(&mut self, body: &[u8]) -> Result<(), serde_json::Error> {
+        let describe: Describe = serde_json::from_slice(body)?;
+        self.0.insert(describe.name.to_ascii_lowercase(), describe);
+        Ok(())
+    }
+
+    fn get(&self, api: &str) -> Option<&Describe> {
+        self.0.get(&api.to_ascii_lowercase())
+    }
+
+    /// The objects whose description is still needed to compare this mapping: its own, and the parents that fields are read
+    /// from. To be asked again whenever some were added, until it is empty or the org has no more to say.
+    #[must_use]
+    pub fn missing(&self, mapping: &Mapping) -> BTreeSet<String> {
+        let own = Object::ALL.map(|object| mapping.api(object).to_string());
+        let mut wanted: BTreeSet<String> = own.into();
+        for object in Object::ALL {
+            for mapped in mapping.fields(object).iter().filter(|mapped| !mapped.path.is_own()) {
+                let names: Vec<&str> = mapped.path.names().collect();
+                let parents = names.split_last().map_or(&[][..], |(_, parents)| parents);
+                wanted.extend(self.parents(mapping.api(object).as_str(), parents));
+            }
+        }
+        wanted.retain(|api| self.get(api).is_none());
+        wanted
+    }
+
+    /// The objects on a way through relationships, as far as is known.
+    fn parents(&self, from: &str, relationships: &[&str]) -> BTreeSet<String> {
+        let mut reached = BTreeSet::from([from.to_owned()]);
+        let mut all = BTreeSet::new();
+        for relationship in relationships {
+            let describes = reached.iter().filter_map(|api| self.get(api));
+            reached = describes.filter_map(|describe| describe.parent(relationship)).flatten().cloned().collect();
+            all.extend(reached.iter().cloned());
+        }
+        all
+    }
+}
+
+impl DescribedField {
+    /// Whether no row is made without a value for it. A checkbox is never without one.
+    fn is_demanded(&self) -> bool {
+        self.createable && !self.nillable && !self.defaulted_on_create && self.kind != "boolean"
+    }
+}
+
+impl Describe {
+    fn field(&self, name: &str) -> Option<&DescribedField> {
+        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The objects that a relationship leads to.
+    fn parent(&self, relationship: &str) -> Option<&Vec<String>> {
+        let is_it = |field: &&DescribedField| {
+            field.relationship_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(relationship))
+        };
+        self.fields.iter().find(is_it).map(|field| &field.reference_to)
+    }
+}

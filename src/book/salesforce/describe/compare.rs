@@ -1,0 +1,147 @@
+//! The comparison, object by object.
+
+use super::field::Place;
+use super::finding::{Finding, Weight};
+use super::{Describe, Described, DescribedField, field};
+use crate::salesforce::field::Field;
+use crate::salesforce::mapping::{MappedField, Mapping};
+use crate::salesforce::object::Object;
+
+/// All that does not fit, what stops calls first.
+#[must_use]
+pub fn compare(mapping: &Mapping, org: &Described) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for object in Object::ALL {
+        match org.get(mapping.api(object).as_str()) {
+            Some(describe) => compare_object(mapping, org, object, describe, &mut findings),
+            None => findings.push(unknown(mapping, object)),
+        }
+    }
+    findings.sort_by_key(|finding| finding.weight);
+    findings
+}
+
+fn unknown(mapping: &Mapping, object: Object) -> Finding {
+    let api = mapping.api(object);
+    Finding {
+        weight: Weight::Stops,
+        object,
+        field: None,
+        what: format!("the org has no object {api}, or the gateway's user may not see it"),
+        remedy: format!("create {api}, give the user's permission set access to it, or correct the mapping"),
+    }
+}
+
+fn compare_object(
+    mapping: &Mapping,
+    org: &Described,
+    object: Object,
+    describe: &Describe,
+    findings: &mut Vec<Finding>,
+) {
+    rights(mapping, object, describe, findings);
+    for mapped in mapping.fields(object) {
+        match place(mapping, org, mapped) {
+            Ok((holder, described)) => field::compare(&Place { mapping, org, mapped, holder, described }, findings),
+            Err(finding) => findings.push(*finding),
+        }
+    }
+    if object.is_created() {
+        demanded(mapping, object, describe, findings);
+    }
+}
+
+/// What the user may do with rows of the object.
+fn rights(mapping: &Mapping, object: Object, describe: &Describe, findings: &mut Vec<Finding>) {
+    let is_written = mapping.fields(object).iter().any(|mapped| mapped.field.is_written);
+    for (is_needed, is_granted, right) in [
+        (true, describe.queryable, "Read"),
+        (object.is_created(), describe.createable, "Create"),
+        (is_written, describe.updateable, "Edit"),
+    ] {
+        if is_needed && !is_granted {
+            let api = &describe.name;
+            findings.push(Finding {
+                weight: Weight::Stops,
+                object,
+                field: None,
+                what: format!("the gateway's user has not the right {right} on {api}"),
+                remedy: format!("grant {right} on {api} in the user's permission set"),
+            });
+        }
+    }
+}
+
+/// The object that has the field in the end, and the field.
+fn place<'a>(
+    mapping: &Mapping,
+    org: &'a Described,
+    mapped: &MappedField,
+) -> Result<(&'a Describe, &'a DescribedField), Box<Finding>> {
+    let names: Vec<&str> = mapped.path.names().collect();
+    let Some((name, relationships)) = names.split_last() else {
+        return Err(absent(mapped, "the mapping names no field".into(), "correct the mapping".into()));
+    };
+    let holder = holder(mapping, org, mapped, relationships)?;
+    holder.field(name).map(|field| (holder, field)).ok_or_else(|| {
+        let what = format!("{} has no field {name}, or the gateway's user may not see it", holder.name);
+        let kind = mapped.field.kind.name();
+        let remedy = format!("create {name} as {kind}, or give the user's permission set access to the field");
+        absent(mapped, what, remedy)
+    })
+}
+
+/// The object at the end of relationships.
+fn holder<'a>(
+    mapping: &Mapping,
+    org: &'a Described,
+    mapped: &MappedField,
+    relationships: &[&str],
+) -> Result<&'a Describe, Box<Finding>> {
+    let described = |api: &str| {
+        org.get(api).ok_or_else(|| {
+            let what = format!("the org has no object {api}, or the gateway's user may not see it");
+            absent(mapped, what, format!("give the user's permission set access to {api}"))
+        })
+    };
+    let mut holder = described(mapping.api(mapped.field.object).as_str())?;
+    for relationship in relationships {
+        let parents: &[String] = holder.parent(relationship).map_or(&[], Vec::as_slice);
+        // Of a lookup to several objects, whichever has been described.
+        let known = parents.iter().find(|parent| org.get(parent).is_some());
+        let Some(parent) = known.or(parents.first()) else {
+            let api = &holder.name;
+            let what =
+                format!("{api} has no relationship {relationship}, or the gateway's user may not see its lookup");
+            return Err(absent(mapped, what, "correct the mapping, or give access to the lookup".into()));
+        };
+        holder = described(parent)?;
+    }
+    Ok(holder)
+}
+
+fn absent(mapped: &MappedField, what: String, remedy: String) -> Box<Finding> {
+    let Field { object, name, .. } = mapped.field;
+    Box::new(Finding { weight: field::weight(&mapped.field), object, field: Some(name), what, remedy })
+}
+
+/// Fields without which the org makes no row, and which the gateway does not write, or not in every row.
+fn demanded(mapping: &Mapping, object: Object, describe: &Describe, findings: &mut Vec<Finding>) {
+    let api = &describe.name;
+    for DescribedField { name, .. } in describe.fields.iter().filter(|field| field.is_demanded()) {
+        let mut fields = mapping.fields(object).iter().filter(|mapped| mapped.field.is_written);
+        let mapped = fields.find(|mapped| mapped.path.as_str().eq_ignore_ascii_case(name));
+        let (weight, field, written) = match mapped {
+            Some(MappedField { field, .. }) if field.is_required => continue,
+            Some(MappedField { field, .. }) => (Weight::Warns, Some(field.name), "one in some rows alone"),
+            None => (Weight::Stops, None, "none"),
+        };
+        findings.push(Finding {
+            weight,
+            object,
+            field,
+            what: format!("{api}.{name} must have a value in the org, and the gateway writes {written}"),
+            remedy: format!("make {name} not required, or give it a default"),
+        });
+    }
+}
