@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both install what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help demo prove seed run test check bench soak bench-programs quality fuzz voices setup setup-test setup-bench build faulty lint deny house docs clean
+.PHONY: help demo prove seed run test check bench soak bench-programs quality fuzz voices salesforce-org salesforce-peers setup setup-test setup-bench build faulty lint deny house docs clean
 
 SEED ?= 1
 CONFIG ?= config/tonegate.toml
@@ -8,6 +8,9 @@ SETUP := deploy/setup/install
 TOOLS := target/tools
 SECONDS ?= 60
 PESQ := target/quality-tools
+# Clients of Salesforce's users that the org of the tests is tried with.
+PEERS := target/salesforce-peers
+PEER_FILES := tests/system/salesforce
 CARGO ?= cargo
 # What `make bench` measures beside, in C, and more arguments for it: BENCH="--realtime echo".
 FLOORS := target/bench-floor
@@ -34,7 +37,7 @@ prove: setup build ## key cards that nobody owns through every way into CONFIG, 
 	@rm -rf target/evidence
 	@target/debug/tonegate prove --config $(CONFIG) --evidence target/evidence
 
-test: setup setup-test lint build faulty house ## everything a release must pass
+test: setup setup-test lint build faulty house salesforce-peers ## everything a release must pass
 	$(CARGO) test --workspace --locked --no-fail-fast
 	$(MAKE) --no-print-directory docs
 
@@ -91,6 +94,20 @@ fuzz: $(TOOLS)/bin/cargo-fuzz ## look for bytes that break a parser: TARGET=sip_
 
 $(TOOLS)/bin/cargo-fuzz:
 	$(CARGO) install cargo-fuzz --version 0.13.2 --locked --root $(TOOLS)
+
+salesforce-org: setup ## a Salesforce org on loopback to try things on: says where it is and what can go wrong; Ctrl-C ends it
+	@$(CARGO) build --locked --example salesforce_org
+	@target/debug/examples/salesforce_org
+
+salesforce-peers: $(PEERS)/ready
+
+$(PEERS)/ready: $(PEER_FILES)/requirements.txt $(PEER_FILES)/package.json $(PEER_FILES)/package-lock.json
+	/usr/bin/python3 -m venv --clear $(PEERS)/python
+	$(PEERS)/python/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r $(PEER_FILES)/requirements.txt
+	@mkdir -p $(PEERS)/node
+	cp $(PEER_FILES)/package.json $(PEER_FILES)/package-lock.json $(PEERS)/node
+	npm ci --prefix $(PEERS)/node --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
 
 voices: ## install better local voices into var/voices (about 250 MB to fetch); config/README.md: speech.models
 	@deploy/voices/install var/voices

@@ -15,6 +15,7 @@ mod operations;
 mod plant;
 mod prove;
 mod recording;
+mod salesforce;
 mod signalling;
 mod softphone;
 mod spoken;
