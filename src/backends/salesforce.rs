@@ -13,6 +13,9 @@
 mod assertion;
 pub mod authority;
 mod connection;
+pub mod lookups;
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,6 +25,7 @@ use thiserror::Error;
 
 pub use authority::{Authority, Session, SignInError};
 pub use connection::{Answer, Connections};
+pub use lookups::LookUps;
 
 /// How an integration user signs in.
 #[derive(Clone, Debug)]
@@ -46,8 +50,6 @@ pub struct OrgOptions {
     pub client_id: String,
     /// How the integration user signs in.
     pub sign_in: SignIn,
-    /// The version of the API, such as `v66.0`.
-    pub version: String,
     /// A PEM file to trust in place of the system's authorities.
     pub authority: Option<PathBuf>,
     /// How long a session is used: the org's own session time-out or less.

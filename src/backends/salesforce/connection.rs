@@ -36,7 +36,6 @@ pub struct Answer {
 pub struct Connections {
     clients: [reqwest::Client; 2],
     authority: Arc<Authority>,
-    version: String,
     hedge: Mutex<Hedge>,
     usage: Mutex<Option<Usage>>,
 }
@@ -45,7 +44,7 @@ pub struct Connections {
 #[derive(Clone)]
 struct Request<'a> {
     method: Method,
-    /// Below `/services/data/VERSION`.
+    /// From the root on, with its query.
     path: &'a str,
     body: Option<&'a Value>,
 }
@@ -56,10 +55,9 @@ impl Connections {
     /// # Errors
     /// [`SalesforceError::Setting`] names what cannot be used.
     pub fn new(options: OrgOptions) -> Result<Self, SalesforceError> {
-        let version = options.version.clone();
         let clients = [client(&options)?, client(&options)?];
         let authority = Arc::new(Authority::new(client(&options)?, options)?);
-        Ok(Self { clients, authority, version, hedge: Mutex::default(), usage: Mutex::default() })
+        Ok(Self { clients, authority, hedge: Mutex::default(), usage: Mutex::default() })
     }
 
     /// Who signs in.
@@ -159,8 +157,7 @@ impl Connections {
         session: &Session,
         connection: usize,
     ) -> Result<Answer, SalesforceError> {
-        let path = format!("/services/data/{}{}", self.version, request.path);
-        let url = session.instance().join(&path).map_err(|_| SalesforceError::Setting("path"))?;
+        let url = session.instance().join(request.path).map_err(|_| SalesforceError::Setting("path"))?;
         let built = self.clients[connection].request(request.method.clone(), url).bearer_auth(session.token());
         let built = match request.body {
             Some(body) => built.json(body),
