@@ -8,11 +8,15 @@
 //! | read | the caller's | over the second connection, once, after [`book::salesforce::Hedge`]'s wait; once with a new session |
 //! | write | the caller's | once with a new session: what was refused for its session was not done |
 //!
+//! Rows are written by their external ids, so that a write whose answer is lost is simply repeated, by the outbox.
+//!
 //! No token, name or fact of an account is in an error, a log or a metric.
 
+mod account_book;
 mod assertion;
 pub mod authority;
 mod connection;
+mod description;
 pub mod lookups;
 #[cfg(test)]
 mod tests;
@@ -23,8 +27,10 @@ use book::salesforce::Refusal;
 use secrecy::SecretString;
 use thiserror::Error;
 
+pub use account_book::SalesforceBook;
 pub use authority::{Authority, Session, SignInError};
 pub use connection::{Answer, Connections};
+pub use description::described;
 pub use lookups::LookUps;
 
 /// How an integration user signs in.

@@ -1,6 +1,7 @@
 //! Two connections to the org that know nothing of each other, so that what holds up one does not hold up the other.
 
 use std::{
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -15,8 +16,8 @@ use tokio::time::{sleep, timeout_at};
 use super::{Authority, OrgOptions, SalesforceError, Session};
 use crate::bot::trust;
 
-/// How long a connection may take, TLS included.
-const CONNECT: Duration = Duration::from_millis(500);
+/// How long a connection may take, TLS included. Who waits for less has a deadline of their own.
+const CONNECT: Duration = Duration::from_secs(5);
 /// How often an idle connection is shown to be alive, and how long an answer to that may take.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 const ALIVE_WITHIN: Duration = Duration::from_secs(5);
@@ -32,6 +33,12 @@ pub struct Answer {
     pub body: Value,
 }
 
+impl fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
 /// The connections.
 pub struct Connections {
     clients: [reqwest::Client; 2],
@@ -41,12 +48,13 @@ pub struct Connections {
 }
 
 /// A request, to be made once or several times.
-#[derive(Clone)]
 struct Request<'a> {
     method: Method,
     /// From the root on, with its query.
     path: &'a str,
     body: Option<&'a Value>,
+    /// Whether it may be asked again over the other connection before it is answered.
+    is_hedged: bool,
 }
 
 impl Connections {
@@ -71,8 +79,7 @@ impl Connections {
     /// # Errors
     /// [`SalesforceError`].
     pub async fn read(&self, path: &str, deadline: Instant) -> Result<Answer, SalesforceError> {
-        let request = Request { method: Method::GET, path, body: None };
-        self.with_session(deadline, async |session| self.hedged(&request, session).await).await
+        self.until(deadline, &Request { method: Method::GET, path, body: None, is_hedged: true }).await
     }
 
     /// Writes, until `deadline`, over one connection alone.
@@ -86,8 +93,7 @@ impl Connections {
         body: &Value,
         deadline: Instant,
     ) -> Result<Answer, SalesforceError> {
-        let request = Request { method, path, body: Some(body) };
-        self.with_session(deadline, async |session| self.sent(&request, session, 0).await).await
+        self.until(deadline, &Request { method, path, body: Some(body), is_hedged: false }).await
     }
 
     /// What is done without, by the org's last word about requests of the day.
@@ -97,22 +103,22 @@ impl Connections {
     }
 
     /// Makes a request in a session, and once more in a new one where the org no longer knows the first.
-    async fn with_session(
-        &self,
-        deadline: Instant,
-        ask: impl AsyncFn(&Session) -> Result<Answer, SalesforceError>,
-    ) -> Result<Answer, SalesforceError> {
+    async fn until(&self, deadline: Instant, request: &Request<'_>) -> Result<Answer, SalesforceError> {
         let asked = async {
             let session = self.authority.session().await?;
-            match ask(&session).await {
+            match self.made(request, &session).await {
                 Err(SalesforceError::Refused(refusal)) if refusal.fault == Fault::Session => {
                     let session = self.authority.renewed(Some(&session)).await?;
-                    ask(&session).await
+                    self.made(request, &session).await
                 }
                 answered => answered,
             }
         };
         timeout_at(deadline.into(), asked).await.unwrap_or(Err(SalesforceError::Lost))
+    }
+
+    async fn made(&self, request: &Request<'_>, session: &Session) -> Result<Answer, SalesforceError> {
+        if request.is_hedged { self.hedged(request, session).await } else { self.sent(request, session, 0).await }
     }
 
     async fn hedged(&self, request: &Request<'_>, session: &Session) -> Result<Answer, SalesforceError> {

@@ -7,7 +7,7 @@ const ATTEMPT: &str = "cxp__Contact_Attempt__c";
 #[tokio::test]
 async fn whatever_goes_wrong_has_a_name() {
     let rig = Rig::start().await;
-    rig.read().await.unwrap();
+    rig.without_hedges().await;
     for (trouble, name) in [
         (Trouble::Html { status: 503 }, "unavailable"),
         (Trouble::Html { status: 200 }, "malformed"),
@@ -34,7 +34,7 @@ async fn a_read_that_hangs_is_answered_over_the_other_connection() {
     rig.order("limits", Some(1), Trouble::HangsBefore);
     let before = rig.asked("limits");
     rig.read().await.unwrap();
-    assert_eq!(rig.asked("limits"), before + 2);
+    assert!(rig.asked("limits") >= before + 2);
 }
 
 #[tokio::test]

@@ -1,48 +1,79 @@
+use ::book::salesforce::object::{account, strategy};
+use rules::contact::Flag;
+
 use super::*;
-
-const ACCOUNT: &str = "cxp__Collection_Account__c";
-const STRATEGY: &str = "cxp__Collection_Strategy__c";
-
-/// An org with one strategy, and so many accounts with one telephone number.
-async fn rig(accounts: usize) -> (Rig, LookUps) {
-    let rig = Rig::start().await;
-    let strategy = json!({
-        "cxp__External_Id__c": "standard", "Name": "Standard", "cxp__Active__c": true,
-        "cxp__Min_Payment_Amount__c": 25, "cxp__Min_First_Payment_Amount__c": 25, "cxp__Max_Installments__c": 6,
-        "cxp__First_Payment_Max_Days__c": 30, "cxp__Max_Term_Days__c": 180,
-        "cxp__Allowed_Frequencies__c": "Monthly;Biweekly", "cxp__Settlement_Min_Percent__c": 0,
-    });
-    let strategy = rig.org.insert(STRATEGY, &strategy).unwrap();
-    for number in 0..accounts {
-        let debtor = json!({"FirstName": "Maria", "LastName": "Delgado"});
-        let debtor = rig.org.insert("Contact", &debtor).unwrap();
-        let account = json!({
-            "cxp__External_Id__c": format!("CA-{number}"), "cxp__Account_Reference__c": format!("4001773{number}"),
-            "cxp__Debtor__c": debtor, "cxp__Phone_E164__c": "+12025550143", "cxp__Verify_DOB__c": "1984-03-17",
-            "cxp__Verify_Postal_Code__c": "20009", "cxp__Balance_Outstanding__c": 612.4,
-            "cxp__Creditor_Name__c": "Harborlight Medical", "cxp__Preferred_Language__c": "en",
-            "cxp__Time_Zone__c": "America/New_York", "cxp__Strategy__c": strategy,
-        });
-        rig.org.insert(ACCOUNT, &account).unwrap();
-    }
-    let mapping = Profile::CollectXpert.mapping(None).unwrap();
-    let version: ApiVersion = "v68.0".parse().unwrap();
-    let look_ups = LookUps::new(Arc::clone(&rig.connections), mapping, version);
-    (rig, look_ups)
-}
 
 fn caller() -> LookupKey {
     LookupKey::Number(Phone::parse("+12025550143").unwrap())
 }
 
-#[tokio::test]
-async fn an_account_is_found_by_its_caller_and_by_its_reference() {
-    let (_rig, look_ups) = rig(1).await;
-    for key in [caller(), LookupKey::Reference(Reference::parse("40017730").unwrap())] {
-        let LookUp::Found(found) = look_ups.find(&key).await.unwrap() else { panic!("nobody") };
-        let Found { account, .. } = *found;
-        assert_eq!(account.balance.minor(), 61_240);
+fn reference(text: &str) -> LookupKey {
+    LookupKey::Reference(Reference::parse(text).unwrap())
+}
+
+async fn found(look_ups: &LookUps, key: &LookupKey) -> Found {
+    match look_ups.find(key).await.unwrap() {
+        LookUp::Found(found) => *found,
+        other => panic!("{other:?}"),
     }
-    let nobody = LookupKey::Reference(Reference::parse("OR-Name-LIKE").unwrap());
-    assert!(matches!(look_ups.find(&nobody).await, Ok(LookUp::Nothing)));
+}
+
+#[tokio::test]
+async fn an_account_is_found_by_its_caller_and_by_its_reference_in_either_profile() {
+    for profile in Profile::ALL {
+        let sample = Sample::of(profile).await;
+        sample.add(0);
+        let look_ups = sample.look_ups();
+        for key in [caller(), reference("40017730")] {
+            let Found { account, strategy } = found(&look_ups, &key).await;
+            assert_eq!((account.id.as_str(), account.balance.minor()), ("CA-0", 61_240));
+            assert_eq!(strategy.id.as_str(), "standard");
+            assert!(account.flags.set.is_empty() && account.flags.unknown.is_empty());
+        }
+        assert!(matches!(look_ups.find(&reference("OR-Name-LIKE")).await, Ok(LookUp::Nothing)));
+        sample.add(1);
+        assert!(matches!(look_ups.find(&caller()).await, Ok(LookUp::Several)));
+    }
+}
+
+#[tokio::test]
+async fn a_flag_that_was_just_set_is_seen_and_each_look_up_asks_the_org() {
+    for profile in Profile::ALL {
+        let sample = Sample::of(profile).await;
+        sample.add(0);
+        sample.rig.without_hedges().await;
+        let look_ups = sample.look_ups();
+        assert!(found(&look_ups, &caller()).await.account.flags.set.is_empty());
+        sample.set(account::CEASE, &json!(true));
+        assert!(found(&look_ups, &caller()).await.account.flags.set.contains(&Flag::Cease));
+        assert_eq!(sample.rig.asked("query"), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_known_is_an_error_and_no_account() {
+    for profile in Profile::ALL {
+        let sample = Sample::of(profile).await;
+        sample.add(0);
+        let look_ups = sample.look_ups();
+        sample.set(account::BALANCE, &Value::Null);
+        assert_eq!(look_ups.find(&caller()).await, Err(BookError::Failed));
+        sample.set(account::BALANCE, &json!(1));
+        let active = sample.mapping.field(strategy::ACTIVE).unwrap().path.as_str();
+        assert!(sample.rig.org.hide(sample.mapping.api(Object::CollectionStrategy).as_str(), active, true));
+        assert_eq!(look_ups.find(&caller()).await, Err(BookError::Failed), "a hidden field makes the statement fail");
+    }
+}
+
+#[tokio::test]
+async fn an_org_in_trouble_knows_nobody() {
+    let sample = Sample::of(Profile::CollectXpert).await;
+    sample.add(0);
+    sample.rig.without_hedges().await;
+    let look_ups = sample.look_ups();
+    for trouble in [Trouble::Html { status: 503 }, Trouble::Html { status: 200 }, Trouble::Truncated] {
+        sample.rig.order("query", Some(1), trouble.clone());
+        look_ups.find(&caller()).await.expect_err(&format!("{trouble:?}"));
+    }
+    assert!(matches!(look_ups.find(&caller()).await, Ok(LookUp::Found(_))));
 }
