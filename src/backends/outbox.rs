@@ -99,9 +99,9 @@ impl Outbox {
 
     async fn deliver_batch(&self, batch: OutboxBatch, now: Timestamp) -> Vec<OutboxChange> {
         match batch {
-            OutboxBatch::Flags(entry) => vec![match self.deliver(entry, now).await {
+            OutboxBatch::Flags(entry) => vec![match self.deliver(*entry, now).await {
                 OutboxChange::Delivered { entry } => OutboxChange::WithCall { entry },
-                other => other,
+                kept @ (OutboxChange::WithCall { .. } | OutboxChange::Retry { .. } | OutboxChange::Park { .. }) => kept,
             }],
             OutboxBatch::Call(entries) => self.deliver_call(entries, now).await,
         }

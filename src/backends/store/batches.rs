@@ -65,7 +65,7 @@ fn batch(connection: &Connection, first: i64, lane: &str) -> Result<Option<Outbo
         entries.push(OutboxEntry { entry, tries, record: from_json(&record).ok() });
     }
     if lane.starts_with(FLAGS) {
-        return Ok(entries.pop().map(OutboxBatch::Flags));
+        return Ok(entries.pop().map(|entry| OutboxBatch::Flags(Box::new(entry))));
     }
     let call = |entry: &OutboxEntry| -> Option<Uuid> { entry.record.as_ref().map(book::Record::call) };
     let first = entries.first().and_then(call);

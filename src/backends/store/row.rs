@@ -400,7 +400,7 @@ pub struct OutboxEntry {
 #[derive(Clone, Debug)]
 pub enum OutboxBatch {
     /// What forbids further talk: it goes at once.
-    Flags(OutboxEntry),
+    Flags(Box<OutboxEntry>),
     /// Records of one call that is over, in order.
     Call(Vec<OutboxEntry>),
 }

@@ -14,7 +14,7 @@ fn reference(text: &str) -> LookupKey {
 async fn found(look_ups: &LookUps, key: &LookupKey) -> Found {
     match look_ups.find(key).await.unwrap() {
         LookUp::Found(found) => *found,
-        other => panic!("{other:?}"),
+        LookUp::Nothing | LookUp::Several => panic!("not one account"),
     }
 }
 
