@@ -10,14 +10,17 @@ use backends::{
     processor::Processor,
     store::{Health, HealthProblem},
 };
-use book::import::Report;
+use book::{
+    import::Report,
+    salesforce::{self, describe::Weight},
+};
 use call::conditions;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     admin::Readiness,
     api,
-    config::{self, Config},
+    config::{self, Book, BookKind, Config},
     failure, health, parts, processor, speech, startup,
 };
 
@@ -73,10 +76,26 @@ async fn look(config: &Config) -> Vec<Finding> {
         findings.push(finding("speech models", speech::find(config)));
     }
     findings.push(finding("account book, store, speech, vault", opened(config).await));
+    if config.book.kind == BookKind::Salesforce {
+        findings.extend(org(&config.book).await);
+    }
     if config.capture.enabled {
         findings.extend(captures(config).await);
     }
     findings
+}
+
+/// Whether the org lets the gateway in and has what the mapping says. What merely should be looked at fails nothing.
+async fn org(book: &Book) -> Vec<Finding> {
+    let compared = match parts::compared(book).await {
+        Ok(compared) => compared,
+        Err(error) => return vec![finding("Salesforce", Err(failure::told(&error)))],
+    };
+    let told = |found: &salesforce::Finding| match found.weight {
+        Weight::Stops => finding("Salesforce", Err(found.to_string())),
+        Weight::Warns => Finding { what: format!("Salesforce, {found}"), problem: None },
+    };
+    std::iter::once(finding("Salesforce signs in and describes", Ok(()))).chain(compared.iter().map(told)).collect()
 }
 
 /// What works, but had better be known: recordings in clear, and what the account book would leave out or find odd, row by row.

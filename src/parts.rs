@@ -3,6 +3,7 @@
 
 mod accounts;
 mod capture;
+mod org;
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
@@ -46,6 +47,7 @@ use crate::{
 
 pub(crate) use accounts::imports;
 pub(crate) use capture::reachable;
+pub(crate) use org::compared;
 
 /// What is said where recordings are not sealed.
 pub(crate) const CLEAR: &str = "recordings lie in clear: whoever reads the disk can hear them; set recording.seal_to";

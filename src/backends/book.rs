@@ -1,7 +1,7 @@
 //! The account book behind the calls: who an account belongs to, and where records go.
 //!
 //! Every book implements [`AccountBook`]; calls see it through [`GuardedBook`], which adds the deadlines, the breaker
-//! and the metrics. The embedded book is [`SqliteBook`].
+//! and the metrics. The embedded book is [`SqliteBook`]; [`crate::salesforce::SalesforceBook`] is an org.
 
 mod guard;
 mod schema;
@@ -20,6 +20,9 @@ pub use sqlite::{Seeded, SqliteBook};
 /// What a book answers with, in the end.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, BookError>> + Send + 'a>>;
 
+/// What a book answers to several records, in the end: to each of them, in their order.
+pub type Answers<'a> = Pin<Box<dyn Future<Output = Vec<Result<(), BookError>>> + Send + 'a>>;
+
 /// An account book.
 pub trait AccountBook: Send + Sync {
     /// The book's name in metrics: `sqlite`, `salesforce`.
@@ -30,6 +33,30 @@ pub trait AccountBook: Send + Sync {
 
     /// Writes a record. Writing it again changes nothing: its external id is its key.
     fn deliver(&self, record: Record) -> Answer<'_, ()>;
+
+    /// Whether it takes the records of a call together, once the call is over. Flags it takes at once, by themselves, and then
+    /// again with their call.
+    fn takes_calls(&self) -> bool {
+        false
+    }
+
+    /// Writes records of one call, one after another unless the book does better. After one that failed because the book did
+    /// not answer the others are not tried.
+    fn deliver_call(&self, records: Vec<Record>) -> Answers<'_> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(records.len());
+            let mut silent = None;
+            for record in records {
+                let answer = match silent {
+                    Some(error) => Err(error),
+                    None => self.deliver(record).await,
+                };
+                silent = silent.or(answer.err().filter(|error| error.fault() == Fault::Unavailable));
+                answers.push(answer);
+            }
+            answers
+        })
+    }
 }
 
 /// Why a book did not answer.

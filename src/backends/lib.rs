@@ -14,6 +14,7 @@ pub mod fuzzing;
 pub mod outbox;
 pub mod processor;
 pub mod recorder;
+pub mod salesforce;
 pub mod speech;
 pub mod store;
 #[cfg(test)]

@@ -2,18 +2,22 @@
 //!
 //! A record leaves the store only when the book has it. Records of one account go one after another, in order; accounts
 //! go side by side. What the book refuses is parked and counted, and no longer holds up its account.
+//!
+//! A book that [takes calls](AccountBook::takes_calls) gets the records of a call together, once it is over; what forbids
+//! further talk it gets at once, and once more with its call.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::book::Record;
 use ::book::outbox::{Next, RetryPolicy};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
-use crate::book::AccountBook;
-use crate::store::{OutboxChange, OutboxDepth, OutboxEntry, Store, StoreError, Write};
+use crate::book::{AccountBook, BookError};
+use crate::store::{OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Store, StoreError, Write};
 
 /// Most accounts served side by side.
 const MOST_LANES: usize = 16;
@@ -64,15 +68,14 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`] where the store cannot be read or told; a record may then be delivered again.
     pub async fn round(&self, now: Timestamp) -> Result<Round, StoreError> {
-        let due = self.store.outbox_due(now, MOST_LANES).await?;
-        if due.is_empty() {
+        let changes = if self.book.takes_calls() { self.calls(now).await? } else { self.records(now).await? };
+        if changes.is_empty() {
             return Ok(Round::default());
         }
-        let changes = join_all(due.into_iter().map(|entry| self.deliver(entry, now))).await;
         let mut round = Round::default();
         for change in &changes {
             match change {
-                OutboxChange::Delivered { .. } => round.delivered += 1,
+                OutboxChange::Delivered { .. } | OutboxChange::WithCall { .. } => round.delivered += 1,
                 OutboxChange::Retry { .. } => round.retried += 1,
                 OutboxChange::Park { .. } => round.parked += 1,
             }
@@ -81,15 +84,56 @@ impl Outbox {
         Ok(round)
     }
 
+    /// To a book that takes one record after another.
+    async fn records(&self, now: Timestamp) -> Result<Vec<OutboxChange>, StoreError> {
+        let due = self.store.outbox_due(now, MOST_LANES).await?;
+        Ok(join_all(due.into_iter().map(|entry| self.deliver(entry, now))).await)
+    }
+
+    /// To a book that takes calls.
+    async fn calls(&self, now: Timestamp) -> Result<Vec<OutboxChange>, StoreError> {
+        let due = self.store.outbox_batches(now, MOST_LANES).await?;
+        let changes = join_all(due.into_iter().map(|batch| self.deliver_batch(batch, now))).await;
+        Ok(changes.into_iter().flatten().collect())
+    }
+
+    async fn deliver_batch(&self, batch: OutboxBatch, now: Timestamp) -> Vec<OutboxChange> {
+        match batch {
+            OutboxBatch::Flags(entry) => vec![match self.deliver(*entry, now).await {
+                OutboxChange::Delivered { entry } => OutboxChange::WithCall { entry },
+                kept @ (OutboxChange::WithCall { .. } | OutboxChange::Retry { .. } | OutboxChange::Park { .. }) => kept,
+            }],
+            OutboxBatch::Call(entries) => self.deliver_call(entries, now).await,
+        }
+    }
+
+    async fn deliver_call(&self, entries: Vec<OutboxEntry>, now: Timestamp) -> Vec<OutboxChange> {
+        let records: Vec<Record> = entries.iter().filter_map(|entry| entry.record.clone()).collect();
+        let mut answers = self.book.deliver_call(records).await.into_iter();
+        let change = |OutboxEntry { entry, tries, record }| {
+            let tries = tries.saturating_add(1);
+            let Some(record) = record else { return unreadable(entry, tries) };
+            match answers.next().unwrap_or(Err(BookError::Failed)) {
+                Ok(()) => OutboxChange::Delivered { entry },
+                Err(error) => self.decide((entry, tries), record.kind().name(), error, now),
+            }
+        };
+        entries.into_iter().map(change).collect()
+    }
+
     async fn deliver(&self, entry: OutboxEntry, now: Timestamp) -> OutboxChange {
         let OutboxEntry { entry, tries, record } = entry;
         let tries = tries.saturating_add(1);
-        let Some(record) = record else {
-            tracing::error!(entry, "record parked: it cannot be read");
-            return OutboxChange::Park { entry, tries };
-        };
+        let Some(record) = record else { return unreadable(entry, tries) };
         let kind = record.kind().name();
-        let Err(error) = self.book.deliver(record).await else { return OutboxChange::Delivered { entry } };
+        match self.book.deliver(record).await {
+            Ok(()) => OutboxChange::Delivered { entry },
+            Err(error) => self.decide((entry, tries), kind, error, now),
+        }
+    }
+
+    /// What becomes of an entry that was tried so many times and not taken.
+    fn decide(&self, (entry, tries): (i64, u32), kind: &str, error: BookError, now: Timestamp) -> OutboxChange {
         match self.policy.decide(tries, error.fault(), rand::random()) {
             Next::Retry { after } => {
                 tracing::warn!(entry, kind, tries, error = error.name(), "record not delivered, will be tried again");
@@ -106,7 +150,11 @@ impl Outbox {
     /// One round with its metrics; returns how long to sleep.
     async fn work(&self) -> Duration {
         let round = self.round(Timestamp::now()).await;
-        let depth = self.store.outbox_depth().await;
+        let depth = if self.book.takes_calls() {
+            self.store.outbox_depth_of_calls().await
+        } else {
+            self.store.outbox_depth().await
+        };
         let now = Timestamp::now();
         if let Ok(depth) = &depth {
             show(depth, now);
@@ -123,6 +171,11 @@ impl Outbox {
             }
         }
     }
+}
+
+fn unreadable(entry: i64, tries: u32) -> OutboxChange {
+    tracing::error!(entry, "record parked: it cannot be read");
+    OutboxChange::Park { entry, tries }
 }
 
 fn show(depth: &OutboxDepth, now: Timestamp) {

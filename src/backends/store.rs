@@ -11,6 +11,7 @@
 //! audit chain is not, so [`Store::persist`] waits for a write that is late and never makes it twice.
 
 mod apply;
+mod batches;
 mod health;
 mod monitor;
 mod queries;
@@ -40,8 +41,8 @@ pub use health::{Health, HealthProblem};
 pub use recovery::{DialogJournal, INTERRUPTED, Interrupted, Recovery};
 pub(crate) use row::Waiting;
 pub use row::{
-    CallRow, ChargeRow, DECLINED, Destination, OutboxChange, OutboxDepth, OutboxEntry, PaymentRow, PaymentState,
-    RefundRow, Write,
+    CallRow, ChargeRow, DECLINED, Destination, OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, PaymentRow,
+    PaymentState, RefundRow, Write,
 };
 pub(crate) use worker::{Worker, WorkerError};
 

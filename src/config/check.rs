@@ -8,7 +8,7 @@ use call::carrier::Carrier;
 use dialogue::BusinessName;
 
 use super::section::{Agent, AgentKind, Api, Audit, Business, Limits, Media, Sip, Transfer, Trunk};
-use super::{CapturedBy, Config, Problem, ProcessorKind, processor};
+use super::{CapturedBy, Config, Problem, ProcessorKind, book, processor};
 
 /// Most operators: their keys stand in one record of the audit chain.
 const MOST_OPERATORS: usize = 16;
@@ -31,6 +31,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     }
     business(&config.business, &mut found);
     recording(config, &mut found);
+    book::problems(&config.book, &mut found);
     audit(&config.audit, &mut found);
     control(config, &mut found);
     capture(config, &mut found);

@@ -176,6 +176,11 @@ pub(crate) const KEYS: &[Key] = &[
         "30",
         "Longest, in seconds of call, that a recording keeps back what a caller says until it was recognised, so that the number of a card is silent in it; 32 kB of memory a second, while the caller speaks and for 20 s after digits that nobody asked for. A crash loses what is kept back. 0: nothing is kept back, and each such number is a failed control. Calls with a bot have no recogniser: nothing of them is kept back or silenced.",
     ),
+    key(
+        "book.kind",
+        r#""sqlite""#,
+        "`sqlite`, the embedded account book; or `salesforce`, an org, whose objects and fields `book.profile` or `book.mapping` names.",
+    ),
     key("book.database", r#""var/book.sqlite""#, "SQLite file of the embedded account book."),
     key(
         "book.accounts",
@@ -184,6 +189,53 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("book.strategies", "none", "Strategies to import at start; the built-in ones where it is not set."),
     key("book.lookup_deadline_milliseconds", "1500", "How long looking up an account may take."),
+    key(
+        "book.url",
+        "none",
+        "The org's My Domain address, such as `https://acme.my.salesforce.com`; needed for `salesforce`.",
+    ),
+    key("book.client_id", "none", "Consumer key of the org's External Client App, or Connected App."),
+    key(
+        "book.username",
+        "none",
+        "Name of the integration user, for `book.key_file`. Its rights are the gateway's: give it the mapped objects and fields, and nothing else.",
+    ),
+    key(
+        "book.key_file",
+        "none",
+        "PEM file with the RSA key (PKCS #8, 2,048 bits or more) whose certificate the app has: the gateway signs in with OAuth 2.0 JWT bearer assertions. Either this or `book.client_secret_file`.",
+    ),
+    key(
+        "book.client_secret_file",
+        "none",
+        "File with the app's consumer secret: the gateway signs in with OAuth 2.0 client credentials, as the app's own user.",
+    ),
+    key(
+        "book.ca",
+        "none",
+        "PEM file of the authority that signed the org's certificate; the system's authorities where it is not set.",
+    ),
+    key("book.api_version", r#""v66.0""#, "Version of Salesforce's API."),
+    key(
+        "book.profile",
+        r#""collectxpert""#,
+        "Mapping that comes with the gateway: `collectxpert` or `collections-and-recovery`.",
+    ),
+    key(
+        "book.mapping",
+        "none",
+        "File with a mapping of your own, in place of `book.profile`; `config/salesforce/collectxpert.toml` says how one is written.",
+    ),
+    key(
+        "book.namespace",
+        "none",
+        "Namespace in place of the mapping's, without its underscores; `\"\"` for fields without one.",
+    ),
+    key(
+        "book.session_minutes",
+        "60",
+        "How long a session is used before it is had anew: the org's session time-out or less.",
+    ),
     key("store.database", r#""var/tonegate.sqlite""#, "SQLite file of calls, dialogs, payments, audit and outbox."),
     key(
         "store.commit_deadline_milliseconds",

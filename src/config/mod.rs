@@ -5,6 +5,7 @@
 //! [`keys::KEYS`]), so an empty file is a working gateway on loopback. Secrets are never in the file: it names the
 //! environment variable or file that holds them.
 
+mod book;
 mod check;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -19,6 +20,7 @@ mod section;
 mod unit;
 mod written;
 
+pub(crate) use book::{Book, BookKind};
 #[cfg(test)]
 use keys::KEYS;
 pub(crate) use level::LogLevel;
@@ -26,8 +28,8 @@ pub(crate) use problem::{ConfigError, Problem};
 pub(crate) use processor::{Processor, ProcessorKind};
 pub(crate) use secret::SecretSource;
 pub(crate) use section::{
-    Agent, AgentKind, Api, ApiToken, Audit, Book, Brand, Business, Capture, CapturedBy, CarrierApi, Control, Limits,
-    Log, LogFormat, Media, Operations, Recording, RecordingFormat, Role, Sip, Speech, Srtp, Store, Transfer, Trunk,
+    Agent, AgentKind, Api, ApiToken, Audit, Brand, Business, Capture, CapturedBy, CarrierApi, Control, Limits, Log,
+    LogFormat, Media, Operations, Recording, RecordingFormat, Role, Sip, Speech, Srtp, Store, Transfer, Trunk,
 };
 pub(crate) use written::Written;
 

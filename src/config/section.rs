@@ -277,16 +277,6 @@ pub(crate) enum RecordingFormat {
 }
 
 section! {
-    /// The account book.
-    Book {
-        database: PathBuf = "var/book.sqlite".into(),
-        accounts: Option<PathBuf> = Some("config/sample-accounts.csv".into()),
-        strategies: Option<PathBuf> = None,
-        lookup_deadline_milliseconds: Milliseconds = Milliseconds(1_500),
-    }
-}
-
-section! {
     /// The ledger of calls, dialogs, payments, audit and outbox.
     Store {
         database: PathBuf = "var/tonegate.sqlite".into(),

@@ -32,6 +32,20 @@ impl Milliseconds {
     }
 }
 
+/// A whole number of minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(transparent)]
+pub(crate) struct Minutes(pub(crate) u32);
+
+impl Minutes {
+    /// The same time as a duration.
+    #[must_use]
+    pub(crate) const fn duration(self) -> Duration {
+        Duration::from_secs(self.0 as u64 * 60)
+    }
+}
+
 /// A whole number of megabytes of 10⁶ bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]

@@ -7,15 +7,25 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use backends::book::{GuardOptions, GuardedBook, SqliteBook};
+use backends::book::{AccountBook, GuardOptions, GuardedBook, SqliteBook};
 use book::import::{self, Report};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::make_room_for;
-use crate::config::Book;
+use super::{make_room_for, org};
+use crate::config::{Book, BookKind};
 
-/// Opens the account book, with what it is given.
+/// Opens the account book.
 pub(super) fn open(config: &Book) -> Result<GuardedBook> {
+    let book: Arc<dyn AccountBook> = match config.kind {
+        BookKind::Sqlite => Arc::new(embedded(config)?),
+        BookKind::Salesforce => Arc::new(org::open(config)?),
+    };
+    let options = GuardOptions { look_up: config.lookup_deadline_milliseconds.duration(), ..GuardOptions::default() };
+    Ok(GuardedBook::new(book, options))
+}
+
+/// The embedded book, with what it is given.
+fn embedded(config: &Book) -> Result<SqliteBook> {
     let path = &config.database;
     make_room_for(path)?;
     let imports = imports(config)?;
@@ -25,8 +35,7 @@ pub(super) fn open(config: &Book) -> Result<GuardedBook> {
     let (book, seeded) = SqliteBook::open(path, &imports.strategies, &imports.accounts)
         .with_context(|| format!("cannot open the account book {}", path.display()))?;
     tracing::info!(added = seeded.added, kept = seeded.kept, "the account book is open");
-    let options = GuardOptions { look_up: config.lookup_deadline_milliseconds.duration(), ..GuardOptions::default() };
-    Ok(GuardedBook::new(Arc::new(book), options))
+    Ok(book)
 }
 
 /// What the account book is given at the start.
@@ -37,8 +46,11 @@ pub(crate) struct Imports {
     pub(crate) reports: Vec<(PathBuf, Report)>,
 }
 
-/// Reads the configured strategies and accounts.
+/// Reads the configured strategies and accounts. An org has its own.
 pub(crate) fn imports(book: &Book) -> Result<Imports> {
+    if book.kind == BookKind::Salesforce {
+        return Ok(Imports { strategies: Vec::new(), accounts: Vec::new(), reports: Vec::new() });
+    }
     let mut reports = Vec::new();
     let strategies = match &book.strategies {
         None => import::strategies(import::BUILT_IN_STRATEGIES).context("the built-in strategies")?.rows,

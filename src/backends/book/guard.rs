@@ -9,7 +9,7 @@ use ::book::vetting::vet;
 use ::book::{LookUp, LookupKey, Record};
 use metrics::{counter, histogram};
 
-use super::{AccountBook, Answer, BookError};
+use super::{AccountBook, Answer, Answers, BookError};
 
 /// How long a book may take, and when it is left alone.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,23 @@ impl GuardedBook {
     }
 }
 
+impl GuardedBook {
+    /// Delivers a call, as one delivery to deadline and breaker.
+    async fn deliver_fit(&self, records: Vec<Record>) -> Vec<Result<(), BookError>> {
+        let count = records.len();
+        let delivered = self.book.deliver_call(records);
+        let answer: Answer<'_, _> = Box::pin(async move {
+            let answers = delivered.await;
+            let silent =
+                |answer: &Result<(), BookError>| answer.err().filter(|error| error.fault() == Fault::Unavailable);
+            // As soon as one record found nobody, all of them come again: those that were written change nothing.
+            answers.iter().find_map(silent).map_or(Ok(answers), Err)
+        });
+        let answers = self.guard(&self.deliveries, self.options.deliver, answer).await;
+        answers.unwrap_or_else(|error| vec![Err(error); count])
+    }
+}
+
 impl AccountBook for GuardedBook {
     fn name(&self) -> &'static str {
         self.book.name()
@@ -85,6 +102,22 @@ impl AccountBook for GuardedBook {
             Ok(record) => Box::pin(self.guard(&self.deliveries, self.options.deliver, self.book.deliver(record))),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
+    }
+
+    fn takes_calls(&self) -> bool {
+        self.book.takes_calls()
+    }
+
+    fn deliver_call(&self, records: Vec<Record>) -> Answers<'_> {
+        Box::pin(async move {
+            let fitted: Vec<Result<Record, BookError>> = records.into_iter().map(fit).collect();
+            let fitting = fitted.iter().filter_map(|record| record.as_ref().ok().cloned()).collect();
+            let mut delivered = self.deliver_fit(fitting).await.into_iter();
+            let answer = |record: Result<Record, BookError>| {
+                record.and_then(|_| delivered.next().unwrap_or(Err(BookError::Failed)))
+            };
+            fitted.into_iter().map(answer).collect()
+        })
     }
 }
 

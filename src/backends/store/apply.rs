@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
+use super::batches::FLAGS;
 use super::queries::is_open_elsewhere;
 use super::row::{CallRow, ChargeRow, Destination, OutboxChange, PaymentRow, PaymentState, Write};
 use super::{Receipt, StoreError};
@@ -185,7 +186,7 @@ fn put_in_outbox(
     signer: Option<&Signer>,
 ) -> rusqlite::Result<()> {
     let owner = record.account().map_or_else(|| record.call().to_string(), |account| account.as_str().to_owned());
-    let lane = if record.kind() == RecordKind::AccountUpdate { format!("flags:{owner}") } else { owner };
+    let lane = if record.kind() == RecordKind::AccountUpdate { format!("{FLAGS}{owner}") } else { owner };
     let statement = "INSERT INTO outbox (lane, kind, record, created_ms, next_ms) VALUES (?1, ?2, ?3, ?4, ?4)";
     let text = vetted(connection, record.call(), record, signer)?;
     execute(connection, statement, params![lane, record.kind().name(), text, now.as_millisecond()])
@@ -202,6 +203,10 @@ fn mark_shipped(connection: &Connection, destination: Destination, through: u64)
 fn change_outbox(connection: &Connection, change: OutboxChange) -> rusqlite::Result<()> {
     match change {
         OutboxChange::Delivered { entry } => execute(connection, "DELETE FROM outbox WHERE entry = ?1", params![entry]),
+        OutboxChange::WithCall { entry } => {
+            let statement = "UPDATE outbox SET lane = substr(lane, length(?2) + 1), tries = 0 WHERE entry = ?1";
+            execute(connection, statement, params![entry, FLAGS])
+        }
         OutboxChange::Retry { entry, tries, at } => {
             let statement = "UPDATE outbox SET tries = ?2, next_ms = ?3 WHERE entry = ?1";
             execute(connection, statement, params![entry, tries, at.as_millisecond()])

@@ -97,7 +97,7 @@ impl Store {
     }
 
     /// Reads on the reading connection, within the deadline of a write.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -396,11 +396,25 @@ pub struct OutboxEntry {
     pub record: Option<Record>,
 }
 
+/// Entries of one lane that go to the account book together.
+#[derive(Clone, Debug)]
+pub enum OutboxBatch {
+    /// What forbids further talk: it goes at once.
+    Flags(Box<OutboxEntry>),
+    /// Records of one call that is over, in order.
+    Call(Vec<OutboxEntry>),
+}
+
 /// What became of an entry of the outbox.
 #[derive(Clone, Copy, Debug)]
 pub enum OutboxChange {
     /// The book has it.
     Delivered {
+        /// The entry.
+        entry: i64,
+    },
+    /// The book has these flags, and gets them once more with the other records of their call.
+    WithCall {
         /// The entry.
         entry: i64,
     },

@@ -8,6 +8,7 @@ mod arrangement;
 mod attempt;
 mod body;
 mod compliance;
+mod delivery;
 mod dispute;
 mod graph;
 mod outcome;
@@ -17,6 +18,7 @@ mod tests;
 
 use serde_json::Value;
 
+pub use delivery::{Delivery, Heard};
 pub use graph::{Graph, Node};
 pub use outcome::{NodeOutcome, Written};
 
@@ -84,6 +86,12 @@ impl Upsert {
     pub fn url(&self, version: ApiVersion) -> String {
         let only = if self.object.is_created() { "" } else { "?updateOnly=true" };
         format!("/services/data/{version}/sobjects/{}{only}", self.path)
+    }
+
+    /// Its external id.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
     }
 
     /// The fields by their API names.

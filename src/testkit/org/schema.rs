@@ -13,6 +13,8 @@ pub use file::SchemaError;
 
 /// The sample that comes with this crate: the seven objects of CollectXpert under the namespace `cxp`, and Contact.
 pub const COLLECTXPERT: &str = include_str!("schema/collectxpert.toml");
+/// The other one: Collections and Recovery's CollectionPlan with custom fields, six custom objects, Account and Contact.
+pub const COLLECTIONS_AND_RECOVERY: &str = include_str!("schema/collections-and-recovery.toml");
 
 /// Every object and event of an org.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! All rows of one call as one graph: all of them are written, or none (REST API Developer Guide, "Composite Graph").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -74,6 +74,12 @@ impl Graph {
     #[must_use]
     pub fn without_account(mut self) -> Option<Self> {
         self.nodes.retain(|node| node.upsert.object() != Object::CollectionAccount);
+        (!self.nodes.is_empty()).then_some(self)
+    }
+
+    /// The same without the rows of these references. `None` where nothing else is in it.
+    pub(super) fn without(mut self, references: &BTreeSet<String>) -> Option<Self> {
+        self.nodes.retain(|node| !references.contains(&node.reference));
         (!self.nodes.is_empty()).then_some(self)
     }
 

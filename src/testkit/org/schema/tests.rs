@@ -12,12 +12,13 @@ fn the_sample_has_its_objects_and_their_relationships() {
 }
 
 #[test]
-fn the_second_profile_is_a_file_as_well() {
-    let text = "[objects.CollectionPlan]\nprefix = \"1Fx\"\n[objects.CollectionPlan.fields]\n\
-                DaysPastDueNumber = { type = \"int\" }\nAccountId = { type = \"reference\", to = \"Account\", relationship = \"Account\" }\n\
-                [objects.Account]\nprefix = \"001\"\n";
-    let schema = Schema::parse(text).unwrap();
-    assert_eq!(schema.object("CollectionPlan").unwrap().field("dayspastduenumber").unwrap().kind, Kind::Int);
+fn the_second_sample_has_standard_fields_beside_custom_ones() {
+    let schema = Schema::parse(COLLECTIONS_AND_RECOVERY).unwrap();
+    assert_eq!(schema.objects().count(), 9);
+    let plan = schema.object("CollectionPlan").unwrap();
+    assert_eq!(plan.field("dayspastduenumber").unwrap().kind, Kind::Int);
+    assert_eq!(plan.parent("Contact").unwrap().to, "Contact");
+    assert_eq!(plan.children("Debt_Disputes__r").unwrap().object, "Debt_Dispute__c");
 }
 
 #[test]

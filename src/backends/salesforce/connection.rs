@@ -1,0 +1,232 @@
+//! Two connections to the org that know nothing of each other, so that what holds up one does not hold up the other.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use book::salesforce::{Fault, Hedge, Refusal, Thrift, Usage};
+use futures_util::future::select_ok;
+use metrics::{counter, gauge, histogram};
+use reqwest::{Method, Response, redirect::Policy};
+use serde_json::Value;
+use tokio::time::{sleep, timeout_at};
+
+use super::{Authority, OrgOptions, SalesforceError, Session};
+use crate::bot::trust;
+
+/// How long a connection may take, TLS included. Who waits for less has a deadline of their own.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How often an idle connection is shown to be alive, and how long an answer to that may take.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+const ALIVE_WITHIN: Duration = Duration::from_secs(5);
+/// Most bytes of an answer: 2,000 rows of a query, or 500 nodes of graphs.
+const MOST_ANSWER: usize = 8 << 20;
+
+/// An answer: its status, and its body, `null` where there was none.
+#[derive(Clone, PartialEq)]
+pub struct Answer {
+    /// 200 to 299, or 300 or 304 where the request allows for it.
+    pub status: u16,
+    /// The body. It holds facts of an account.
+    pub body: Value,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// The connections.
+pub struct Connections {
+    clients: [reqwest::Client; 2],
+    authority: Arc<Authority>,
+    hedge: Mutex<Hedge>,
+    usage: Mutex<Option<Usage>>,
+}
+
+/// A request, to be made once or several times.
+struct Request<'a> {
+    method: Method,
+    /// From the root on, with its query.
+    path: &'a str,
+    body: Option<&'a Value>,
+    /// Whether it may be asked again over the other connection before it is answered.
+    is_hedged: bool,
+}
+
+impl Connections {
+    /// Connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`SalesforceError::Setting`] names what cannot be used.
+    pub fn new(options: OrgOptions) -> Result<Self, SalesforceError> {
+        let clients = [client(&options)?, client(&options)?];
+        let authority = Arc::new(Authority::new(client(&options)?, options)?);
+        Ok(Self { clients, authority, hedge: Mutex::default(), usage: Mutex::default() })
+    }
+
+    /// Who signs in.
+    #[must_use]
+    pub const fn authority(&self) -> &Arc<Authority> {
+        &self.authority
+    }
+
+    /// Reads, until `deadline`. What is slow is asked again over the other connection, within [`Hedge`]'s allowance.
+    ///
+    /// # Errors
+    /// [`SalesforceError`].
+    pub async fn read(&self, path: &str, deadline: Instant) -> Result<Answer, SalesforceError> {
+        self.until(deadline, &Request { method: Method::GET, path, body: None, is_hedged: true }).await
+    }
+
+    /// Writes, until `deadline`, over one connection alone.
+    ///
+    /// # Errors
+    /// [`SalesforceError`]; where it [is unclear](SalesforceError::is_unclear) the write may have been made.
+    pub async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        deadline: Instant,
+    ) -> Result<Answer, SalesforceError> {
+        self.until(deadline, &Request { method, path, body: Some(body), is_hedged: false }).await
+    }
+
+    /// What is done without, by the org's last word about requests of the day.
+    #[must_use]
+    pub fn thrift(&self) -> Thrift {
+        held(&self.usage).map_or(Thrift::None, Usage::thrift)
+    }
+
+    /// Makes a request in a session, and once more in a new one where the org no longer knows the first.
+    async fn until(&self, deadline: Instant, request: &Request<'_>) -> Result<Answer, SalesforceError> {
+        let asked = async {
+            let session = self.authority.session().await?;
+            match self.made(request, &session).await {
+                Err(SalesforceError::Refused(refusal)) if refusal.fault == Fault::Session => {
+                    let session = self.authority.renewed(Some(&session)).await?;
+                    self.made(request, &session).await
+                }
+                answered => answered,
+            }
+        };
+        timeout_at(deadline.into(), asked).await.unwrap_or(Err(SalesforceError::Lost))
+    }
+
+    async fn made(&self, request: &Request<'_>, session: &Session) -> Result<Answer, SalesforceError> {
+        if request.is_hedged { self.hedged(request, session).await } else { self.sent(request, session, 0).await }
+    }
+
+    async fn hedged(&self, request: &Request<'_>, session: &Session) -> Result<Answer, SalesforceError> {
+        let began = Instant::now();
+        let wait = held(&self.hedge).read(began);
+        let mut first = Box::pin(self.sent(request, session, 0));
+        let answered = tokio::select! {
+            answered = &mut first => answered,
+            () = sleep(wait) => {
+                if self.thrift() < Thrift::NoExtras && held(&self.hedge).admit() {
+                    counter!("tonegate_salesforce_hedges_total").increment(1);
+                    // A failure only where both fail.
+                    select_ok([first, Box::pin(self.sent(request, session, 1))]).await.map(|(answer, _)| answer)
+                } else {
+                    first.await
+                }
+            }
+        };
+        if answered.is_ok() {
+            held(&self.hedge).answered(Instant::now(), began.elapsed());
+        }
+        answered
+    }
+
+    async fn sent(
+        &self,
+        request: &Request<'_>,
+        session: &Session,
+        connection: usize,
+    ) -> Result<Answer, SalesforceError> {
+        let began = Instant::now();
+        let answered = self.attempt(request, session, connection).await;
+        let outcome = answered.as_ref().map_or_else(SalesforceError::name, |_| "answered");
+        counter!("tonegate_salesforce_requests_total", "outcome" => outcome).increment(1);
+        histogram!("tonegate_salesforce_request_seconds").record(began.elapsed());
+        answered
+    }
+
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        session: &Session,
+        connection: usize,
+    ) -> Result<Answer, SalesforceError> {
+        let url = session.instance().join(request.path).map_err(|_| SalesforceError::Setting("path"))?;
+        let built = self.clients[connection].request(request.method.clone(), url).bearer_auth(session.token());
+        let built = match request.body {
+            Some(body) => built.json(body),
+            None => built,
+        };
+        let response = built.send().await.map_err(|error| failure(&error))?;
+        self.note_usage(&response);
+        let status = response.status();
+        let body = bounded(response, MOST_ANSWER).await?;
+        if !status.is_success() {
+            return Err(SalesforceError::Refused(Refusal::read(status.as_u16(), &body)));
+        }
+        let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
+        let body = body.map_err(|_| SalesforceError::Malformed)?;
+        Ok(Answer { status: status.as_u16(), body })
+    }
+
+    fn note_usage(&self, response: &Response) {
+        let header = response.headers().get("sforce-limit-info").and_then(|info| info.to_str().ok());
+        if let Some(usage) = header.and_then(Usage::read) {
+            gauge!("tonegate_salesforce_api_usage_ratio").set(usage.share());
+            *held(&self.usage) = Some(usage);
+        }
+    }
+}
+
+fn client(options: &OrgOptions) -> Result<reqwest::Client, SalesforceError> {
+    let builder = reqwest::Client::builder()
+        .https_only(true)
+        .no_proxy()
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT)
+        .tcp_nodelay(true)
+        .pool_idle_timeout(None)
+        .http2_keep_alive_interval(ALIVE_EVERY)
+        .http2_keep_alive_timeout(ALIVE_WITHIN)
+        .http2_keep_alive_while_idle(true);
+    let builder = match &options.authority {
+        Some(path) => {
+            let trusted = trust(path).map_err(|_| SalesforceError::Setting("authority"))?;
+            builder.tls_backend_preconfigured((*trusted).clone())
+        }
+        None => builder,
+    };
+    builder.build().map_err(|_| SalesforceError::Setting("client"))
+}
+
+/// An answer's body, of at most so many bytes.
+pub(super) async fn bounded(mut response: Response, most: usize) -> Result<Vec<u8>, SalesforceError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| SalesforceError::Lost)? {
+        if body.len() + chunk.len() > most {
+            return Err(SalesforceError::Malformed);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn failure(error: &reqwest::Error) -> SalesforceError {
+    if error.is_connect() || error.is_builder() { SalesforceError::Unreached } else { SalesforceError::Lost }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

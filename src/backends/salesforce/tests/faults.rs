@@ -1,0 +1,93 @@
+use super::*;
+
+/// A row that is written.
+const ROW: &str = "/services/data/v68.0/sobjects/cxp__Contact_Attempt__c/cxp__External_Id__c/at-1";
+const ATTEMPT: &str = "cxp__Contact_Attempt__c";
+
+#[tokio::test]
+async fn whatever_goes_wrong_has_a_name() {
+    let rig = Rig::start().await;
+    rig.without_hedges().await;
+    for (trouble, name) in [
+        (Trouble::Html { status: 503 }, "unavailable"),
+        (Trouble::Html { status: 200 }, "malformed"),
+        (Trouble::Empty { status: 502 }, "unavailable"),
+        (Trouble::Truncated, "lost"),
+        (Trouble::ResetBefore, "lost"),
+        (Trouble::ResetAfter, "lost"),
+        (refused(500, "UNKNOWN_EXCEPTION", ""), "unavailable"),
+        (refused(403, "API_DISABLED_FOR_ORG", ""), "access"),
+        (refused(400, "INVALID_FIELD", "no such column"), "configuration"),
+        (refused(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), "quota_daily"),
+    ] {
+        rig.order("limits", Some(1), trouble.clone());
+        let error = rig.read().await.expect_err("an error");
+        assert_eq!(error.name(), name, "{trouble:?}: {error:?}");
+        rig.read().await.unwrap_or_else(|error| panic!("after {trouble:?}: {error:?}"));
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_hangs_is_answered_over_the_other_connection() {
+    let rig = Rig::start().await;
+    rig.read().await.unwrap();
+    rig.order("limits", Some(1), Trouble::HangsBefore);
+    let before = rig.asked("limits");
+    rig.read().await.unwrap();
+    assert!(rig.asked("limits") >= before + 2);
+}
+
+#[tokio::test]
+async fn an_org_that_hangs_is_waited_for_until_the_deadline() {
+    let rig = Rig::start().await;
+    rig.read().await.unwrap();
+    rig.order("limits", None, Trouble::HangsBefore);
+    let began = Instant::now();
+    let lost = rig.connections.read(LIMITS, began + Duration::from_millis(700)).await;
+    assert_eq!(lost, Err(SalesforceError::Lost));
+    assert!(began.elapsed() >= Duration::from_millis(700));
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_is_unclear_and_is_not_made_twice() {
+    let rig = Rig::start().await;
+    rig.read().await.unwrap();
+    let body = json!({"cxp__Status__c": "Completed"});
+    for (trouble, rows) in [(Trouble::ResetBefore, 0), (Trouble::ResetAfter, 1)] {
+        rig.order("sobjects", Some(1), trouble);
+        let lost = rig.connections.write(Method::PATCH, ROW, &body, soon()).await.expect_err("an error");
+        assert!(lost.is_unclear(), "{lost:?}");
+        assert_eq!(rig.org.rows(ATTEMPT).len(), rows);
+    }
+    let again = rig.connections.write(Method::PATCH, ROW, &body, soon()).await.unwrap();
+    assert!(matches!(again.status, 200 | 204));
+    assert_eq!(rig.org.rows(ATTEMPT).len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_left_of_the_day_is_known_from_every_answer() {
+    let rig = Rig::start().await;
+    rig.read().await.unwrap();
+    assert_eq!(rig.connections.thrift(), Thrift::None);
+    rig.org.set_usage(91, 100);
+    rig.read().await.unwrap();
+    assert_eq!(rig.connections.thrift(), Thrift::NoExtras);
+    rig.org.set_usage(100, 100);
+    let Err(SalesforceError::Refused(refusal)) = rig.read().await else { panic!("an answer") };
+    assert_eq!(refusal.fault, Fault::Quota(Quota::Daily));
+}
+
+#[tokio::test]
+async fn nobody_is_told_anything_who_is_not_trusted() {
+    let rig = Rig::start().await;
+    let options = OrgOptions {
+        url: rig.org.login_url().to_owned(),
+        client_id: CONSUMER_KEY.to_owned(),
+        sign_in: SignIn::Secret(SecretString::from(CONSUMER_SECRET)),
+        authority: None,
+        session: Duration::from_secs(3_600),
+    };
+    let stranger = Connections::new(options).unwrap();
+    assert_eq!(stranger.read(LIMITS, soon()).await, Err(SalesforceError::SignIn(SignInError::Silent)));
+    assert_eq!(rig.asked("token"), 0);
+}

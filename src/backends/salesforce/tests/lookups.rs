@@ -1,0 +1,79 @@
+use ::book::salesforce::object::{account, strategy};
+use rules::contact::Flag;
+
+use super::*;
+
+fn caller() -> LookupKey {
+    LookupKey::Number(Phone::parse("+12025550143").unwrap())
+}
+
+fn reference(text: &str) -> LookupKey {
+    LookupKey::Reference(Reference::parse(text).unwrap())
+}
+
+async fn found(look_ups: &LookUps, key: &LookupKey) -> Found {
+    match look_ups.find(key).await.unwrap() {
+        LookUp::Found(found) => *found,
+        LookUp::Nothing | LookUp::Several => panic!("not one account"),
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_found_by_its_caller_and_by_its_reference_in_either_profile() {
+    for profile in Profile::ALL {
+        let sample = Sample::of(profile).await;
+        sample.add(0);
+        let look_ups = sample.look_ups();
+        for key in [caller(), reference("40017730")] {
+            let Found { account, strategy } = found(&look_ups, &key).await;
+            assert_eq!((account.id.as_str(), account.balance.minor()), ("CA-0", 61_240));
+            assert_eq!(strategy.id.as_str(), "standard");
+            assert!(account.flags.set.is_empty() && account.flags.unknown.is_empty());
+        }
+        assert!(matches!(look_ups.find(&reference("OR-Name-LIKE")).await, Ok(LookUp::Nothing)));
+        sample.add(1);
+        assert!(matches!(look_ups.find(&caller()).await, Ok(LookUp::Several)));
+    }
+}
+
+#[tokio::test]
+async fn a_flag_that_was_just_set_is_seen_and_each_look_up_asks_the_org() {
+    for profile in Profile::ALL {
+        let sample = Sample::of(profile).await;
+        sample.add(0);
+        sample.rig.without_hedges().await;
+        let look_ups = sample.look_ups();
+        assert!(found(&look_ups, &caller()).await.account.flags.set.is_empty());
+        sample.set(account::CEASE, &json!(true));
+        assert!(found(&look_ups, &caller()).await.account.flags.set.contains(&Flag::Cease));
+        assert_eq!(sample.rig.asked("query"), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_known_is_an_error_and_no_account() {
+    for profile in Profile::ALL {
+        let sample = Sample::of(profile).await;
+        sample.add(0);
+        let look_ups = sample.look_ups();
+        sample.set(account::BALANCE, &Value::Null);
+        assert_eq!(look_ups.find(&caller()).await, Err(BookError::Failed));
+        sample.set(account::BALANCE, &json!(1));
+        let active = sample.mapping.field(strategy::ACTIVE).unwrap().path.as_str();
+        assert!(sample.rig.org.hide(sample.mapping.api(Object::CollectionStrategy).as_str(), active, true));
+        assert_eq!(look_ups.find(&caller()).await, Err(BookError::Failed), "a hidden field makes the statement fail");
+    }
+}
+
+#[tokio::test]
+async fn an_org_in_trouble_knows_nobody() {
+    let sample = Sample::of(Profile::CollectXpert).await;
+    sample.add(0);
+    sample.rig.without_hedges().await;
+    let look_ups = sample.look_ups();
+    for trouble in [Trouble::Html { status: 503 }, Trouble::Html { status: 200 }, Trouble::Truncated] {
+        sample.rig.order("query", Some(1), trouble.clone());
+        look_ups.find(&caller()).await.expect_err(&format!("{trouble:?}"));
+    }
+    assert!(matches!(look_ups.find(&caller()).await, Ok(LookUp::Found(_))));
+}

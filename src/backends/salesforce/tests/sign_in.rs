@@ -1,0 +1,59 @@
+use futures_util::future::join_all;
+
+use super::*;
+
+#[tokio::test]
+async fn either_way_of_signing_in_is_worth_a_session_at_the_instance() {
+    let secret = |_| SignIn::Secret(SecretString::from(CONSUMER_SECRET));
+    for rig in [Rig::start().await, Rig::signing_in(secret).await] {
+        let answer = rig.read().await.unwrap();
+        assert_eq!(answer.status, 200);
+        assert!(answer.body["DailyApiRequests"]["Max"].is_number());
+        let session = rig.connections.authority().session().await.unwrap();
+        assert_eq!(session.organization(), org::ORG);
+        assert_eq!(format!("{session:?}"), "Session { .. }", "a token does not show itself");
+        rig.read().await.unwrap();
+        assert_eq!(rig.asked("token"), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_under_fifty_requests_is_renewed_once() {
+    let rig = Rig::start().await;
+    rig.read().await.unwrap();
+    rig.org.expire_sessions();
+    let answers = join_all((0..50).map(|_| rig.read())).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(rig.asked("token"), 2);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_refused_is_not_tried_again_at_once() {
+    let rig = Rig::signing_in(|_| SignIn::Secret(SecretString::from("another"))).await;
+    let refused = rig.read().await;
+    assert!(matches!(refused, Err(SalesforceError::SignIn(SignInError::Refused(_)))), "{refused:?}");
+    for _ in 0..10 {
+        assert_eq!(rig.read().await, Err(SalesforceError::SignIn(SignInError::Waiting)));
+    }
+    assert_eq!(rig.asked("token"), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_is_refused_again_and_again_ends_in_an_error() {
+    let rig = Rig::start().await;
+    rig.order("limits", None, refused(401, "INVALID_SESSION_ID", "Session expired or invalid"));
+    let Err(SalesforceError::Refused(refusal)) = rig.read().await else { panic!("an answer") };
+    assert_eq!(refusal.fault, Fault::Session);
+    assert_eq!(rig.asked("token"), 2, "once more, and no loop");
+}
+
+#[tokio::test]
+async fn a_token_endpoint_in_trouble_harms_no_session() {
+    let rig = Rig::start().await;
+    rig.read().await.unwrap();
+    rig.order("/services/oauth2/token", None, Trouble::Html { status: 503 });
+    rig.read().await.unwrap();
+    rig.org.expire_sessions();
+    assert_eq!(rig.read().await, Err(SalesforceError::SignIn(SignInError::Silent)));
+    assert_eq!(rig.read().await, Err(SalesforceError::SignIn(SignInError::Waiting)));
+}

@@ -1,0 +1,166 @@
+use super::*;
+use crate::outbox;
+
+/// What an org says of each row of a graph: `refused` names the rows that it refuses, and why.
+fn heard(delivery: &mut Delivery<'_>, graph: &Graph, refused: impl Fn(&Node) -> Option<Refusal>) -> Heard {
+    let is_undone = graph.nodes().iter().any(|node| refused(node).is_some());
+    let halted = || refusal(Fault::Unavailable, "PROCESSING_HALTED", &[]);
+    let outcome = |node: &Node| {
+        let result = match refused(node) {
+            Some(refusal) => Err(refusal),
+            None if is_undone => Err(halted()),
+            None => Ok(Written::Created),
+        };
+        NodeOutcome { reference: node.reference.clone(), object: node.upsert.object(), result }
+    };
+    let outcomes: Vec<NodeOutcome> = graph.nodes().iter().map(outcome).collect();
+    delivery.heard(graph, &outcomes)
+}
+
+fn next(delivery: &Delivery<'_>) -> Graph {
+    delivery.graph().unwrap().expect("a graph")
+}
+
+/// Delivers to an org that always says the same of rows of one object; returns how many graphs that took.
+fn deliver(delivery: &mut Delivery<'_>, object: Object, fault: Fault, code: &str) -> usize {
+    for count in 1..10 {
+        let graph = next(delivery);
+        let said = heard(delivery, &graph, |node| (node.upsert.object() == object).then(|| refusal(fault, code, &[])));
+        match said {
+            Heard::Written => return count,
+            Heard::Again => {}
+            Heard::Later(_) | Heard::Duplicate(_) => panic!("{said:?}"),
+        }
+    }
+    panic!("no end")
+}
+
+fn refused(delivery: &Delivery<'_>) -> Vec<usize> {
+    (0..)
+        .zip(delivery.results())
+        .filter(|(_, result)| *result == Err(outbox::Fault::Rejected))
+        .map(|(at, _)| at)
+        .collect()
+}
+
+#[test]
+fn what_is_taken_at_once_is_one_graph() {
+    for mapping in mappings() {
+        let mut delivery = Delivery::new(&mapping, records().to_vec());
+        let graph = next(&delivery);
+        assert_eq!(heard(&mut delivery, &graph, |_| None), Heard::Written);
+        assert!(delivery.is_whole() && refused(&delivery).is_empty());
+    }
+}
+
+#[test]
+fn a_rule_of_the_org_keeps_out_its_own_row_and_no_other() {
+    for mapping in mappings() {
+        for (object, record) in [(Object::PaymentArrangement, 2), (Object::PaymentTransaction, 3), (Object::Dispute, 4)]
+        {
+            let mut delivery = Delivery::new(&mapping, records().to_vec());
+            let graphs = deliver(&mut delivery, object, Fault::Rejected, "FIELD_CUSTOM_VALIDATION_EXCEPTION");
+            assert_eq!((graphs, refused(&delivery)), (3, vec![record]), "whole, reduced, without it");
+        }
+    }
+}
+
+#[test]
+fn what_no_reduction_mends_is_left_out_at_once() {
+    for mapping in mappings() {
+        let mut delivery = Delivery::new(&mapping, records().to_vec());
+        let graphs = deliver(&mut delivery, Object::ComplianceRecord, Fault::Configuration, "INVALID_FIELD");
+        assert_eq!((graphs, refused(&delivery)), (2, vec![1]));
+    }
+}
+
+#[test]
+fn an_account_that_refuses_undoes_nothing_else() {
+    for mapping in mappings() {
+        let records = &records()[..4];
+        let mut delivery = Delivery::new(&mapping, records.to_vec());
+        let graphs = deliver(&mut delivery, Object::CollectionAccount, Fault::Rejected, "ENTITY_IS_DELETED");
+        assert_eq!((graphs, refused(&delivery)), (3, vec![]));
+        assert!(!delivery.is_whole(), "somebody is told");
+    }
+}
+
+#[test]
+fn a_reduced_row_has_less_in_it() {
+    let mapping = &mappings()[0];
+    let mut delivery = Delivery::new(mapping, records().to_vec());
+    let graph = next(&delivery);
+    let status = mapping.field(attempt::OUTCOME).unwrap().path.as_str().to_owned();
+    let said = heard(&mut delivery, &graph, |node| {
+        let is_attempt = node.upsert.object() == Object::ContactAttempt;
+        is_attempt.then(|| refusal(Fault::Rejected, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", &[&status]))
+    });
+    assert_eq!(said, Heard::Again);
+    let (before, after) = (graph.nodes()[0].upsert.body(), next(&delivery));
+    assert_ne!(before[&status], after.nodes()[0].upsert.body()[&status]);
+}
+
+#[test]
+fn rows_that_link_to_one_that_is_refused_are_not_blamed() {
+    let mapping = &mappings()[0];
+    let mut delivery = Delivery::new(mapping, records().to_vec());
+    let graph = next(&delivery);
+    let said = heard(&mut delivery, &graph, |node| match node.upsert.object() {
+        Object::ContactAttempt => Some(refusal(Fault::Rejected, "STRING_TOO_LONG", &[])),
+        Object::CollectionAccount | Object::CollectionStrategy => None,
+        Object::PaymentArrangement | Object::Dispute | Object::PaymentTransaction | Object::ComplianceRecord => {
+            Some(refusal(Fault::Configuration, "INVALID_FIELD", &[]))
+        }
+    });
+    assert_eq!(said, Heard::Again);
+    let graph = next(&delivery);
+    assert_eq!(graph.nodes().len(), 6);
+    assert_eq!(heard(&mut delivery, &graph, |_| None), Heard::Written);
+    assert!(delivery.is_whole());
+}
+
+#[test]
+fn a_lock_or_an_org_in_trouble_is_waited_for() {
+    let mapping = &mappings()[0];
+    for fault in [Fault::Locked, Fault::ReadOnly, Fault::Unavailable] {
+        let mut delivery = Delivery::new(mapping, records().to_vec());
+        let graph = next(&delivery);
+        let said = heard(&mut delivery, &graph, |node| {
+            (node.upsert.object() == Object::ContactAttempt).then(|| refusal(fault, "UNABLE_TO_LOCK_ROW", &[]))
+        });
+        assert_eq!(said, Heard::Later(fault));
+    }
+}
+
+#[test]
+fn a_duplicate_is_done_where_it_is_there_and_given_up_where_it_is_not() {
+    let mapping = &mappings()[0];
+    for is_there in [true, false] {
+        let mut delivery = Delivery::new(mapping, records().to_vec());
+        let graph = next(&delivery);
+        let is_payment = |node: &Node| node.upsert.object() == Object::PaymentTransaction;
+        let said = heard(&mut delivery, &graph, |node| {
+            is_payment(node).then(|| refusal(Fault::Duplicate, "DUPLICATE_VALUE", &[]))
+        });
+        let Heard::Duplicate(node) = said else { panic!("{said:?}") };
+        assert!(is_payment(&node));
+        delivery.found(&node, is_there);
+        let graph = next(&delivery);
+        assert!(!graph.nodes().iter().any(is_payment));
+        assert_eq!(heard(&mut delivery, &graph, |_| None), Heard::Written);
+        assert_eq!(refused(&delivery), if is_there { vec![] } else { vec![3] });
+    }
+}
+
+#[test]
+fn a_record_that_has_no_row_in_this_org_holds_up_no_other() {
+    let mapping = &mappings()[0];
+    let mut records = records().to_vec();
+    if let Record::PaymentTransaction(payment) = &mut records[3] {
+        payment.amount = Money::new(1, Currency::parse("EUR").unwrap());
+    }
+    let mut delivery = Delivery::new(mapping, records);
+    let graph = next(&delivery);
+    assert_eq!(heard(&mut delivery, &graph, |_| None), Heard::Written);
+    assert_eq!(refused(&delivery), [3]);
+}
