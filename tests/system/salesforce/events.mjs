@@ -110,6 +110,8 @@ await assert.rejects(late.publish(TOPIC, { ...payload('AS-5'), ...nothing() }), 
 });
 late.close();
 console.log('salesforce-pubsub-api-client: all expectations hold');
+// What becomes of the streams of clients that are closed, nobody listens to any more.
+process.exit(0);
 
 /** The fields that no payload here fills: avro-js wants every one named. */
 function nothing() {
