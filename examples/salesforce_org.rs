@@ -19,8 +19,9 @@ struct Arguments {
     /// Where its certificate and the key for signing in go.
     #[arg(long, default_value = "target/salesforce-org")]
     directory: PathBuf,
-    /// The port of the login host; the instance, the admin interface and Pub/Sub have the three after it. 0 takes free ones.
-    #[arg(long, default_value_t = 9443)]
+    /// The port of the login host; the instance, the admin interface and Pub/Sub have the three after it: not
+    /// those of a gateway and its sandbox processor. 0 takes free ones.
+    #[arg(long, default_value_t = 9543)]
     port: u16,
     /// Requests in 24 hours.
     #[arg(long, default_value_t = 100_000)]
