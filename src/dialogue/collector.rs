@@ -11,6 +11,7 @@
 mod account;
 mod asking;
 mod closing;
+mod filler;
 mod identity;
 mod payment;
 #[cfg(test)]
@@ -26,7 +27,7 @@ use crate::disposition::Disposition;
 use crate::event::{CaptureOutcome, Event, Facts, Heard, Interrupt};
 use crate::grammar::{GrammarId, Understood};
 use crate::hear::Interruption;
-use crate::phrase::{Plan, Wording};
+use crate::phrase::{Phrase, Plan, Wording};
 use crate::verification::Factor;
 
 /// How long the collector waits for each thing.
@@ -40,6 +41,8 @@ pub struct CollectorConfig {
     pub speech: Duration,
     /// For the call to answer a request.
     pub reply: Duration,
+    /// When the caller is told, while the account book is asked, that it takes a moment.
+    pub fillers: [Duration; 2],
     /// For a whole card capture.
     pub capture: Duration,
 }
@@ -51,6 +54,7 @@ impl Default for CollectorConfig {
             utterance: Duration::from_secs(20),
             speech: Duration::from_secs(60),
             reply: Duration::from_secs(5),
+            fillers: [Duration::from_millis(600), Duration::from_millis(1_400)],
             capture: Duration::from_secs(600),
         }
     }
@@ -104,6 +108,7 @@ pub struct Collector {
     actions: VecDeque<Action>,
     phase: Phase,
     deadline: Option<Instant>,
+    wait: filler::Wait,
     is_listening: bool,
     postponed: Option<Postponed>,
     identity: identity::Progress,
@@ -125,6 +130,7 @@ impl Collector {
             actions: VecDeque::new(),
             phase: Phase::Opening,
             deadline: Some(now + config.speech),
+            wait: filler::Wait::default(),
             is_listening: false,
             postponed: None,
             identity: identity::Progress::default(),
@@ -151,6 +157,8 @@ impl Collector {
             Event::Verified(answer) => self.verified(now, answer),
             Event::Disclosed => self.disclosed(now),
             Event::Facts(facts) => self.told(now, facts),
+            Event::FactsUnavailable => self.facts_unavailable(now),
+            Event::Barred => self.barred(now),
             Event::Offer(answer) => self.offered(now, answer),
             Event::Saved => self.saved(now),
             Event::SaveFailed => self.save_failed(now),
@@ -167,11 +175,12 @@ impl Collector {
     /// When [`Collector::handle_timeout`] is due; `None` only after the end.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline
+        [self.deadline, self.filler_due()].into_iter().flatten().min()
     }
 
     /// The time has come that [`Collector::poll_timeout`] named. Earlier calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.fill(now);
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return;
         }
@@ -216,6 +225,7 @@ impl Collector {
     }
 
     fn said(&mut self, now: Instant) {
+        self.wait.is_saying = false;
         match self.phase {
             Phase::Asking(_) => self.question_said(now),
             Phase::Introducing(purpose) => self.start_capture(now, purpose),
@@ -247,8 +257,15 @@ impl Collector {
     fn request(&mut self, now: Instant, phase: Phase, action: Action) {
         self.stop_listening();
         self.deadline = Some(now + self.config.reply);
+        self.wait.since = Some(now);
+        self.wait.said = 0;
         self.phase = phase;
         self.actions.push_back(action);
+    }
+
+    fn say(&mut self, lines: Vec<Phrase>) {
+        self.wait.is_saying = true;
+        self.actions.push_back(Action::Say(lines));
     }
 
     fn stop_listening(&mut self) {

@@ -70,6 +70,8 @@ pub enum Disposition {
     NotUnderstood,
     /// The caller hung up before an end was reached.
     HungUp,
+    /// The account book did not answer, so that nothing could be told.
+    Unavailable,
     /// The gateway was shut down.
     ShutDown,
     /// Something on our side failed.
@@ -111,6 +113,7 @@ impl Disposition {
             Self::NoResponse => "no_response",
             Self::NotUnderstood => "not_understood",
             Self::HungUp => "hung_up",
+            Self::Unavailable => "unavailable",
             Self::ShutDown => "shut_down",
             Self::Failure => "failure",
         }

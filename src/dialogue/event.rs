@@ -45,6 +45,8 @@ pub enum Identity {
     Unknown,
     /// There is one, and its flags forbid any talk with a machine.
     Barred,
+    /// The account book did not answer in time: whether there is one is not known.
+    Unavailable,
 }
 
 /// What may be told of the debt once the right party is verified.
@@ -114,8 +116,13 @@ pub enum Event {
     Verified(Answer),
     /// The Mini-Miranda was proven played.
     Disclosed,
-    /// What may be told of the debt.
+    /// What may be told of the debt, as it is now. While a plan is being saved: the account is no longer what the plan was made
+    /// for, and nothing is saved.
     Facts(Facts),
+    /// The account book did not answer in time: what is owed now is not known.
+    FactsUnavailable,
+    /// By the account's flags, as they are now, nothing may be told or agreed by a machine.
+    Barred,
     /// What the negotiation offers.
     Offer(OfferAnswer),
     /// The arrangement is saved.

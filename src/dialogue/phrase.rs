@@ -130,6 +130,12 @@ pub enum Phrase {
     Acknowledge(Wording),
     /// That something is being looked up.
     OneMoment(Wording),
+    /// That it is still being looked up.
+    StillLooking,
+    /// That the records cannot be reached now.
+    RecordsUnavailable,
+    /// That the account has changed during the talk.
+    AccountChanged,
     /// A date that was heard.
     ReadBackDate(Date),
     /// Digits that were heard.
@@ -227,6 +233,9 @@ impl Phrase {
             Self::OneMoment(Wording::Plain) => "one_moment_plain",
             Self::OneMoment(Wording::Casual) => "one_moment_casual",
             Self::OneMoment(Wording::Warm) => "one_moment_warm",
+            Self::StillLooking => "still_looking",
+            Self::RecordsUnavailable => "records_unavailable",
+            Self::AccountChanged => "account_changed",
             Self::ReadBackDate(_) => "read_back_date",
             Self::ReadBackDigits(_) => "read_back_digits",
             Self::KeypadOnly => "keypad_only",
@@ -304,6 +313,8 @@ impl Phrase {
             | Self::RecordingNotice
             | Self::Acknowledge(_)
             | Self::OneMoment(_)
+            | Self::StillLooking
+            | Self::RecordsUnavailable
             | Self::ReadBackDate(_)
             | Self::ReadBackDigits(_)
             | Self::KeypadOnly
@@ -320,6 +331,7 @@ impl Phrase {
             | Self::Apology
             | Self::Goodbye => true,
             Self::MiniMiranda
+            | Self::AccountChanged
             | Self::Balance { .. }
             | Self::OfferAsAsked(_)
             | Self::OfferClosest(_)
@@ -366,6 +378,9 @@ impl Phrase {
         phrases.extend(CardStep::prompts().into_iter().map(|(step, reason)| Self::Card(step, reason)));
         phrases.extend(Interruption::ALL.into_iter().map(Self::Noted));
         phrases.extend([
+            Self::StillLooking,
+            Self::RecordsUnavailable,
+            Self::AccountChanged,
             Self::KeypadOnly,
             Self::NoMatch,
             Self::OfferUnchanged,

@@ -19,16 +19,32 @@ const MOST_OFFERS: u8 = 6;
 
 impl Collector {
     pub(super) fn told(&mut self, now: Instant, facts: Facts) {
-        if !matches!(self.phase, Phase::Reading) {
+        let has_changed = matches!(self.phase, Phase::Saving(_));
+        if !has_changed && !matches!(self.phase, Phase::Reading) {
             return;
         }
         let balance = Phrase::Balance { creditor: facts.creditor.clone(), balance: facts.balance };
         let is_owed = facts.balance.is_positive();
         self.facts = Some(facts);
+        self.offer = None;
+        let mut lines = if has_changed { vec![Phrase::AccountChanged, balance] } else { vec![balance] };
         if is_owed {
-            self.ask(now, vec![balance], Question::PayInFull);
+            self.ask(now, lines, Question::PayInFull);
         } else {
-            self.close(now, vec![balance, Phrase::SummaryNothing], Disposition::NoAgreement);
+            lines.push(Phrase::SummaryNothing);
+            self.close(now, lines, Disposition::NoAgreement);
+        }
+    }
+
+    pub(super) fn facts_unavailable(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Reading) {
+            self.close_unavailable(now);
+        }
+    }
+
+    pub(super) fn barred(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Reading | Phase::Saving(_)) {
+            self.close(now, vec![Phrase::PersonNeeded], Disposition::Barred);
         }
     }
 

@@ -232,7 +232,7 @@ impl Collector {
         let (grammar, waits) = (asking.listens_for(), asking.must_be_heard_first());
         self.phase = Phase::Asking(asking);
         self.deadline = Some(now + self.config.speech);
-        self.actions.push_back(Action::Say(lines));
+        self.say(lines);
         if !waits {
             self.listen(grammar);
         }

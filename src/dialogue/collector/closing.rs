@@ -32,7 +32,7 @@ impl Collector {
     pub(super) fn note(&mut self, now: Instant, result: Vec<Phrase>, interruption: Interruption) {
         self.stop_listening();
         if !result.is_empty() {
-            self.actions.push_back(Action::Say(result));
+            self.say(result);
         }
         self.actions.push_back(Action::Note(interruption));
         self.close(now, vec![Phrase::Noted(interruption)], interruption.into());
@@ -66,6 +66,11 @@ impl Collector {
         self.leave(now, Vec::new(), Interrupt::Failure);
     }
 
+    /// The account book does not answer. No figure is said that was not read.
+    pub(super) fn close_unavailable(&mut self, now: Instant) {
+        self.close(now, vec![Phrase::RecordsUnavailable], Disposition::Unavailable);
+    }
+
     /// No answer came of the last wording of a question.
     pub(super) fn give_up(&mut self, now: Instant, heard_words: bool) {
         let (line, disposition) = if heard_words {
@@ -92,7 +97,7 @@ impl Collector {
         lines.push(Phrase::Goodbye);
         self.phase = Phase::Closing(disposition);
         self.deadline = Some(now + self.config.speech);
-        self.actions.push_back(Action::Say(lines));
+        self.say(lines);
     }
 
     pub(super) fn end(&mut self, disposition: Disposition) {

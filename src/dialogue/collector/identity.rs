@@ -58,6 +58,9 @@ impl Collector {
             }
             Identity::Unknown => self.close(now, vec![Phrase::NotFound], Disposition::Unidentified),
             Identity::Barred => self.close(now, vec![Phrase::PersonNeeded], Disposition::Barred),
+            // Meanwhile the book may be back.
+            Identity::Unavailable if self.identity.references == 0 => self.ask(now, Vec::new(), Question::Reference),
+            Identity::Unavailable => self.close_unavailable(now),
         }
     }
 
@@ -144,8 +147,6 @@ impl Collector {
         match given {
             Given::Reference(digits) => {
                 self.identity.references += 1;
-                let wait = Phrase::OneMoment(self.wording());
-                self.actions.push_back(Action::Say(vec![wait]));
                 self.request(now, Phase::Identifying, Action::Identify(LookUp::Reference(digits)));
             }
             Given::Claim(claim) => self.claim(now, claim, attempt == Attempt::Keypad),

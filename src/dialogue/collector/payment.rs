@@ -53,7 +53,7 @@ impl Collector {
         self.stop_listening();
         self.phase = Phase::Introducing(purpose);
         self.deadline = Some(now + self.config.speech);
-        self.actions.push_back(Action::Say(vec![Phrase::CardIntroduction { amount }]));
+        self.say(vec![Phrase::CardIntroduction { amount }]);
     }
 
     pub(super) fn start_capture(&mut self, now: Instant, purpose: Purpose) {

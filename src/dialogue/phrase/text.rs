@@ -9,6 +9,10 @@ const AI_NOTICE: &str = "I am an automated assistant with an artificial voice. Y
 const RECORDING_NOTICE: &str = "This call is recorded.";
 const MINI_MIRANDA: &str = "This is an attempt to collect a debt by a debt collector. Any information obtained will be used for that \
      purpose. You have the right to dispute the debt, or any part of it.";
+const STILL_LOOKING: &str = "I am still looking.";
+const RECORDS_UNAVAILABLE: &str =
+    "I am sorry, I cannot reach our records just now. Please call again later, and a person can help you then too.";
+const ACCOUNT_CHANGED: &str = "Your account has just changed, so here it is again.";
 const KEYPAD_ONLY: &str =
     "Please do not say long numbers aloud. Where I need one, I ask you to key it in, and nobody hears the keys.";
 const NO_MATCH: &str = "Sorry, that does not match what I have.";
@@ -66,6 +70,9 @@ pub(super) fn of(phrase: &Phrase) -> String {
         Phrase::AiNotice => AI_NOTICE.to_owned(),
         Phrase::RecordingNotice => RECORDING_NOTICE.to_owned(),
         Phrase::MiniMiranda => MINI_MIRANDA.to_owned(),
+        Phrase::StillLooking => STILL_LOOKING.to_owned(),
+        Phrase::RecordsUnavailable => RECORDS_UNAVAILABLE.to_owned(),
+        Phrase::AccountChanged => ACCOUNT_CHANGED.to_owned(),
         Phrase::KeypadOnly => KEYPAD_ONLY.to_owned(),
         Phrase::NoMatch => NO_MATCH.to_owned(),
         Phrase::OfferUnchanged => OFFER_UNCHANGED.to_owned(),

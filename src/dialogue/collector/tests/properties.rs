@@ -20,7 +20,7 @@ use crate::tests::beginning;
 use crate::verification::{Answer, Factor};
 
 /// More timeouts than any state has wordings.
-const MOST_TIMEOUTS: usize = 12;
+const MOST_TIMEOUTS: usize = 14;
 
 const SAID: [&str; 24] = [
     "yes",
@@ -77,6 +77,9 @@ fn any_request_answer() -> impl Strategy<Value = Event> {
     prop_oneof![
         1 => Just(Event::Identified(Identity::Found { person, factors: Factor::ALL.to_vec() })),
         1 => Just(Event::Identified(Identity::Unknown)),
+        1 => Just(Event::Identified(Identity::Unavailable)),
+        1 => Just(Event::FactsUnavailable),
+        1 => Just(Event::Barred),
         4 => Just(Event::Verified(Answer::Match)),
         1 => Just(Event::Verified(Answer::NoMatch)),
         2 => Just(Event::Disclosed),

@@ -176,14 +176,17 @@ fn a_plan_that_is_not_agreed_to_is_not_saved() {
 
 #[test]
 fn a_plan_that_cannot_be_saved_is_not_claimed() {
-    for world in
-        [World { save_fails: true, ..World::default() }, World { unanswered: Some("save"), ..World::default() }]
-    {
+    for (world, fillers) in [
+        (World { save_fails: true, ..World::default() }, ""),
+        (World { unanswered: Some("save"), ..World::default() }, "one_moment_plain still_looking "),
+    ] {
         expect_verified(
             world,
             &[Say("six payments"), Say("yes"), Say("yes")],
-            "[offer] offer_as_asked ask_accept_plan read_back_plan ask_agree_to_plan [save] plan_not_saved goodbye \
-             [end:failure]",
+            &format!(
+                "[offer] offer_as_asked ask_accept_plan read_back_plan ask_agree_to_plan [save] {fillers}plan_not_saved \
+                 goodbye [end:failure]"
+            ),
         );
     }
 }
@@ -195,14 +198,14 @@ fn an_unknown_number_gives_its_reference() {
     expect(
         world,
         &turns,
-        "[identify] ask_reference one_moment_plain [identify] ask_name [verify] ask_date_of_birth [verify] \
+        "[identify] ask_reference [identify] ask_name [verify] ask_date_of_birth [verify] \
          acknowledge_casual ask_postal_code [verify] [disclose] [facts] balance ask_pay_in_full [end:hung_up]",
     );
     expect(
         world,
         &[Say("two oh four one seven three one eight"), Say("yes"), Key("1111")],
-        "[identify] ask_reference read_back_digits ask_is_that_right one_moment_plain [identify] no_match \
-         ask_reference_keypad one_moment_plain [identify] not_found goodbye [end:unidentified]",
+        "[identify] ask_reference read_back_digits ask_is_that_right [identify] no_match \
+         ask_reference_keypad [identify] not_found goodbye [end:unidentified]",
     );
 }
 
@@ -350,9 +353,38 @@ fn a_payment_without_an_answer_is_never_called_made_or_failed() {
 #[test]
 fn a_request_without_an_answer_ends_with_an_apology() {
     let world = |request| World { unanswered: Some(request), ..World::default() };
-    expect(world("identify"), &[], "[identify] apology goodbye [end:failure]");
+    expect(world("identify"), &[], "[identify] one_moment_plain still_looking apology goodbye [end:failure]");
     expect(world("verify"), &[Say("yes")], "[identify] ask_name [verify] apology goodbye [end:failure]");
     expect_verified(world("offer"), &[Say("four payments")], "[offer] apology goodbye [end:failure]");
+}
+
+#[test]
+fn a_book_that_does_not_answer_is_said_and_no_figure_is() {
+    let world = |request| World { unavailable: Some(request), ..World::default() };
+    let turns = [Key("20417319")];
+    expect(
+        world("identify"),
+        &turns,
+        "[identify] ask_reference [identify] records_unavailable goodbye [end:unavailable]",
+    );
+    expect(
+        world("facts"),
+        &VERIFIED,
+        "[identify] ask_name [verify] ask_date_of_birth [verify] acknowledge_casual ask_postal_code [verify] [disclose] \
+         [facts] records_unavailable goodbye [end:unavailable]",
+    );
+}
+
+#[test]
+fn an_account_that_has_changed_is_told_and_asked_about_again() {
+    let turns = [Say("six payments"), Say("yes"), Say("yes"), Say("four payments"), Say("yes"), Say("yes"), HangUp];
+    expect_verified(
+        World { balance_at_save: Some(40_000), ..World::default() },
+        &turns,
+        "[offer] offer_as_asked ask_accept_plan read_back_plan ask_agree_to_plan [save] account_changed balance \
+         ask_pay_in_full [offer] offer_as_asked ask_accept_plan read_back_plan ask_agree_to_plan [save] plan_saved \
+         ask_pay_first_now [end:arranged]",
+    );
 }
 
 #[test]

@@ -44,6 +44,10 @@ pub(super) struct World {
     pub(super) balance_minor: i64,
     pub(super) save_fails: bool,
     pub(super) captures: &'static [&'static str],
+    /// The request that the account book does not answer.
+    pub(super) unavailable: Option<&'static str>,
+    /// What is owed when a plan is saved for the first time, where that has changed.
+    pub(super) balance_at_save: Option<i64>,
     /// The request that is never answered.
     pub(super) unanswered: Option<&'static str>,
     /// What is said while the card is being taken.
@@ -58,6 +62,8 @@ impl Default for World {
             balance_minor: 60_000,
             save_fails: false,
             captures: &["approved"],
+            unavailable: None,
+            balance_at_save: None,
             unanswered: None,
             said_in_capture: None,
         }
@@ -244,6 +250,9 @@ impl Talk {
     }
 
     fn identify(&mut self, by: &LookUp) -> Event {
+        if self.world.unavailable == Some("identify") {
+            return Event::Identified(Identity::Unavailable);
+        }
         let is_found = match by {
             LookUp::CallerNumber => self.world.number_is_known,
             LookUp::Reference(digits) => digits.as_str() == REFERENCE,
@@ -273,12 +282,24 @@ impl Talk {
 
     fn facts(&mut self) -> Event {
         self.guard.permits(What::DebtFacts).expect("facts only after the mini-miranda");
-        let balance = Money::new(self.world.balance_minor, Currency::USD);
+        if self.world.unavailable == Some("facts") {
+            return Event::FactsUnavailable;
+        }
+        self.owed(self.world.balance_minor)
+    }
+
+    fn owed(&self, minor: i64) -> Event {
+        let balance = Money::new(minor, Currency::USD);
         Event::Facts(Facts { creditor: "Northside Dental".to_owned(), balance, today: TODAY })
     }
 
     fn save(&mut self, plan: Plan) -> Event {
         assert_eq!(self.heard_read_back, Some(plan), "the plan that was read back is the one that is saved");
+        if let Some(minor) = self.world.balance_at_save.take() {
+            let balance = Money::new(minor, Currency::USD);
+            self.negotiation = Negotiation::new(balance, bounds(), TODAY, Calendar::united_states());
+            return self.owed(minor);
+        }
         self.negotiation.agree(&plan).expect("saved only when agreed");
         assert!(plan.offer.is_within(&bounds(), &Calendar::united_states()), "inside the bounds");
         if self.world.save_fails { Event::SaveFailed } else { Event::Saved }
