@@ -183,16 +183,23 @@ impl Problem {
             Missing::Verification => "verify the right party first, with POST …/verify",
             Missing::Unlocked => "verification is locked for the rest of this call",
             Missing::Disclosure => "the disclosure is being played; ask again when it has ended",
-            Missing::Stopped => "the caller ended the collection on this call",
+            Missing::Stopped => "the caller or the flags of the account ended the collection on this call",
             Missing::Offer => "name an offer that POST …/offer made in this call",
             Missing::Capture => "the state of the capture does not allow this; see GET …/captures",
             Missing::Transfer => "a transfer is under way, or ten were tried; see GET …/transfer",
+            Missing::Records => return Self::no_records(),
             Missing::Sense => return Self::bad_value(),
             Missing::Key => return Self::key_reused(),
             Missing::BankAccounts => return Self::no_bank_accounts(),
         };
         let problem = Self::new("missing", StatusCode::CONFLICT, "Something must come first", detail);
         Self { missing: Some(missing), ..problem }
+    }
+
+    /// The account book does not answer.
+    fn no_records() -> Self {
+        let detail = "the account book does not answer: name no figure, and ask again in some seconds";
+        Self::new("no-records", StatusCode::SERVICE_UNAVAILABLE, "No records", detail)
     }
 
     /// The call's queue is full, or a service behind it does not answer.

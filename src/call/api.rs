@@ -509,6 +509,8 @@ pub enum Missing {
     Opening,
     /// No account was found for this call.
     Account,
+    /// The account book does not answer, so that the account is not known as it is now.
+    Records,
     /// The right party is not verified.
     Verification,
     /// Verification was locked after too many tries.

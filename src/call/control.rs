@@ -9,6 +9,7 @@ mod matter;
 mod number;
 mod opening;
 mod progress;
+mod reading;
 mod recording;
 mod records;
 mod stream;
@@ -39,8 +40,8 @@ use crate::{
 };
 
 use self::{
-    capture::Payment, collector::Scripted, hold::Hold, matter::Matter, opening::SetUp, records::Facts, stream::Stream,
-    transfer::Transfers,
+    capture::Payment, collector::Scripted, hold::Hold, matter::Matter, opening::SetUp, reading::Reading,
+    records::Facts, stream::Stream, transfer::Transfers,
 };
 
 pub use self::capture::Taking;
@@ -234,6 +235,7 @@ pub struct Call {
     phase: Phase,
     set_up: SetUp,
     matter: Matter,
+    reading: Reading,
     guard: Guard,
     agent: Agent,
     mouth: Mouth,
@@ -268,6 +270,7 @@ impl Call {
             phase: Phase::SettingUp,
             set_up: SetUp::default(),
             matter: Matter::default(),
+            reading: Reading::default(),
             guard: Guard::new(),
             agent,
             mouth: Mouth::default(),
@@ -362,6 +365,7 @@ impl Call {
         self.now = now;
         match reply {
             Reply::Prepared => self.prepared(),
+            Reply::Account(found) if self.reading.awaits(ticket) => self.account_read(found),
             Reply::Account(found) => self.looked_up(ticket, found),
             Reply::Prompts(prompts) => self.rendered(ticket, prompts),
             Reply::Stored => self.stored(ticket),

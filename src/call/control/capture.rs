@@ -256,7 +256,7 @@ impl Call {
         self.arm();
     }
 
-    fn reply(&mut self, ticket: Option<Ticket>, reply: ApiReply) {
+    pub(super) fn reply(&mut self, ticket: Option<Ticket>, reply: ApiReply) {
         if let Some(ticket) = ticket {
             self.outputs.push_back(Output::Api(ticket, reply));
         }

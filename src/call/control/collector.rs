@@ -10,7 +10,7 @@ use dialogue::{
 use gate::{Collect, CollectEnd, Collected, MenuKey, SpeechEdge};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Agent, Call, Output, Phase};
+use super::{Agent, Call, Output, Phase, reading::Errand};
 use crate::{
     EndReason,
     media::LegCommand,
@@ -91,9 +91,9 @@ impl Call {
                 self.collector_event(Event::Verified(answer));
             }
             Action::Disclose => self.disclose(),
-            Action::AskFacts => self.tell_facts(),
+            Action::AskFacts => self.once_current(Errand::Tell),
             Action::RequestOffer(wanted) => self.offer(wanted),
-            Action::SaveArrangement(plan) => self.save_for_collector(plan),
+            Action::SaveArrangement(plan) => self.once_current(Errand::Save(plan)),
             Action::StartCapture { .. } if self.is_handing_over() => {
                 self.note("capture.refused", "the caller is being handed over");
                 self.collector_event(Event::Captured(CaptureOutcome::Failed));
@@ -246,11 +246,12 @@ impl Call {
             self.note("verified", "right party");
             self.audit(AuditEvent::Verified);
             self.progress();
+            self.read_account();
         }
         answer
     }
 
-    fn tell_facts(&mut self) {
+    pub(super) fn tell_facts(&mut self) {
         match (self.guard.permits(What::DebtFacts), self.matter.facts()) {
             (Ok(()), Some(facts)) => {
                 self.audit(AuditEvent::FactsDisclosed);
@@ -272,7 +273,7 @@ impl Call {
         }
     }
 
-    fn save_for_collector(&mut self, plan: Plan) {
+    pub(super) fn save_for_collector(&mut self, plan: Plan) {
         let saved = self.save_arrangement(&plan);
         if let (Some(ticket), Agent::Collector(scripted)) = (saved, &mut self.agent) {
             scripted.saving = Some((ticket, plan));

@@ -9,7 +9,7 @@ use rules::{
 };
 use serde_json::json;
 
-use super::{Agent, Call, Output};
+use super::{Agent, Call, Output, reading::Errand};
 use crate::{
     EndReason,
     api::{
@@ -47,8 +47,18 @@ impl Call {
                 self.api_step_session(session, key, callback, step)
             }
             ApiRequest::Verify { factor, value } => self.api_verify(factor, value.reveal()),
-            ApiRequest::Facts => self.api_facts(),
-            ApiRequest::Offer(ask) => self.api_offer(&ask),
+            ApiRequest::Facts => {
+                self.permitted(What::DebtFacts)?;
+                return self.later(Errand::Facts(ticket));
+            }
+            ApiRequest::Offer(ask) => {
+                self.permitted(What::Negotiation)?;
+                return self.later(Errand::Offer(ticket, ask));
+            }
+            ApiRequest::Outcome(report) if report.accepted_offer.is_some() => {
+                self.permitted(What::Negotiation)?;
+                return self.later(Errand::Outcome(ticket, report));
+            }
             ApiRequest::Outcome(report) => self.api_outcome(&report),
             ApiRequest::CaptureState { capture } => Ok(self.capture_view(capture)),
             ApiRequest::CancelCapture { capture } => self.api_cancel(capture),
@@ -68,6 +78,25 @@ impl Call {
         answer.map(Some)
     }
 
+    /// Answers once the account is known as it is now.
+    fn later(&mut self, errand: Errand) -> Result<Option<ApiReply>, Missing> {
+        self.has_account()?;
+        self.once_current(errand);
+        Ok(None)
+    }
+
+    /// Where the book did not answer it is asked again, for the next who asks.
+    fn has_account(&mut self) -> Result<(), Missing> {
+        match (self.matter.account(), self.matter.is_unavailable()) {
+            (Some(_), _) => Ok(()),
+            (None, false) => Err(Missing::Account),
+            (None, true) => {
+                self.look_up_caller();
+                Err(Missing::Records)
+            }
+        }
+    }
+
     pub(super) fn permitted(&self, what: What) -> Result<(), Missing> {
         self.guard.permits(what).map_err(|missing| match missing {
             dialogue::Missing::Opening | dialogue::Missing::RecordingNotice | dialogue::Missing::AiNotice => {
@@ -82,9 +111,7 @@ impl Call {
 
     fn api_verify(&mut self, factor: Factor, value: &str) -> Result<ApiReply, Missing> {
         self.permitted(What::AgentSpeech)?;
-        if self.matter.account().is_none() {
-            return Err(Missing::Account);
-        }
+        self.has_account()?;
         let claim = claim(factor, value).ok_or(Missing::Sense)?;
         let was_verified = self.guard.is_verified();
         let result = match claim {
@@ -102,7 +129,7 @@ impl Call {
         Ok(ApiReply::Verified { result, verified, tries_left })
     }
 
-    fn api_facts(&mut self) -> Result<ApiReply, Missing> {
+    pub(super) fn api_facts(&mut self) -> Result<ApiReply, Missing> {
         self.permitted(What::DebtFacts)?;
         let (facts, account) = self.matter.facts().zip(self.matter.account()).ok_or(Missing::Account)?;
         let reply = FactsReply {
@@ -115,7 +142,7 @@ impl Call {
         Ok(ApiReply::Facts(reply))
     }
 
-    fn api_offer(&mut self, ask: &OfferAsk) -> Result<ApiReply, Missing> {
+    pub(super) fn api_offer(&mut self, ask: &OfferAsk) -> Result<ApiReply, Missing> {
         self.permitted(What::Negotiation)?;
         let currency = self.matter.account().ok_or(Missing::Account)?.balance.currency();
         let wanted = wanted(ask, |minor| Money::new(minor, currency)).ok_or(Missing::Sense)?;
@@ -144,7 +171,7 @@ impl Call {
         }
     }
 
-    fn api_outcome(&mut self, report: &OutcomeReport) -> Result<ApiReply, Missing> {
+    pub(super) fn api_outcome(&mut self, report: &OutcomeReport) -> Result<ApiReply, Missing> {
         self.permitted(What::AgentSpeech)?;
         self.facts.disposition = Some(disposition(report.disposition));
         if let Some(offer) = &report.accepted_offer {

@@ -7,6 +7,7 @@ use dialogue::{Answer, Claim, Expected, Facts, Identity, Negotiation, PersonName
 use jiff::civil::Date;
 use rules::{calendar::Calendar, contact};
 
+use super::reading;
 use crate::port::Ticket;
 
 /// What is known of the matter.
@@ -14,6 +15,8 @@ use crate::port::Ticket;
 pub(super) struct Matter {
     pending: Option<(Ticket, Instant)>,
     settled: bool,
+    /// Whether the book did not answer, so that nothing is known.
+    unavailable: bool,
     by_reference: bool,
     file: Option<Box<File>>,
 }
@@ -32,6 +35,7 @@ impl Matter {
     pub(super) fn expect(&mut self, ticket: Ticket, now: Instant) {
         self.pending = Some((ticket, now));
         self.settled = false;
+        self.unavailable = false;
     }
 
     /// The look-up under way is by a reference that the caller gave, which then proves nothing more.
@@ -62,10 +66,34 @@ impl Matter {
         };
     }
 
+    /// The look-up is over, and the book did not answer.
+    pub(super) fn unanswered(&mut self, ticket: Ticket) {
+        if self.awaits(ticket) {
+            (self.pending, self.file) = (None, None);
+            (self.settled, self.unavailable) = (true, true);
+        }
+    }
+
+    /// Whether the book did not answer when it was asked last.
+    pub(super) fn is_unavailable(&self) -> bool {
+        self.unavailable
+    }
+
+    /// Takes the account as it is now. What was offered stands only where balance and limits are what they were.
+    pub(super) fn refresh(&mut self, found: Found, today: Date, calendar: &Calendar) -> reading::Found {
+        match self.file.as_mut().filter(|file| file.account.id == found.account.id) {
+            Some(file) => file.refresh(found, today, calendar),
+            None => reading::Found::Unavailable,
+        }
+    }
+
     /// Who was found, once the look-up is over.
     pub(super) fn identity(&self) -> Option<Identity> {
         if !self.settled {
             return None;
+        }
+        if self.unavailable {
+            return Some(Identity::Unavailable);
         }
         Some(self.file.as_ref().map_or(Identity::Unknown, |file| file.identity()))
     }
@@ -132,8 +160,27 @@ impl File {
         Self { verification: Verification::new(expected), negotiation, account, strategy, today }
     }
 
+    fn refresh(&mut self, found: Found, today: Date, calendar: &Calendar) -> reading::Found {
+        let Found { account, strategy } = found;
+        let is_same = account.balance == self.account.balance && strategy.bounds == self.strategy.bounds;
+        if !is_same {
+            self.negotiation = Negotiation::new(account.balance, strategy.bounds.clone(), today, calendar.clone());
+            self.today = today;
+        }
+        (self.account, self.strategy) = (account, strategy);
+        match (self.is_barred(), is_same) {
+            (true, _) => reading::Found::Barred,
+            (false, true) => reading::Found::Same,
+            (false, false) => reading::Found::Changed,
+        }
+    }
+
+    fn is_barred(&self) -> bool {
+        !contact::decide(&self.account.flags).is_permitted()
+    }
+
     fn identity(&self) -> Identity {
-        if !contact::decide(&self.account.flags).is_permitted() {
+        if self.is_barred() {
             return Identity::Barred;
         }
         Identity::Found { person: self.person(), factors: self.verification.factors() }

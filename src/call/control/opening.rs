@@ -7,7 +7,7 @@ use book::{LookUp, LookupKey};
 use dialogue::{Phrase, What};
 use jiff::SignedDuration;
 
-use super::{Agent, Call, Output, Phase, SinkKind};
+use super::{Agent, Call, Output, Phase, SinkKind, reading};
 use crate::{
     EndReason,
     media::{Delivery, LegCommand},
@@ -35,6 +35,11 @@ impl Call {
         let notices = Phrase::notices(&self.settings.business).to_vec();
         let ticket = self.ask(Request::Prompts(notices.clone()));
         self.set_up.notices = Some((ticket, notices));
+        self.look_up_caller();
+    }
+
+    /// Asks for the account of the caller's number, where there is one.
+    pub(super) fn look_up_caller(&mut self) {
         if let Some(number) = self.invitation.caller.clone() {
             let ticket = self.ask(Request::LookUp(LookupKey::Number(number)));
             self.matter.expect(ticket, self.now);
@@ -212,8 +217,11 @@ impl Call {
             return self.refuse(reason);
         }
         if self.matter.awaits(ticket) {
-            self.matter.settle(ticket, LookUp::Nothing, self.today(), &self.settings.calendar);
+            self.matter.unanswered(ticket);
             return self.identified();
+        }
+        if self.reading.awaits(ticket) {
+            return self.reading_over(reading::Found::Unavailable);
         }
         if let Some((purpose, freed)) = self.mouth.failed(ticket) {
             self.play(freed);

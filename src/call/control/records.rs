@@ -310,6 +310,7 @@ impl Call {
             | Disposition::NotVerified
             | Disposition::NoResponse
             | Disposition::NotUnderstood
+            | Disposition::Unavailable
             | Disposition::ShutDown => Outcome::Unverified,
         }
     }
@@ -365,7 +366,7 @@ fn book_disposition(disposition: Disposition) -> Option<BookDisposition> {
         Disposition::Bankruptcy => Some(BookDisposition::Bankruptcy),
         Disposition::Dispute | Disposition::AlreadyPaid | Disposition::IdentityTheft => Some(BookDisposition::Dispute),
         Disposition::Hardship => Some(BookDisposition::Hardship),
-        Disposition::BadTime => Some(BookDisposition::Callback),
+        Disposition::BadTime | Disposition::Unavailable => Some(BookDisposition::Callback),
         Disposition::Referred
         | Disposition::Crisis
         | Disposition::Language

@@ -34,6 +34,7 @@ use crate::{
 };
 
 mod captures;
+mod readings;
 mod transfers;
 
 const PAYMENT: Uuid = Uuid::from_u128(7);
