@@ -3,6 +3,7 @@
 .PHONY: help demo prove seed run test check bench soak bench-programs quality fuzz voices salesforce-org salesforce-peers setup setup-test setup-bench build faulty lint deny house docs clean
 
 SEED ?= 1
+BOOK ?= sqlite
 CONFIG ?= config/tonegate.toml
 SETUP := deploy/setup/install
 TOOLS := target/tools
@@ -24,11 +25,12 @@ MINUTES ?= 30
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: seed setup build ## hold one whole call over loopback and show it; SEED=n varies the caller
-	@target/debug/examples/demo --seed $(SEED)
+demo: seed setup build ## hold one whole call over loopback and show it; SEED=n varies the caller, BOOK=salesforce has the accounts in an org
+	@target/debug/examples/demo --seed $(SEED) --book $(BOOK)
 
 seed:
 	@case '$(SEED)' in *[!0-9]*|'') echo "SEED=$(SEED): a seed is a whole number, such as SEED=7" >&2; exit 2;; esac
+	@case '$(BOOK)' in sqlite|salesforce) ;; *) echo "BOOK=$(BOOK): an account book is sqlite or salesforce" >&2; exit 2;; esac
 
 run: setup build ## serve with config/tonegate.toml; CONFIG=file for another
 	@target/debug/tonegate serve --config $(CONFIG)

@@ -7,10 +7,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::Call;
+use crate::{Book, Call, outcome::Outcome};
 
 /// Steps without which the call was not whole, in their order.
 const STEPS: &[(&str, &str)] = &[
@@ -40,20 +39,19 @@ const SHORTEST_CAPTURE: f64 = 5.0;
 pub(crate) struct Evidence {
     pub(crate) recording_seconds: f64,
     pub(crate) silent_seconds: f64,
-    pub(crate) records: Vec<String>,
+    pub(crate) outcome: Outcome,
     pub(crate) latencies: Option<String>,
     pub(crate) cut_in: Option<i64>,
 }
 
 /// Looks at everything, and fails at the first thing that is missing.
-pub(crate) fn gather(directory: &Path, call: &Call) -> Result<Evidence> {
+pub(crate) fn gather(directory: &Path, call: &Call, book: &Book) -> Result<Evidence> {
     steps(&call.timeline)?;
     let (recording_seconds, silent_seconds) = recording(directory, call)?;
-    let records = records(directory)?;
     Ok(Evidence {
         recording_seconds,
         silent_seconds,
-        records,
+        outcome: book.outcome(directory)?,
         latencies: latencies(&call.timeline),
         cut_in: cut_in(directory)?,
     })
@@ -97,26 +95,15 @@ fn at(timeline: &[Value], kind: &str) -> Result<f64> {
 }
 
 /// Waits until the outbox has brought every record to the account book.
-pub(crate) fn await_records(directory: &Path, deadline: Duration) -> Result<()> {
+pub(crate) fn await_records(directory: &Path, book: &Book, deadline: Duration) -> Result<()> {
     let until = Instant::now() + deadline;
     loop {
-        match records(directory) {
+        match book.outcome(directory) {
             Ok(_) => return Ok(()),
             Err(error) if Instant::now() > until => return Err(error),
             Err(_) => std::thread::park_timeout(Duration::from_millis(50)),
         }
     }
-}
-
-fn records(directory: &Path) -> Result<Vec<String>> {
-    let book = Connection::open(directory.join("book.db"))?;
-    let mut found = Vec::new();
-    for table in ["contact_attempts", "compliance_records", "payment_arrangements", "payment_transactions"] {
-        let count: i64 = book.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
-        ensure!(count == 1, "{table} holds {count} records instead of one");
-        found.push(format!("{count} row in {table}"));
-    }
-    Ok(found)
 }
 
 /// How long the caller waited for an answer: from the end of speech recognised to the next prompt.

@@ -2,9 +2,13 @@
 //!
 //! Starts `tonegate serve` and a debtor, each a process of its own, prints the call as it happens, then checks that every step
 //! left its trace: in the timeline, the recording, the audit chain and the account book. Exit status 0 only if all did.
+//!
+//! The account book is the embedded one or, with `--book salesforce`, a Salesforce org on loopback.
 
 mod evidence;
 mod narrator;
+mod org;
+mod outcome;
 
 use std::{
     fs,
@@ -17,10 +21,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use jiff::{Timestamp, tz::TimeZone};
 use testkit::gateway::{Gateway, GatewayOptions};
 
 use narrator::Narrator;
+use org::DemoOrg;
+use outcome::Outcome;
 
 /// Longest the call may take.
 const CALL_DEADLINE: Duration = Duration::from_secs(240);
@@ -33,6 +40,9 @@ const RECORDS_DEADLINE: Duration = Duration::from_secs(10);
 /// The file that tells whose demo a directory holds.
 const MARK: &str = "seed";
 
+/// Who the debtors of the demo are.
+const ACCOUNTS: &str = "config/sample-accounts.csv";
+
 /// One whole call, shown step by step.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -42,9 +52,65 @@ struct Arguments {
     /// Where everything goes.
     #[arg(long, default_value = "target/demo")]
     directory: PathBuf,
+    /// Where accounts are found and records go.
+    #[arg(long, value_enum, default_value = "sqlite")]
+    book: Kind,
     /// Directory of the better local voices (`make voices`), instead of the Debian engines.
     #[arg(long)]
     models: Option<PathBuf>,
+}
+
+/// Which account book.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// The embedded one.
+    Sqlite,
+    /// A Salesforce org on loopback, over HTTPS.
+    Salesforce,
+}
+
+/// The account book of the call.
+pub(crate) enum Book {
+    Embedded,
+    Salesforce(DemoOrg),
+}
+
+impl Book {
+    fn open(kind: Kind, directory: &Path) -> Result<Self> {
+        match kind {
+            Kind::Sqlite => Ok(Self::Embedded),
+            Kind::Salesforce => {
+                let accounts = fs::read(ACCOUNTS).with_context(|| format!("cannot read {ACCOUNTS}"))?;
+                let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+                DemoOrg::start(&directory.join("org"), &accounts, today).map(Self::Salesforce)
+            }
+        }
+    }
+
+    fn settings(&self) -> String {
+        match self {
+            Self::Embedded => String::new(),
+            Self::Salesforce(org) => org.settings(),
+        }
+    }
+
+    /// What the one call left in it.
+    pub(crate) fn outcome(&self, directory: &Path) -> Result<Outcome> {
+        match self {
+            Self::Embedded => Outcome::embedded(&directory.join("book.db")),
+            Self::Salesforce(org) => org.outcome(),
+        }
+    }
+
+    /// Where it is, for a person.
+    pub(crate) fn place(&self, directory: &Path) -> String {
+        match self {
+            Self::Embedded => format!("{}/book.db", directory.display()),
+            Self::Salesforce(org) => {
+                format!("a Salesforce org, in {} requests that count for its day", org.requests())
+            }
+        }
+    }
 }
 
 impl Arguments {
@@ -53,8 +119,9 @@ impl Arguments {
         if self.models.is_some() { "target/prompts-of-voices" } else { "target/prompts" }.into()
     }
 
-    fn gateway(&self) -> GatewayOptions {
-        GatewayOptions { models: self.models.clone(), prompts: self.prompts(), ..GatewayOptions::new(&self.directory) }
+    fn gateway(&self, book: &Book) -> GatewayOptions {
+        let (models, prompts) = (self.models.clone(), self.prompts());
+        GatewayOptions { models, prompts, book: book.settings(), ..GatewayOptions::new(&self.directory) }
     }
 }
 
@@ -73,7 +140,8 @@ fn hold(arguments: &Arguments) -> Result<()> {
     let directory = &arguments.directory;
     prepare(directory, arguments.seed)?;
     let narrator = Narrator::begin(arguments.seed);
-    let gateway = Gateway::start(&sibling("tonegate")?, &arguments.gateway())?;
+    let book = Book::open(arguments.book, directory)?;
+    let gateway = Gateway::start(&sibling("tonegate")?, &arguments.gateway(&book))?;
     narrator.gateway_ready(gateway.addresses().sip_udp);
 
     let (heard, mut debtor) = start_debtor(arguments, &gateway)?;
@@ -85,15 +153,16 @@ fn hold(arguments: &Arguments) -> Result<()> {
 
     fs::write(directory.join("timeline.json"), serde_json::to_vec_pretty(&call.timeline)?)?;
     let config = directory.join("tonegate.toml");
-    evidence::await_records(directory, RECORDS_DEADLINE)?;
+    evidence::await_records(directory, &book, RECORDS_DEADLINE)?;
     let left = gateway.stop()?;
     ensure!(left.success(), "the gateway did not leave cleanly: {left}");
     let audit = Command::new(sibling("tonegate")?).args(["audit", "verify", "--config"]).arg(&config).output()?;
     ensure!(audit.status.success(), "the audit chain does not hold: {}", String::from_utf8_lossy(&audit.stderr));
 
-    let evidence = evidence::gather(directory, &call)?;
+    let evidence = evidence::gather(directory, &call, &book)?;
+    fs::write(directory.join("outcome.json"), serde_json::to_vec_pretty(&evidence.outcome)?)?;
     let told = String::from_utf8_lossy(&audit.stdout).trim().replace('\n', "\n               ");
-    narrator.summary(directory, &call, &evidence, &told);
+    narrator.summary(directory, &call, &evidence, (&book.place(directory), &told));
     Ok(())
 }
 
@@ -121,7 +190,7 @@ fn start_debtor(arguments: &Arguments, gateway: &Gateway) -> Result<(mpsc::Recei
         .args(["--server", &gateway.addresses().sip_udp.to_string(), "--seed", &arguments.seed.to_string()])
         .arg("--prompts")
         .arg(arguments.prompts())
-        .args(["--accounts", "config/sample-accounts.csv"])
+        .args(["--accounts", ACCOUNTS])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::from(fs::File::create(arguments.directory.join("debtor.log"))?))

@@ -55,7 +55,7 @@ impl Narrator {
         writeln!(output, "\nThe call did not come off: {error:#}\nLook at {}", directory.display()).ok();
     }
 
-    pub(crate) fn summary(&self, directory: &Path, call: &Call, evidence: &Evidence, audit: &str) {
+    pub(crate) fn summary(&self, directory: &Path, call: &Call, evidence: &Evidence, (book, audit): (&str, &str)) {
         let at = directory.display();
         let last = call.timeline.last().and_then(|entry| entry["at_ms"].as_f64());
         let seconds = last.unwrap_or_default() / 1_000.0;
@@ -68,8 +68,8 @@ impl Narrator {
         ));
         self.line(&format!("  audit chain  {audit}"));
         self.line(&format!("               again: target/debug/tonegate audit verify --config {at}/tonegate.toml"));
-        self.line(&format!("  account book {at}/book.db:"));
-        for record in &evidence.records {
+        self.line(&format!("  account book {book}:"));
+        for record in evidence.outcome.lines() {
             self.line(&format!("               {record}"));
         }
         if let Some(latencies) = &evidence.latencies {
@@ -123,6 +123,7 @@ fn words(entry: &Value) -> Option<String> {
     let detail = entry["detail"].as_str().unwrap_or_default();
     Some(match entry["kind"].as_str()? {
         "invited" => format!("a call arrives from trunk {detail}"),
+        "account.read_again" => format!("reads the account again, as it is now: {detail}"),
         "account.looked_up" => format!("account look-up by the caller's number: {detail}"),
         "answered" => "answers: call row and dialog journal are durable".to_owned(),
         "prompt.started" => format!("says {}", detail.replace('_', " ")),

@@ -66,6 +66,8 @@ pub struct GatewayOptions {
     pub capture: String,
     /// The lines of the section `[processor]`, where cards go elsewhere than to the sandbox.
     pub processor: Option<String>,
+    /// More lines for the section `[book]`.
+    pub book: String,
     /// More lines for the section `[recording]`.
     pub recording: String,
     /// More lines for the end of the configuration.
@@ -93,6 +95,7 @@ impl GatewayOptions {
             api: String::new(),
             capture: String::new(),
             processor: None,
+            book: String::new(),
             recording: String::new(),
             more: String::new(),
             log: "info".to_owned(),
@@ -341,7 +344,7 @@ directory = "{directory}/recordings"
 {recording}
 [book]
 database = "{directory}/book.db"
-
+{book}
 [store]
 database = "{directory}/store.db"
 
@@ -375,6 +378,7 @@ level = "{log}"
         log = options.log,
         api_port = options.api_port,
         api = options.api,
+        book = options.book,
         recording = options.recording,
         more = options.more,
     )

@@ -8,22 +8,25 @@ use crate::plant::{alone, directory, example, run};
 const LIMIT: Duration = Duration::from_secs(330);
 
 #[test]
-fn the_whole_call_is_held_with_seed_2() {
-    hold(2);
+fn the_whole_call_comes_to_the_same_with_either_account_book() {
+    let [embedded, salesforce] = ["sqlite", "salesforce"].map(|book| hold(2, book));
+    assert_eq!(embedded, salesforce);
 }
 
 #[test]
 fn the_whole_call_is_held_with_seed_3() {
-    hold(3);
+    hold(3, "sqlite");
 }
 
-fn hold(seed: u64) {
+/// Holds a call, and says what it left in the account book.
+fn hold(seed: u64, book: &str) -> String {
     let _alone = alone();
-    let output = directory(&format!("calls-{seed}")).join("output.txt");
-    let place = format!("target/system/demo-{seed}");
+    let output = directory(&format!("calls-{seed}-{book}")).join("output.txt");
+    let place = format!("target/system/demo-{seed}-{book}");
     let mut demo = Command::new(example("demo"));
-    demo.args(["--seed", &seed.to_string(), "--directory", &place]);
+    demo.args(["--seed", &seed.to_string(), "--book", book, "--directory", &place]);
     let status = run(&mut demo, &output, LIMIT);
     let text = fs::read_to_string(&output).unwrap_or_default();
     assert!(status.is_some_and(|status| status.success()), "seed {seed} ended with {status:?}:\n{text}");
+    fs::read_to_string(format!("{place}/outcome.json")).expect("an outcome")
 }
