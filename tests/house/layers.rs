@@ -27,7 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["frame", "sip", "audio", "rules", "dialogue", "book", "rtp", "dtls", "gate", "call", "edge", "backends"],
     ),
     ("testkit", &["frame", "sip", "audio", "rules", "dialogue", "book", "rtp", "gate", "call"]),
-    ("org", &["testkit"]),
+    ("org", &["book", "rules", "testkit"]),
     ("", &["frame", "sip", "audio", "rules", "dialogue", "book", "rtp", "gate", "call", "edge", "backends", "prove"]),
 ];
 

@@ -5,6 +5,7 @@ mod bank;
 pub(crate) mod capture;
 mod carried;
 pub(crate) mod line;
+mod org;
 mod payments;
 mod processor;
 

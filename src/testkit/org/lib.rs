@@ -11,6 +11,7 @@ mod call;
 mod counters;
 mod failure;
 mod fault;
+mod filled;
 mod id;
 mod ingest;
 mod line;
@@ -50,6 +51,7 @@ use self::{
 pub use bus::{RefusedCalls, StreamTroubles};
 pub use counters::Counts;
 pub use fault::{Fault, FaultOrder, Latency};
+pub use filled::{FillError, FilledOrg};
 pub use oauth::App;
 pub use schema::Schema;
 pub use store::{RowTrouble, Step};
