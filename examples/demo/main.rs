@@ -72,7 +72,7 @@ enum Kind {
 /// The account book of the call.
 pub(crate) enum Book {
     Embedded,
-    Salesforce(DemoOrg),
+    Salesforce(Box<DemoOrg>),
 }
 
 impl Book {
@@ -82,7 +82,7 @@ impl Book {
             Kind::Salesforce => {
                 let accounts = fs::read(ACCOUNTS).with_context(|| format!("cannot read {ACCOUNTS}"))?;
                 let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-                DemoOrg::start(&directory.join("org"), &accounts, today).map(Self::Salesforce)
+                Ok(Self::Salesforce(Box::new(DemoOrg::start(&directory.join("org"), &accounts, today)?)))
             }
         }
     }
