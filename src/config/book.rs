@@ -8,6 +8,9 @@ use serde::Deserialize;
 use super::Problem;
 use super::unit::{Milliseconds, Minutes};
 
+/// The longest that a caller waits for a look-up, in milliseconds: with what is said then it is two seconds.
+const MOST_LOOKUP: u32 = 1_800;
+
 /// Which account book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -49,7 +52,7 @@ impl Default for Book {
             database: "var/book.sqlite".into(),
             accounts: Some("config/sample-accounts.csv".into()),
             strategies: None,
-            lookup_deadline_milliseconds: Milliseconds(1_500),
+            lookup_deadline_milliseconds: Milliseconds(MOST_LOOKUP),
             url: None,
             client_id: None,
             username: None,
@@ -67,6 +70,9 @@ impl Default for Book {
 
 /// Everything found.
 pub(super) fn problems(book: &Book, found: &mut Vec<Problem>) {
+    if book.lookup_deadline_milliseconds.0 > MOST_LOOKUP {
+        found.push(Problem::of("book.lookup_deadline_milliseconds", "must be at most 1800: a caller waits for it"));
+    }
     match book.kind {
         BookKind::Sqlite => sqlite(book, found),
         BookKind::Salesforce => salesforce(book, found),
@@ -161,6 +167,8 @@ mod tests {
         assert_eq!(complaints(&Book { api_version: "66".into(), ..org() }), ["book.api_version"]);
         assert_eq!(complaints(&Book { profile: "other".into(), ..org() }), ["book.profile"]);
         assert_eq!(complaints(&Book { session_minutes: Minutes(0), ..org() }), ["book.session_minutes"]);
+        let patient = Book { lookup_deadline_milliseconds: Milliseconds(1_801), ..org() };
+        assert_eq!(complaints(&patient), ["book.lookup_deadline_milliseconds"]);
         let forgotten = Book { kind: BookKind::Sqlite, ..org() };
         assert_eq!(complaints(&forgotten), ["book.url", "book.client_id", "book.username", "book.key_file"]);
     }

@@ -188,7 +188,11 @@ pub(crate) const KEYS: &[Key] = &[
         "Accounts to import at start; accounts that exist are left as they are. Outside the repository set it: the samples are found in the working directory alone.",
     ),
     key("book.strategies", "none", "Strategies to import at start; the built-in ones where it is not set."),
-    key("book.lookup_deadline_milliseconds", "1500", "How long looking up an account may take."),
+    key(
+        "book.lookup_deadline_milliseconds",
+        "1800",
+        "How long looking up an account may take, at most 1800; after 600 and 1400 the caller is told that it takes a moment.",
+    ),
     key(
         "book.url",
         "none",

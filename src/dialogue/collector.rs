@@ -226,6 +226,7 @@ impl Collector {
 
     fn said(&mut self, now: Instant) {
         self.wait.is_saying = false;
+        self.fill(now);
         match self.phase {
             Phase::Asking(_) => self.question_said(now),
             Phase::Introducing(purpose) => self.start_capture(now, purpose),

@@ -128,7 +128,7 @@ pub enum Phrase {
     Ask(Question, Attempt),
     /// That an answer was taken.
     Acknowledge(Wording),
-    /// That something is being looked up.
+    /// That something is being looked up, in less than a second.
     OneMoment(Wording),
     /// That it is still being looked up.
     StillLooking,

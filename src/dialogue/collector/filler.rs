@@ -9,28 +9,27 @@ use crate::phrase::Phrase;
 #[derive(Debug, Default)]
 pub(super) struct Wait {
     pub(super) since: Option<Instant>,
-    /// Fillers said, or passed over because something else was being said.
+    /// Fillers said.
     pub(super) said: usize,
     /// Whether a line is outstanding.
     pub(super) is_saying: bool,
 }
 
 impl Collector {
-    /// When the next filler is due.
+    /// When the next filler is due. Who hears a line is told to wait once that is over.
     pub(super) fn filler_due(&self) -> Option<Instant> {
-        let is_waiting = matches!(self.phase, Phase::Identifying | Phase::Reading | Phase::Saving(_));
+        let is_asked = matches!(self.phase, Phase::Identifying | Phase::Reading | Phase::Saving(_));
+        let is_waiting = is_asked && !self.wait.is_saying;
         let after = self.config.fillers.get(self.wait.said).filter(|_| is_waiting)?;
         self.wait.since.map(|since| since + *after)
     }
 
-    /// Says the filler that is due. Who hears a line already is not told to wait as well.
+    /// Says the filler that is due.
     pub(super) fn fill(&mut self, now: Instant) {
-        while self.filler_due().is_some_and(|due| due <= now) {
+        if self.filler_due().is_some_and(|due| due <= now) {
             let filler = if self.wait.said == 0 { Phrase::OneMoment(self.wording()) } else { Phrase::StillLooking };
             self.wait.said += 1;
-            if !self.wait.is_saying {
-                self.say(vec![filler]);
-            }
+            self.say(vec![filler]);
         }
     }
 }
@@ -82,7 +81,9 @@ mod tests {
     fn nobody_is_told_to_wait_while_a_line_plays_or_after_the_answer() {
         let (mut collector, start) = waiting();
         next(&mut collector, start);
-        assert_eq!(next(&mut collector, start), (ms(1_400), None), "the first still plays");
+        assert!(collector.poll_timeout().unwrap() > start + ms(1_400), "the first still plays");
+        collector.handle_event(start + ms(1_500), Event::Said);
+        assert!(collector.poll_output().is_some(), "and the second follows it");
         let (mut collector, start) = waiting();
         collector.handle_event(start + ms(599), Event::Identified(Identity::Unknown));
         assert!(collector.filler_due().is_none());

@@ -112,8 +112,8 @@ const fn acknowledgement(wording: Wording) -> &'static str {
 
 const fn one_moment(wording: Wording) -> &'static str {
     match wording {
-        Wording::Plain => "One moment, please.",
-        Wording::Casual => "Just a second, please.",
-        Wording::Warm => "Let me check that for you.",
+        Wording::Plain => "One moment.",
+        Wording::Casual => "Let me see.",
+        Wording::Warm => "Let me check.",
     }
 }
