@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::import::{BUILT_IN_STRATEGIES, Import, accounts as read_accounts, strategies as read_strategies};
 use crate::salesforce::describe::{Described, compare};
+use crate::salesforce::lookup::StrategyPart;
 use crate::salesforce::{Graph, Mapping, Object, Profile, answer, card, lookup};
 use crate::{AccountId, ContactAttempt, LookUp, LookupKey};
 
@@ -42,7 +43,10 @@ pub fn salesforce_mapping(bytes: &[u8]) {
     match Mapping::read(text, None) {
         Ok(mapping) => {
             let key = LookupKey::Account(AccountId::parse("CA-1001").expect("an id"));
-            assert!(lookup::statement(&mapping, &key).is_ok());
+            for part in [StrategyPart::Whole, StrategyPart::Id] {
+                assert!(lookup::statement(&mapping, &key, part).is_ok());
+            }
+            assert!(lookup::strategies(&mapping).is_ok());
             let fields = Object::ALL.into_iter().flat_map(|object| mapping.fields(object));
             assert!(!fields.flat_map(|field| field.path.names()).any(card::is_forbidden));
         }
@@ -58,10 +62,13 @@ pub fn salesforce_answer(bytes: &[u8]) {
     let Some((choice, body)) = bytes.split_first() else { return };
     let profile = Profile::ALL[usize::from(choice % 2)];
     let mapping = profile.mapping(None).expect("what comes with the gateway");
-    if let Ok(answer) = serde_json::from_slice(body)
-        && let Ok(LookUp::Found(found)) = answer::read(&mapping, &answer)
-    {
-        assert!(found.strategy.bounds.check().is_ok() && found.strategy.id == found.account.strategy);
+    if let Ok(answer) = serde_json::from_slice(body) {
+        if let Ok(LookUp::Found(found)) = answer::read(&mapping, &answer) {
+            assert!(found.strategy.bounds.check().is_ok() && found.strategy.id == found.account.strategy);
+        }
+        let strategies = answer::read_strategies(&mapping, &answer).unwrap_or_default();
+        assert!(strategies.iter().all(|strategy| strategy.bounds.check().is_ok()));
+        assert!(!matches!(answer::read_with(&mapping, &answer, |_| None), Ok(Some(LookUp::Found(_)))));
     }
     let attempt = ContactAttempt::inbound(Uuid::nil(), "carrier", Timestamp::UNIX_EPOCH, "collector");
     let graph = Graph::of_call(&mapping, &[attempt.into()], &[]).expect("a whole record").expect("a record");

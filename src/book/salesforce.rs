@@ -17,6 +17,7 @@ pub mod name;
 pub mod object;
 #[cfg(test)]
 mod sample;
+pub mod shelf;
 pub mod soql;
 pub mod usage;
 pub mod version;
@@ -32,6 +33,7 @@ pub use lookup::LookupError;
 pub use mapping::{MappedField, Mapping, Profile};
 pub use name::{ApiName, FieldPath, InvalidName};
 pub use object::Object;
+pub use shelf::Shelf;
 pub use soql::{Condition, Direction, Query, SoqlError, Value};
 pub use usage::{Thrift, Usage};
 pub use version::{ApiVersion, InvalidVersion};

@@ -37,6 +37,11 @@ impl SalesforceBook {
         Self { connections, look_ups, mapping, version }
     }
 
+    /// Reads what look-ups need beside accounts, so that the first find it.
+    pub async fn prepare(&self) {
+        self.look_ups.prepare().await;
+    }
+
     /// Writes flags, and then the dispute that follows from them: each row by itself, so that nothing holds up the flags.
     async fn set_flags(&self, update: AccountUpdate) -> Result<(), BookError> {
         let deadline = Instant::now() + DEADLINE;

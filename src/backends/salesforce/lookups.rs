@@ -1,55 +1,127 @@
-//! Look-ups in an org: one query each, and never an answer from memory.
+//! Look-ups in an org: what forbids a talk and what is owed never come from memory; strategies do, for minutes.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use ::book::{
     LookUp, LookupKey,
-    salesforce::{ApiVersion, Mapping, answer, lookup},
+    salesforce::{
+        AnswerError, ApiVersion, LookupError, Mapping, Shelf, answer,
+        lookup::{self, StrategyPart},
+    },
 };
-use tracing::error;
+use metrics::counter;
+use tracing::{error, warn};
 
-use super::{Connections, SalesforceError};
+use super::{Answer, Connections, SalesforceError};
 use crate::book::BookError;
 
 /// How long a look-up may take: what is left of two seconds belongs to the agent and the voice.
 pub const DEADLINE: Duration = Duration::from_millis(1_800);
+/// How long reading every strategy may take: nobody waits for it.
+const READING: Duration = Duration::from_secs(9);
 
 /// Finds accounts in an org, by a mapping.
+#[derive(Clone)]
 pub struct LookUps {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     connections: Arc<Connections>,
     mapping: Mapping,
     version: ApiVersion,
+    shelf: Mutex<Shelf>,
 }
 
 impl LookUps {
     /// Over connections that exist.
     #[must_use]
-    pub const fn new(connections: Arc<Connections>, mapping: Mapping, version: ApiVersion) -> Self {
-        Self { connections, mapping, version }
+    pub fn new(connections: Arc<Connections>, mapping: Mapping, version: ApiVersion) -> Self {
+        Self { inner: Arc::new(Inner { connections, mapping, version, shelf: Mutex::default() }) }
     }
 
-    /// Finds an account with its strategy, as they are now, within [`DEADLINE`].
+    /// Finds an account as it is now, within [`DEADLINE`]. Its strategy may be the one of at most an hour ago; from five minutes on
+    /// all are read again meanwhile.
     ///
     /// # Errors
-    /// [`BookError::Deadline`] where the org does not answer in time, else [`BookError::Failed`]: also where what it answers
-    /// cannot be relied on, because a fact is missing or is none.
+    /// [`BookError::Deadline`] where the org does not answer in time, [`BookError::Unreliable`] where of what it answers a fact is
+    /// missing or is none, else [`BookError::Failed`].
     pub async fn find(&self, key: &LookupKey) -> Result<LookUp, BookError> {
-        let deadline = Instant::now() + DEADLINE;
-        let statement = lookup::statement(&self.mapping, key).map_err(|why| {
-            error!(%why, "no statement can be written for a look-up");
-            BookError::Failed
-        })?;
-        let statement: String = form_urlencoded::byte_serialize(statement.as_bytes()).collect();
-        let path = format!("/services/data/{}/query?q={statement}", self.version);
-        let answered = self.connections.read(&path, deadline).await.map_err(|why| failed(&why))?;
-        answer::read(&self.mapping, &answered.body).map_err(|why| {
-            error!(%why, "what the org says of an account cannot be relied on");
-            BookError::Failed
-        })
+        let now = Instant::now();
+        let deadline = now + DEADLINE;
+        if self.inner.shelf().begin_reading(now) {
+            let inner = Arc::clone(&self.inner);
+            tokio::spawn(async move { inner.read_strategies().await });
+        }
+        let is_usable = self.inner.shelf().is_usable(now);
+        let found = if is_usable { self.inner.find_short(key, deadline).await? } else { None };
+        match found {
+            Some(found) => Ok(found),
+            None => self.inner.find_whole(key, deadline).await,
+        }
     }
+
+    /// Reads every strategy, so that the first look-ups find them.
+    pub async fn prepare(&self) {
+        if self.inner.shelf().begin_reading(Instant::now()) {
+            self.inner.read_strategies().await;
+        }
+    }
+}
+
+impl Inner {
+    /// Finds an account whose strategy is known; `None` where it is not.
+    async fn find_short(&self, key: &LookupKey, deadline: Instant) -> Result<Option<LookUp>, BookError> {
+        let statement = lookup::statement(&self.mapping, key, StrategyPart::Id).map_err(|why| unwritten(&why))?;
+        let answered = self.query(&statement, deadline).await.map_err(|why| failed(&why))?;
+        let known = |id: &_| self.shelf().find(Instant::now(), id).cloned();
+        answer::read_with(&self.mapping, &answered.body, known).map_err(unreliable)
+    }
+
+    async fn find_whole(&self, key: &LookupKey, deadline: Instant) -> Result<LookUp, BookError> {
+        let statement = lookup::statement(&self.mapping, key, StrategyPart::Whole).map_err(|why| unwritten(&why))?;
+        let answered = self.query(&statement, deadline).await.map_err(|why| failed(&why))?;
+        answer::read(&self.mapping, &answered.body).map_err(unreliable)
+    }
+
+    async fn read_strategies(&self) {
+        let read = async {
+            let statement = lookup::strategies(&self.mapping).map_err(|why| unwritten(&why))?;
+            let answered = self.query(&statement, Instant::now() + READING).await.map_err(|why| failed(&why))?;
+            answer::read_strategies(&self.mapping, &answered.body).map_err(unreliable)
+        };
+        let read = read.await;
+        let outcome = if read.is_ok() { "read" } else { "failed" };
+        counter!("tonegate_salesforce_strategy_readings_total", "outcome" => outcome).increment(1);
+        match read {
+            Ok(strategies) => self.shelf().put(Instant::now(), strategies),
+            Err(error) => {
+                warn!(error = error.name(), "strategies are not read again: accounts bring theirs after an hour")
+            }
+        }
+    }
+
+    async fn query(&self, statement: &str, deadline: Instant) -> Result<Answer, SalesforceError> {
+        let statement: String = form_urlencoded::byte_serialize(statement.as_bytes()).collect();
+        self.connections.read(&format!("/services/data/{}/query?q={statement}", self.version), deadline).await
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unwritten(why: &LookupError) -> BookError {
+    error!(%why, "no statement can be written for a look-up");
+    BookError::Failed
+}
+
+fn unreliable(why: AnswerError) -> BookError {
+    error!(%why, "what the org says of an account cannot be relied on");
+    BookError::Unreliable
 }
 
 fn failed(error: &SalesforceError) -> BookError {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use self::row::{Part, Row};
 use super::field::Field;
 use super::mapping::Mapping;
-use crate::account::{Found, LookUp};
+use crate::account::{Found, LookUp, Strategy, StrategyId};
 
 /// Why an answer cannot be used. It repeats no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +59,37 @@ pub fn read(mapping: &Mapping, answer: &Value) -> Result<LookUp, AnswerError> {
         [record] => found(mapping, record).map(|found| LookUp::Found(Box::new(found))),
         _ => Ok(LookUp::Several),
     }
+}
+
+/// Reads the answer to a statement that asks for the strategy's id alone. `None` where that is not `known`: then the account
+/// is to be asked for with its strategy.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with(
+    mapping: &Mapping,
+    answer: &Value,
+    known: impl FnOnce(&StrategyId) -> Option<Strategy>,
+) -> Result<Option<LookUp>, AnswerError> {
+    let record = match rows(answer)? {
+        [] => return Ok(Some(LookUp::Nothing)),
+        [record] => record.as_object().ok_or(AnswerError::Shape)?,
+        _ => return Ok(Some(LookUp::Several)),
+    };
+    let id = strategy::id(&Row::of(mapping, record, Part::Strategy))?;
+    let Some(strategy) = known(&id) else { return Ok(None) };
+    let account = account::read(&Row::of(mapping, record, Part::Account), &strategy)?;
+    Ok(Some(LookUp::Found(Box::new(Found { account, strategy }))))
+}
+
+/// Reads the answer to a [`strategies`](super::lookup::strategies) statement. A strategy that cannot be used is left out: whose
+/// account follows it learns why when it is asked for with the account.
+///
+/// # Errors
+/// [`AnswerError::Shape`] where it is no answer.
+pub fn read_strategies(mapping: &Mapping, answer: &Value) -> Result<Vec<Strategy>, AnswerError> {
+    let records = rows(answer)?.iter().filter_map(Value::as_object);
+    Ok(records.filter_map(|record| strategy::read(&Row::of(mapping, record, Part::Own)).ok()).collect())
 }
 
 fn found(mapping: &Mapping, record: &Value) -> Result<Found, AnswerError> {

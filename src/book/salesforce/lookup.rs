@@ -1,14 +1,17 @@
-//! Look-ups: the statement that finds an account with its strategy and whether a dispute of it is open.
+//! Look-ups: the statement that finds an account and whether a dispute of it is open, with its strategy or only the strategy's
+//! name, and the one that reads every strategy.
 
 use super::field::Field;
 use super::mapping::{MappedField, Mapping};
 use super::name::{FieldPath, InvalidName};
-use super::object::{Object, account, dispute};
+use super::object::{Object, account, dispute, strategy};
 use super::soql::{Condition, Query, SoqlError, Value};
 use crate::account::LookupKey;
 
 /// Most rows that are asked for. More than one is already too many to choose from; a third shows that it is no coincidence.
 const MOST_ROWS: u16 = 3;
+/// Most strategies that are read at once. What is beyond them is read with its account.
+const MOST_STRATEGIES: u16 = 200;
 
 /// No statement can be written for this look-up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +27,15 @@ pub enum LookupError {
     Soql(#[from] SoqlError),
 }
 
+/// What of an account's strategy is asked for with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrategyPart {
+    /// All that look-ups need.
+    Whole,
+    /// Its external id: the rest is known.
+    Id,
+}
+
 /// The statement for a look-up.
 ///
 /// Its names come from the mapping and its one value from the key, which was checked when it was made. Fields are asked for
@@ -31,16 +43,29 @@ pub enum LookupError {
 ///
 /// # Errors
 /// [`LookupError`] where the mapping and the key do not make a statement.
-pub fn statement(mapping: &Mapping, key: &LookupKey) -> Result<String, LookupError> {
+pub fn statement(mapping: &Mapping, key: &LookupKey, part: StrategyPart) -> Result<String, LookupError> {
     let mut query = Query::of(mapping.api(Object::CollectionAccount).clone(), MOST_ROWS);
     for field in read(mapping, Object::CollectionAccount) {
         query = query.field(field.path.clone());
     }
-    for field in read(mapping, Object::CollectionStrategy) {
+    let is_asked = |field: &&MappedField| part == StrategyPart::Whole || field.field == strategy::EXTERNAL_ID;
+    for field in read(mapping, Object::CollectionStrategy).filter(is_asked) {
         query = query.field(mapping.from_account(field)?);
     }
     let query = query.with(open_disputes(mapping)?).matching(condition(mapping, key)?);
     Ok(query.text()?)
+}
+
+/// The statement for every strategy that may be used.
+///
+/// # Errors
+/// [`LookupError`] where the mapping does not make a statement.
+pub fn strategies(mapping: &Mapping) -> Result<String, LookupError> {
+    let mut query = Query::of(mapping.api(Object::CollectionStrategy).clone(), MOST_STRATEGIES);
+    for field in read(mapping, Object::CollectionStrategy) {
+        query = query.field(field.path.clone());
+    }
+    Ok(query.matching(Condition::Is(path(mapping, strategy::ACTIVE)?, true.into())).text()?)
 }
 
 /// The mapped fields that look-ups ask for.
@@ -123,7 +148,7 @@ mod tests {
         ] {
             let mapping = profile.mapping(None).unwrap();
             for (key, condition) in keys().iter().zip(conditions) {
-                let text = statement(&mapping, key).unwrap();
+                let text = statement(&mapping, key, StrategyPart::Whole).unwrap();
                 assert!(text.ends_with(&format!("{from}{condition} LIMIT 3")), "{text}");
                 assert!(text.contains(disputes) && text.contains(strategy), "{text}");
                 assert!(text.starts_with("SELECT ") && text.len() < 4_000, "{text}");
@@ -132,10 +157,33 @@ mod tests {
     }
 
     #[test]
+    fn a_known_strategy_is_asked_for_by_its_id_alone() {
+        for (profile, id, all) in [
+            (
+                Profile::CollectXpert,
+                "cxp__Strategy__r.cxp__External_Id__c",
+                "FROM cxp__Collection_Strategy__c WHERE cxp__Active__c = true LIMIT 200",
+            ),
+            (
+                Profile::CollectionsAndRecovery,
+                "Collection_Strategy__r.External_Id__c",
+                "FROM Collection_Strategy__c WHERE Active__c = true LIMIT 200",
+            ),
+        ] {
+            let mapping = profile.mapping(None).unwrap();
+            let text = statement(&mapping, &keys()[0], StrategyPart::Id).unwrap();
+            let relationship = id.split_once('.').unwrap().0;
+            assert_eq!((text.matches(id).count(), text.matches(relationship).count()), (1, 1), "{text}");
+            let text = strategies(&mapping).unwrap();
+            assert!(text.ends_with(all), "{text}");
+        }
+    }
+
+    #[test]
     fn every_flag_and_nothing_twice_is_asked_for() {
         for profile in Profile::ALL {
             let mapping = profile.mapping(None).unwrap();
-            let text = statement(&mapping, &keys()[2]).unwrap();
+            let text = statement(&mapping, &keys()[2], StrategyPart::Whole).unwrap();
             let (fields, _) = text.strip_prefix("SELECT ").unwrap().split_once(", (SELECT ").unwrap();
             let fields: Vec<&str> = fields.split(", ").collect();
             for flag in rules::contact::Flag::ALL {
@@ -148,7 +196,8 @@ mod tests {
     #[test]
     fn without_another_number_rows_are_found_by_the_one() {
         let text = Profile::CollectXpert.text().replace("alternative_phone = \"{ns}Alt_Phone_E164__c\"", "");
-        let statement = statement(&Mapping::read(&text, None).unwrap(), &keys()[0]).unwrap();
+        let mapping = Mapping::read(&text, None).unwrap();
+        let statement = statement(&mapping, &keys()[0], StrategyPart::Whole).unwrap();
         assert!(statement.ends_with(" WHERE (cxp__Phone_E164__c = '+12025550143') LIMIT 3"), "{statement}");
     }
 }

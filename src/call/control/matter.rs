@@ -162,12 +162,13 @@ impl File {
 
     fn refresh(&mut self, found: Found, today: Date, calendar: &Calendar) -> reading::Found {
         let Found { account, strategy } = found;
-        let is_same = account.balance == self.account.balance && strategy.bounds == self.strategy.bounds;
+        // The limits are those of the beginning, whatever becomes of the strategy meanwhile, unless it is another one.
+        let is_same = account.balance == self.account.balance && strategy.id == self.strategy.id;
         if !is_same {
             self.negotiation = Negotiation::new(account.balance, strategy.bounds.clone(), today, calendar.clone());
-            self.today = today;
+            (self.strategy, self.today) = (strategy, today);
         }
-        (self.account, self.strategy) = (account, strategy);
+        self.account = account;
         match (self.is_barred(), is_same) {
             (true, _) => reading::Found::Barred,
             (false, true) => reading::Found::Same,

@@ -43,11 +43,42 @@ async fn a_flag_that_was_just_set_is_seen_and_each_look_up_asks_the_org() {
         sample.add(0);
         sample.rig.without_hedges().await;
         let look_ups = sample.look_ups();
-        assert!(found(&look_ups, &caller()).await.account.flags.set.is_empty());
+        look_ups.prepare().await;
+        for _ in 0..99 {
+            assert!(found(&look_ups, &caller()).await.account.flags.set.is_empty());
+        }
         sample.set(account::CEASE, &json!(true));
         assert!(found(&look_ups, &caller()).await.account.flags.set.contains(&Flag::Cease));
-        assert_eq!(sample.rig.asked("query"), 2);
+        assert_eq!(sample.rig.asked("query"), 101, "one for every look-up, and one for the strategies of all");
     }
+}
+
+#[tokio::test]
+async fn an_account_with_a_strategy_that_is_not_known_yet_brings_it() {
+    for profile in Profile::ALL {
+        let sample = Sample::of(profile).await;
+        sample.add(0);
+        sample.rig.without_hedges().await;
+        let look_ups = sample.look_ups();
+        look_ups.prepare().await;
+        let key = sample.mapping.field(strategy::EXTERNAL_ID).unwrap().path.as_str();
+        let object = sample.mapping.api(Object::CollectionStrategy).as_str();
+        let row = &sample.rig.org.rows(object)[0];
+        sample.rig.org.update(object, row["Id"].as_str().unwrap(), &json!({ key: "renamed" })).unwrap();
+        assert_eq!(found(&look_ups, &caller()).await.strategy.id.as_str(), "renamed");
+        assert_eq!(sample.rig.asked("query"), 3);
+    }
+}
+
+#[tokio::test]
+async fn strategies_that_cannot_be_read_hold_up_no_look_up() {
+    let sample = Sample::of(Profile::CollectXpert).await;
+    sample.add(0);
+    sample.rig.without_hedges().await;
+    let look_ups = sample.look_ups();
+    sample.rig.order("query", Some(1), Trouble::Html { status: 503 });
+    look_ups.prepare().await;
+    assert_eq!(found(&look_ups, &caller()).await.strategy.id.as_str(), "standard");
 }
 
 #[tokio::test]
@@ -56,8 +87,11 @@ async fn what_cannot_be_known_is_an_error_and_no_account() {
         let sample = Sample::of(profile).await;
         sample.add(0);
         let look_ups = sample.look_ups();
+        // The strategy is read with its account here.
+        sample.rig.order("query", Some(1), Trouble::Html { status: 503 });
+        look_ups.prepare().await;
         sample.set(account::BALANCE, &Value::Null);
-        assert_eq!(look_ups.find(&caller()).await, Err(BookError::Failed));
+        assert_eq!(look_ups.find(&caller()).await, Err(BookError::Unreliable));
         sample.set(account::BALANCE, &json!(1));
         let active = sample.mapping.field(strategy::ACTIVE).unwrap().path.as_str();
         assert!(sample.rig.org.hide(sample.mapping.api(Object::CollectionStrategy).as_str(), active, true));
@@ -71,6 +105,7 @@ async fn an_org_in_trouble_knows_nobody() {
     sample.add(0);
     sample.rig.without_hedges().await;
     let look_ups = sample.look_ups();
+    look_ups.prepare().await;
     for trouble in [Trouble::Html { status: 503 }, Trouble::Html { status: 200 }, Trouble::Truncated] {
         sample.rig.order("query", Some(1), trouble.clone());
         look_ups.find(&caller()).await.expect_err(&format!("{trouble:?}"));

@@ -17,16 +17,18 @@ const MOST_TEXT: usize = 256;
 /// JSON's numbers are doubles, which keep fifteen digits: from here on two neighbours may be the same one.
 const MOST_EXACT: u64 = 1_000_000_000_000_000;
 
-/// Whose fields are read from the row of an account.
+/// Whose fields are read from a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    /// Its own.
+    /// An account's own, from its row.
     Account,
-    /// Its strategy's.
+    /// Its strategy's, from the account's row.
     Strategy,
+    /// A strategy's own, from its row.
+    Own,
 }
 
-/// The row of an account, of which one part is read.
+/// A row, of which one part is read.
 pub(super) struct Row<'a> {
     pub(super) mapping: &'a Mapping,
     record: &'a Map<String, Value>,
@@ -166,7 +168,7 @@ impl<'a> Row<'a> {
 
     fn path(&self, mapped: &'a MappedField) -> Option<Cow<'a, FieldPath>> {
         match self.part {
-            Part::Account => Some(Cow::Borrowed(&mapped.path)),
+            Part::Account | Part::Own => Some(Cow::Borrowed(&mapped.path)),
             Part::Strategy => self.mapping.from_account(mapped).ok().map(Cow::Owned),
         }
     }

@@ -11,13 +11,17 @@ use crate::salesforce::field::Field;
 use crate::salesforce::object::strategy as fields;
 
 pub(super) fn read(row: &Row<'_>) -> Result<Strategy, AnswerError> {
-    let id = row.parsed(fields::EXTERNAL_ID, "id of a strategy", StrategyId::parse)?;
+    let id = id(row)?;
     if !row.bool(fields::ACTIVE)? {
         return Err(AnswerError::Inactive);
     }
     let bounds = bounds(row)?;
     bounds.check()?;
     Ok(Strategy { id, name: row.text(fields::NAME)?, bounds })
+}
+
+pub(super) fn id(row: &Row<'_>) -> Result<StrategyId, AnswerError> {
+    row.parsed(fields::EXTERNAL_ID, "id of a strategy", StrategyId::parse)
 }
 
 fn bounds(row: &Row<'_>) -> Result<Bounds, AnswerError> {

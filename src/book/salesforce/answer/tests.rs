@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use proptest::strategy::Strategy;
 use rules::contact::Flag;
 use rules::money::{BasisPoints, Currency};
 use serde_json::{Number, json};
@@ -32,6 +33,29 @@ fn a_row_is_what_the_embedded_book_has_for_the_sample() {
     let expected = Found { account, strategy };
     for mapping in mappings() {
         assert!(read_row(&mapping, row(&mapping)).unwrap() == expected);
+    }
+}
+
+#[test]
+fn a_known_strategy_is_as_good_as_one_that_was_asked_for() {
+    for mapping in mappings() {
+        let whole = row(&mapping);
+        let expected = read_row(&mapping, whole.clone()).unwrap();
+        let mut short = whole.clone();
+        let id = path(&mapping, strategy::EXTERNAL_ID);
+        short[&id[0]] = json!({ id[1].as_str(): "standard" });
+        let known = |id: &StrategyId| (id.as_str() == "standard").then(|| expected.strategy.clone());
+        let found = read_with(&mapping, &answer(std::slice::from_ref(&short)), known).unwrap();
+        assert!(found == Some(LookUp::Found(Box::new(expected.clone()))));
+        assert_eq!(read_with(&mapping, &answer(std::slice::from_ref(&short)), |_| None), Ok(None));
+        assert_eq!(read_with(&mapping, &answer(&[]), |_| None), Ok(Some(LookUp::Nothing)));
+        assert_eq!(read_with(&mapping, &answer(&[short.clone(), short]), |_| None), Ok(Some(LookUp::Several)));
+        let mut own = whole[&id[0]].clone();
+        let strategies = |row: &Value| read_strategies(&mapping, &answer(std::slice::from_ref(row))).unwrap();
+        assert_eq!(strategies(&own), [expected.strategy]);
+        let active = &mapping.field(strategy::ACTIVE).unwrap().path;
+        own[active.as_str()] = json!("yes");
+        assert!(strategies(&own).is_empty(), "what cannot be used is left out");
     }
 }
 
