@@ -26,6 +26,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// The same where the org refuses: only a person can help, and each try counts against the user's sign-ins of the hour.
 const FIRST_REFUSED: Duration = Duration::from_secs(60);
 const LONGEST_REFUSED: Duration = Duration::from_secs(3_600);
+/// A session that the org takes no longer so soon after it was had was not ended by its time.
+const YOUNG: Duration = Duration::from_secs(60);
+/// How many of those in a row are renewed: after them it is as if the org had refused.
+const MOST_YOUNG: u32 = 2;
 /// From this share of its time on a session is renewed while it is still used, in percent.
 const RENEWED_FROM: u32 = 70;
 
@@ -81,7 +85,12 @@ pub enum SignInError {
 #[derive(Default)]
 struct Known {
     session: Option<Arc<Session>>,
-    failures: u32,
+    /// Sign-ins in a row that were not answered.
+    silent: u32,
+    /// Sign-ins in a row that were refused.
+    refused: u32,
+    /// Sessions in a row that were taken no longer while they were young.
+    young: u32,
     not_before: Option<Instant>,
 }
 
@@ -132,7 +141,14 @@ impl Authority {
     ///
     /// # Errors
     /// [`SignInError`].
-    pub async fn renewed(&self, old: Option<&Arc<Session>>) -> Result<Arc<Session>, SignInError> {
+    pub async fn renewed(self: &Arc<Self>, old: Option<&Arc<Session>>) -> Result<Arc<Session>, SignInError> {
+        let (authority, old) = (Arc::clone(self), old.cloned());
+        // Whoever waits no longer leaves the sign-in to those who do.
+        let flight = tokio::spawn(async move { authority.fly(old.as_ref()).await });
+        flight.await.unwrap_or(Err(SignInError::Silent))
+    }
+
+    async fn fly(&self, old: Option<&Arc<Session>>) -> Result<Arc<Session>, SignInError> {
         let _flight = self.flight.lock().await;
         let is_new = |session: &Arc<Session>| old.is_none_or(|old| !Arc::ptr_eq(old, session));
         let (known, not_before) = {
@@ -145,24 +161,41 @@ impl Authority {
         if not_before.is_some_and(|until| Instant::now() < until) {
             return Err(SignInError::Waiting);
         }
+        if !self.may_renew(old) {
+            let refused = Err(SignInError::Refused("session".to_owned()));
+            self.note(&refused);
+            return refused;
+        }
         let result = tokio::time::timeout(ATTEMPT, self.sign_in()).await.unwrap_or(Err(SignInError::Silent));
         self.note(&result);
         result
+    }
+
+    /// Whether a session that the org takes no longer is worth another. Where none is taken, each further sign-in would succeed and
+    /// help nobody: the app may lack the scope `api`.
+    fn may_renew(&self, old: Option<&Arc<Session>>) -> bool {
+        let mut known = self.known();
+        let is_young = old.is_some_and(|old| old.since.elapsed() < YOUNG.min(self.options.session));
+        known.young = if is_young { known.young + 1 } else { 0 };
+        known.young <= MOST_YOUNG
     }
 
     fn note(&self, result: &Result<Arc<Session>, SignInError>) {
         let mut known = self.known();
         let outcome = match result {
             Ok(session) => {
-                *known = Known { session: Some(Arc::clone(session)), failures: 0, not_before: None };
+                *known = Known { session: Some(Arc::clone(session)), young: known.young, ..Known::default() };
                 "signed_in"
             }
             Err(error) => {
                 let is_refused = matches!(error, SignInError::Refused(_));
-                let (first, longest) =
-                    if is_refused { (FIRST_REFUSED, LONGEST_REFUSED) } else { (FIRST_WAIT, LONGEST_WAIT) };
-                let wait = first.saturating_mul(1 << known.failures.min(10)).min(longest);
-                known.failures = known.failures.saturating_add(1);
+                let (count, first, longest) = if is_refused {
+                    (&mut known.refused, FIRST_REFUSED, LONGEST_REFUSED)
+                } else {
+                    (&mut known.silent, FIRST_WAIT, LONGEST_WAIT)
+                };
+                let wait = first.saturating_mul(1 << (*count).min(10)).min(longest);
+                *count = count.saturating_add(1);
                 known.not_before = Some(Instant::now() + wait);
                 counter!("tonegate_control_failures_total", "control" => "salesforce_sign_in").increment(1);
                 tracing::warn!(%error, wait_seconds = wait.as_secs(), "no session at Salesforce");
@@ -183,7 +216,8 @@ impl Authority {
             return session(&body, Instant::now()).map(Arc::new);
         }
         let refusal = Refusal::read(status.as_u16(), &body);
-        let is_passing = matches!(refusal.fault, Fault::Unavailable | Fault::Quota(_));
+        // Without an error of OAuth's it is something in front of the org that answers.
+        let is_passing = refusal.code.is_empty() || matches!(refusal.fault, Fault::Unavailable | Fault::Quota(_));
         Err(if is_passing { SignInError::Silent } else { SignInError::Refused(refusal.code) })
     }
 

@@ -49,6 +49,8 @@ pub enum Quota {
     Concurrent,
     /// Sign-ins of an hour.
     Logins,
+    /// Room for rows.
+    Storage,
     /// An intermediary's: 429.
     Rate,
 }
@@ -69,6 +71,7 @@ impl Fault {
             Self::Quota(Quota::Daily) => "quota_daily",
             Self::Quota(Quota::Concurrent) => "quota_concurrent",
             Self::Quota(Quota::Logins) => "quota_logins",
+            Self::Quota(Quota::Storage) => "quota_storage",
             Self::Quota(Quota::Rate) => "quota_rate",
             Self::ReadOnly => "read_only",
             Self::Unavailable => "unavailable",
@@ -128,13 +131,13 @@ impl Refusal {
             Some(Body::Token { error }) => {
                 Self { fault: of_token(status, &error), code: shown(&error), fields: vec![] }
             }
-            None => Self { fault: of_status(status), code: String::new(), fields: vec![] },
+            None => Self { fault: of_bare(status), code: String::new(), fields: vec![] },
         }
     }
 
     fn of_items(status: u16, items: &[Item]) -> Self {
         let Some(first) = items.first() else {
-            return Self { fault: of_status(status), code: String::new(), fields: vec![] };
+            return Self { fault: of_bare(status), code: String::new(), fields: vec![] };
         };
         let fields = items.iter().flat_map(|item| item.fields.iter().flatten()).take(MOST_FIELDS);
         Self {
@@ -154,7 +157,13 @@ fn shown(word: &str) -> String {
 /// REST API Developer Guide, "Status Codes and Error Responses"; SOAP API Developer Guide, "Status Codes". `None` for what is
 /// not known: then the status decides.
 fn of_code(code: &str, message: &str) -> Option<Fault> {
+    // A trigger or flow that met a lock fails with a code of its own, and says so in its message.
+    if message.contains("UNABLE_TO_LOCK_ROW") {
+        return Some(Fault::Locked);
+    }
     Some(match code {
+        "INVALID_FIELD" if message.contains("oreign key external ID") => Fault::Rejected,
+        "NOT_FOUND" if message.contains("xternal ID field") => Fault::Configuration,
         "INVALID_SESSION_ID" => Fault::Session,
         "INVALID_AUTH_HEADER" | "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" | "INVALID_LOGIN" => Fault::Access,
         "INVALID_FIELD"
@@ -176,6 +185,7 @@ fn of_code(code: &str, message: &str) -> Option<Fault> {
         | "INVALID_CROSS_REFERENCE_KEY"
         | "FIELD_INTEGRITY_EXCEPTION"
         | "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
+        | "CANNOT_EXECUTE_FLOW_TRIGGER"
         | "ENTITY_IS_DELETED"
         | "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
         | "NUMBER_OUTSIDE_VALID_RANGE"
@@ -185,6 +195,7 @@ fn of_code(code: &str, message: &str) -> Option<Fault> {
         "NOT_FOUND" => Fault::Absent,
         "REQUEST_LIMIT_EXCEEDED" => Fault::Quota(quota(message)),
         "LOGIN_RATE_EXCEEDED" => Fault::Quota(Quota::Logins),
+        "STORAGE_LIMIT_EXCEEDED" => Fault::Quota(Quota::Storage),
         "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE" => Fault::ReadOnly,
         // A part of a transaction that another part undid says nothing of itself.
         "PROCESSING_HALTED" | "SERVER_UNAVAILABLE" | "QUERY_TIMEOUT" | "UNKNOWN_EXCEPTION" => Fault::Unavailable,
@@ -205,6 +216,14 @@ fn of_token(status: u16, error: &str) -> Fault {
         "rate_limit_exceeded" => Fault::Quota(Quota::Logins),
         _ if status >= 500 => Fault::Unavailable,
         _ => Fault::Access,
+    }
+}
+
+/// Of an answer without a code of Salesforce's: something in front of the org may have given it, and it says nothing of a row.
+const fn of_bare(status: u16) -> Fault {
+    match of_status(status) {
+        Fault::Rejected | Fault::Absent | Fault::NotUnique | Fault::Locked => Fault::Unavailable,
+        fault => fault,
     }
 }
 

@@ -45,6 +45,27 @@ async fn a_session_that_is_refused_again_and_again_ends_in_an_error() {
     let Err(SalesforceError::Refused(refusal)) = rig.read().await else { panic!("an answer") };
     assert_eq!(refusal.fault, Fault::Session);
     assert_eq!(rig.asked("token"), 2, "once more, and no loop");
+    for _ in 0..10 {
+        rig.read().await.expect_err("no session is taken");
+    }
+    assert_eq!(rig.asked("token"), 3, "nor one over several requests");
+}
+
+#[tokio::test]
+async fn a_sign_in_outlives_who_asked_for_it() {
+    let rig = Rig::start().await;
+    rig.order("/services/oauth2/token", Some(1), Trouble::Late { milliseconds: 300 });
+    let hasty = Instant::now() + Duration::from_millis(30);
+    assert_eq!(rig.connections.read(LIMITS, hasty).await, Err(SalesforceError::Lost));
+    rig.read().await.unwrap();
+    assert_eq!(rig.asked("token"), 1, "the next who asks has what came of it");
+}
+
+#[tokio::test]
+async fn a_page_in_front_of_the_org_refuses_nobody() {
+    let rig = Rig::start().await;
+    rig.order("/services/oauth2/token", Some(1), Trouble::Html { status: 403 });
+    assert_eq!(rig.read().await, Err(SalesforceError::SignIn(SignInError::Silent)));
 }
 
 #[tokio::test]
