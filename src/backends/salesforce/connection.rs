@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use book::salesforce::{Fault, Hedge, Refusal, Thrift, Usage};
-use futures_util::future::select_ok;
+use book::salesforce::{Fault, Hedge, Quota, Refusal, Thrift, Usage};
+use futures_util::future::select;
 use metrics::{counter, gauge, histogram};
 use reqwest::{Method, Response, redirect::Policy};
 use serde_json::Value;
@@ -23,6 +23,11 @@ const ALIVE_EVERY: Duration = Duration::from_secs(15);
 const ALIVE_WITHIN: Duration = Duration::from_secs(5);
 /// Most bytes of an answer: 2,000 rows of a query, or 500 nodes of graphs.
 const MOST_ANSWER: usize = 8 << 20;
+/// How often both connections are used, so that neither is closed, and how long that may take.
+const WARM_EVERY: Duration = Duration::from_secs(30);
+const WARM_WITHIN: Duration = Duration::from_secs(5);
+/// For how long an org that refused for its day's requests is asked for nothing that can wait.
+const EXHAUSTED: Duration = Duration::from_secs(300);
 
 /// An answer: its status, and its body, `null` where there was none.
 #[derive(Clone, PartialEq)]
@@ -45,6 +50,8 @@ pub struct Connections {
     authority: Arc<Authority>,
     hedge: Mutex<Hedge>,
     usage: Mutex<Option<Usage>>,
+    /// Until when the day's requests count as used up, whatever the org says of them.
+    exhausted_until: Mutex<Option<Instant>>,
 }
 
 /// A request, to be made once or several times.
@@ -65,7 +72,13 @@ impl Connections {
     pub fn new(options: OrgOptions) -> Result<Self, SalesforceError> {
         let clients = [client(&options)?, client(&options)?];
         let authority = Arc::new(Authority::new(client(&options)?, options)?);
-        Ok(Self { clients, authority, hedge: Mutex::default(), usage: Mutex::default() })
+        Ok(Self {
+            clients,
+            authority,
+            hedge: Mutex::default(),
+            usage: Mutex::default(),
+            exhausted_until: Mutex::default(),
+        })
     }
 
     /// Who signs in.
@@ -99,7 +112,23 @@ impl Connections {
     /// What is done without, by the org's last word about requests of the day.
     #[must_use]
     pub fn thrift(&self) -> Thrift {
-        held(&self.usage).map_or(Thrift::None, Usage::thrift)
+        let is_exhausted = held(&self.exhausted_until).is_some_and(|until| Instant::now() < until);
+        if is_exhausted { Thrift::NoNewCalls } else { held(&self.usage).map_or(Thrift::None, Usage::thrift) }
+    }
+
+    /// Signs in, and uses both connections now and then, for as long as this is polled: a look-up then begins with neither a
+    /// handshake nor a sign-in. Reading the versions of the API does not count for the day (REST API Developer Guide, "Versions").
+    pub async fn keep_warm(&self) {
+        loop {
+            if let Ok(session) = self.authority.session().await
+                && let Ok(url) = session.instance().join("/services/data/")
+            {
+                let used = self.clients.iter().map(|client| client.get(url.clone()).timeout(WARM_WITHIN).send());
+                // What does not answer is told by the next request.
+                futures_util::future::join_all(used).await;
+            }
+            sleep(WARM_EVERY).await;
+        }
     }
 
     /// Makes a request in a session, and once more in a new one where the org no longer knows the first.
@@ -126,12 +155,15 @@ impl Connections {
         let wait = held(&self.hedge).read(began);
         let mut first = Box::pin(self.sent(request, session, 0));
         let answered = tokio::select! {
-            answered = &mut first => answered,
+            answered = &mut first => match answered {
+                Err(SalesforceError::Unreached | SalesforceError::Lost) if self.may_ask_again() => {
+                    self.sent(request, session, 1).await
+                }
+                answered => answered,
+            },
             () = sleep(wait) => {
-                if self.thrift() < Thrift::NoExtras && held(&self.hedge).admit() {
-                    counter!("tonegate_salesforce_hedges_total").increment(1);
-                    // A failure only where both fail.
-                    select_ok([first, Box::pin(self.sent(request, session, 1))]).await.map(|(answer, _)| answer)
+                if self.may_ask_again() {
+                    either(first, Box::pin(self.sent(request, session, 1))).await
                 } else {
                     first.await
                 }
@@ -141,6 +173,15 @@ impl Connections {
             held(&self.hedge).answered(Instant::now(), began.elapsed());
         }
         answered
+    }
+
+    /// Whether a read may be asked over the other connection as well; if so it is counted.
+    fn may_ask_again(&self) -> bool {
+        let may = self.thrift() < Thrift::NoExtras && held(&self.hedge).admit();
+        if may {
+            counter!("tonegate_salesforce_hedges_total").increment(1);
+        }
+        may
     }
 
     async fn sent(
@@ -174,7 +215,11 @@ impl Connections {
         let status = response.status();
         let body = bounded(response, MOST_ANSWER).await?;
         if !status.is_success() {
-            return Err(SalesforceError::Refused(Refusal::read(status.as_u16(), &body)));
+            let refusal = Refusal::read(status.as_u16(), &body);
+            if refusal.fault == Fault::Quota(Quota::Daily) {
+                *held(&self.exhausted_until) = Some(Instant::now() + EXHAUSTED);
+            }
+            return Err(SalesforceError::Refused(refusal));
         }
         let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
         let body = body.map_err(|_| SalesforceError::Malformed)?;
@@ -188,6 +233,20 @@ impl Connections {
             *held(&self.usage) = Some(usage);
         }
     }
+}
+
+/// The first answer of two that says something: a failure that may be the connection's own only where the other has none better.
+async fn either<F>(first: F, second: F) -> Result<Answer, SalesforceError>
+where
+    F: Future<Output = Result<Answer, SalesforceError>> + Unpin,
+{
+    let (answered, other) = select(first, second).await.factor_first();
+    let is_last_word = match &answered {
+        Ok(_) => true,
+        Err(SalesforceError::Refused(refusal)) => refusal.fault == Fault::Session || !refusal.fault.passes(),
+        Err(_) => false,
+    };
+    if is_last_word { answered } else { other.await.or(answered) }
 }
 
 fn client(options: &OrgOptions) -> Result<reqwest::Client, SalesforceError> {
