@@ -71,6 +71,9 @@ pub enum BookError {
     /// Too many questions wait.
     #[error("too many questions wait for the account book")]
     Busy,
+    /// It answered, and what it says of an account cannot be relied on.
+    #[error("what the account book says of an account cannot be relied on")]
+    Unreliable,
     /// It answered with a failure of its own.
     #[error("the account book failed")]
     Failed,
@@ -88,7 +91,7 @@ impl BookError {
     pub const fn fault(self) -> Fault {
         match self {
             Self::Deadline | Self::BreakerOpen | Self::Busy | Self::Failed => Fault::Unavailable,
-            Self::UnknownAccount | Self::Refused => Fault::Rejected,
+            Self::UnknownAccount | Self::Refused | Self::Unreliable => Fault::Rejected,
         }
     }
 
@@ -100,6 +103,7 @@ impl BookError {
             Self::BreakerOpen => "breaker_open",
             Self::Busy => "busy",
             Self::Failed => "failed",
+            Self::Unreliable => "unreliable",
             Self::UnknownAccount => "unknown_account",
             Self::Refused => "refused",
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// When a breaker opens and how long it stays open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakerPolicy {
-    /// Failures in a row that open it.
+    /// Failures in a row that open it. So do more than half of the last twenty answers.
     pub failures: u32,
     /// How long it stays open before one question is let through.
     pub open_for: Duration,
@@ -20,9 +20,31 @@ impl Default for BreakerPolicy {
 /// Whether the breaker lets questions through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Closed { failures: u32 },
+    Closed { failures: u32, recent: Recent },
     Open { until: Instant },
     Probing { until: Instant },
+}
+
+/// The last answers, of which failures are the ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Recent {
+    answers: u32,
+    count: u32,
+}
+
+/// How many answers are remembered.
+const WINDOW: u32 = 20;
+
+impl Recent {
+    const fn with(self, is_failure: bool) -> Self {
+        let answers = ((self.answers << 1) | is_failure as u32) & ((1 << WINDOW) - 1);
+        let count = if self.count < WINDOW { self.count + 1 } else { WINDOW };
+        Self { answers, count }
+    }
+
+    const fn is_mostly_failures(self) -> bool {
+        self.count == WINDOW && self.answers.count_ones() * 2 > WINDOW
+    }
 }
 
 /// The breaker. Ask [`admit`](Self::admit) before each question and report each answer.
@@ -36,7 +58,7 @@ impl Breaker {
     /// A closed breaker.
     #[must_use]
     pub const fn new(policy: BreakerPolicy) -> Self {
-        Self { policy, state: State::Closed { failures: 0 } }
+        Self { policy, state: State::Closed { failures: 0, recent: Recent { answers: 0, count: 0 } } }
     }
 
     /// Whether a question may be asked now. An open breaker whose time is over lets one through; if that one never
@@ -52,21 +74,28 @@ impl Breaker {
         }
     }
 
-    /// Reports an answer.
+    /// Reports an answer. While it is open nothing was asked: such an answer is to a question of before, and changes nothing.
     pub fn succeeded(&mut self) {
-        self.state = State::Closed { failures: 0 };
+        self.state = match self.state {
+            State::Closed { recent, .. } => State::Closed { failures: 0, recent: recent.with(false) },
+            State::Probing { .. } => State::Closed { failures: 0, recent: Recent::default() },
+            State::Open { until } => State::Open { until },
+        };
     }
 
     /// Reports a failure or a deadline missed.
     pub fn failed(&mut self, now: Instant) {
-        let failures = match self.state {
-            State::Closed { failures } => failures + 1,
-            State::Open { .. } | State::Probing { .. } => self.policy.failures,
-        };
-        self.state = if failures >= self.policy.failures {
-            State::Open { until: now + self.policy.open_for }
-        } else {
-            State::Closed { failures }
+        self.state = match self.state {
+            State::Closed { failures, recent } => {
+                let (failures, recent) = (failures + 1, recent.with(true));
+                if failures >= self.policy.failures || recent.is_mostly_failures() {
+                    State::Open { until: now + self.policy.open_for }
+                } else {
+                    State::Closed { failures, recent }
+                }
+            }
+            State::Probing { .. } => State::Open { until: now + self.policy.open_for },
+            State::Open { until } => State::Open { until },
         };
     }
 
@@ -103,6 +132,22 @@ mod tests {
         assert!(breaker.admit(later + policy.open_for));
         breaker.succeeded();
         assert!(breaker.is_closed() && breaker.admit(later));
+    }
+
+    #[test]
+    fn it_opens_where_most_of_the_last_answers_are_failures() {
+        let (start, mut breaker) = (Instant::now(), Breaker::new(BreakerPolicy::default()));
+        for number in 0..19 {
+            // Never five in a row, and not yet twenty.
+            if number % 3 == 0 {
+                breaker.succeeded()
+            } else {
+                breaker.failed(start)
+            }
+            assert!(breaker.is_closed(), "{number}");
+        }
+        breaker.failed(start);
+        assert!(!breaker.is_closed(), "thirteen of twenty");
     }
 
     #[test]

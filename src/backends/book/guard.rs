@@ -7,7 +7,7 @@ use ::book::breaker::{Breaker, BreakerPolicy};
 use ::book::outbox::Fault;
 use ::book::vetting::vet;
 use ::book::{LookUp, LookupKey, Record};
-use metrics::{counter, histogram};
+use metrics::{counter, gauge, histogram};
 
 use super::{AccountBook, Answer, Answers, BookError};
 
@@ -18,7 +18,7 @@ pub struct GuardOptions {
     pub look_up: Duration,
     /// The deadline of a delivery: nobody waits for it.
     pub deliver: Duration,
-    /// When the breaker opens; look-ups and deliveries have one each.
+    /// When a breaker opens; each [class](Class) of questions has one.
     pub breaker: BreakerPolicy,
 }
 
@@ -28,12 +28,32 @@ impl Default for GuardOptions {
     }
 }
 
+/// What a question is for. Each class has a breaker of its own, so that trouble with one does not end the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// Flags and balance of an account that is known, read again.
+    Compliance,
+    /// Who an account belongs to.
+    LookUp,
+    /// Records.
+    Write,
+}
+
+impl Class {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Compliance => "compliance",
+            Self::LookUp => "look_up",
+            Self::Write => "write",
+        }
+    }
+}
+
 /// A book that always answers in time, if only with an error.
 pub struct GuardedBook {
     book: Arc<dyn AccountBook>,
     options: GuardOptions,
-    look_ups: Mutex<Breaker>,
-    deliveries: Mutex<Breaker>,
+    breakers: [Mutex<Breaker>; 3],
 }
 
 impl GuardedBook {
@@ -41,15 +61,11 @@ impl GuardedBook {
     #[must_use]
     pub fn new(book: Arc<dyn AccountBook>, options: GuardOptions) -> Self {
         let breaker = || Mutex::new(Breaker::new(options.breaker));
-        Self { book, options, look_ups: breaker(), deliveries: breaker() }
+        Self { book, options, breakers: [breaker(), breaker(), breaker()] }
     }
 
-    async fn guard<T>(
-        &self,
-        breaker: &Mutex<Breaker>,
-        deadline: Duration,
-        answer: Answer<'_, T>,
-    ) -> Result<T, BookError> {
+    async fn guard<T>(&self, class: Class, deadline: Duration, answer: Answer<'_, T>) -> Result<T, BookError> {
+        let breaker = &self.breakers[class as usize];
         if !held(breaker).admit(Instant::now()) {
             return Err(BookError::BreakerOpen);
         }
@@ -62,6 +78,7 @@ impl GuardedBook {
             // A refusal is an answer: the book works.
             Ok(_) | Err(_) => held(breaker).succeeded(),
         }
+        gauge!("tonegate_breaker_open", "class" => class.name()).set(if held(breaker).is_closed() { 0.0 } else { 1.0 });
         result
     }
 }
@@ -78,7 +95,7 @@ impl GuardedBook {
             // As soon as one record found nobody, all of them come again: those that were written change nothing.
             answers.iter().find_map(silent).map_or(Ok(answers), Err)
         });
-        let answers = self.guard(&self.deliveries, self.options.deliver, answer).await;
+        let answers = self.guard(Class::Write, self.options.deliver, answer).await;
         answers.unwrap_or_else(|error| vec![Err(error); count])
     }
 }
@@ -91,7 +108,11 @@ impl AccountBook for GuardedBook {
     fn look_up(&self, key: LookupKey) -> Answer<'_, LookUp> {
         Box::pin(async move {
             let begun = Instant::now();
-            let result = self.guard(&self.look_ups, self.options.look_up, self.book.look_up(key)).await;
+            let class = match &key {
+                LookupKey::Account(_) => Class::Compliance,
+                LookupKey::Number(_) | LookupKey::Reference(_) => Class::LookUp,
+            };
+            let result = self.guard(class, self.options.look_up, self.book.look_up(key)).await;
             histogram!("tonegate_lookup_seconds", "book" => self.name()).record(begun.elapsed());
             result
         })
@@ -99,7 +120,7 @@ impl AccountBook for GuardedBook {
 
     fn deliver(&self, record: Record) -> Answer<'_, ()> {
         match fit(record) {
-            Ok(record) => Box::pin(self.guard(&self.deliveries, self.options.deliver, self.book.deliver(record))),
+            Ok(record) => Box::pin(self.guard(Class::Write, self.options.deliver, self.book.deliver(record))),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }
