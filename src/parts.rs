@@ -75,8 +75,8 @@ pub(crate) async fn open(
     let (store, recovery, shipping) = open_store(config, program)?;
     let controls = controls::begin(config, &store).await?;
     let (journal, journalling) = Journal::new(store.clone());
-    let book = Arc::new(accounts::open(&config.book)?);
     let mut tasks = vec![journalling];
+    let book = Arc::new(accounts::open(&config.book, &stop, &mut tasks)?);
     let (prompts, recognisers) = speech::open(config, &stop, &mut tasks).await?;
     let (vault, cashier) = capture::open(config, &store, &stop, &mut tasks)?;
     let outbox = Outbox::new(store.clone(), Arc::clone(&book) as Arc<dyn AccountBook>, RetryPolicy::default());

@@ -37,6 +37,9 @@ const LOOK: Duration = Duration::from_millis(400);
 /// Longest from the call's end until its records are in the account book.
 const RECORDS_DEADLINE: Duration = Duration::from_secs(10);
 
+/// Most requests to an org's API that one call may take.
+const MOST_REQUESTS: u64 = 6;
+
 /// The file that tells whose demo a directory holds.
 const MARK: &str = "seed";
 
@@ -98,7 +101,11 @@ impl Book {
     pub(crate) fn outcome(&self, directory: &Path) -> Result<Outcome> {
         match self {
             Self::Embedded => Outcome::embedded(&directory.join("book.db")),
-            Self::Salesforce(org) => org.outcome(),
+            Self::Salesforce(org) => {
+                let requests = org.requests();
+                ensure!(requests <= MOST_REQUESTS, "the call took {requests} requests of the org's API");
+                org.outcome()
+            }
         }
     }
 
@@ -107,7 +114,7 @@ impl Book {
         match self {
             Self::Embedded => format!("{}/book.db", directory.display()),
             Self::Salesforce(org) => {
-                format!("a Salesforce org, in {} requests that count for its day", org.requests())
+                format!("a Salesforce org, in {} requests of its API", org.requests())
             }
         }
     }

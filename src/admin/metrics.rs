@@ -331,6 +331,13 @@ pub(crate) const METRICS: &[Metric] = &[
         "How long looking up an account took.",
     ),
     metric(
+        "tonegate_breaker_open",
+        Kind::Gauge,
+        None,
+        &["class"],
+        "Whether the account book is left alone after failures, for a class of questions: `compliance`, flags and balance read again; `look_up`, whose account it is; `write`, records.",
+    ),
+    metric(
         "tonegate_salesforce_requests_total",
         Kind::Counter,
         None,
@@ -364,6 +371,20 @@ pub(crate) const METRICS: &[Metric] = &[
         None,
         &[],
         "Share of the org's requests of the last 24 hours that is used, by everybody together.",
+    ),
+    metric(
+        "tonegate_salesforce_strategy_readings_total",
+        Kind::Counter,
+        None,
+        &["outcome"],
+        "Readings of every strategy of the org, from the first look-up on and then every five minutes in which there is one: `read` or `failed`.",
+    ),
+    metric(
+        "tonegate_salesforce_mapping_findings",
+        Kind::Gauge,
+        None,
+        &["weight"],
+        "Objects and fields of the org that are not as the mapping says, by the last comparison: `stops` what no account can be read or record be written without, `warns` what should be looked at.",
     ),
     metric(
         "tonegate_outbox_oldest_seconds",

@@ -10,15 +10,22 @@ use anyhow::{Context, Result};
 use backends::book::{AccountBook, GuardOptions, GuardedBook, SqliteBook};
 use book::import::{self, Report};
 use jiff::{Timestamp, tz::TimeZone};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::{make_room_for, org};
 use crate::config::{Book, BookKind};
 
-/// Opens the account book.
-pub(super) fn open(config: &Book) -> Result<GuardedBook> {
+/// Opens the account book. An org is watched until `stop`.
+pub(super) fn open(config: &Book, stop: &CancellationToken, tasks: &mut Vec<JoinHandle<()>>) -> Result<GuardedBook> {
     let book: Arc<dyn AccountBook> = match config.kind {
         BookKind::Sqlite => Arc::new(embedded(config)?),
-        BookKind::Salesforce => Arc::new(org::open(config)?),
+        BookKind::Salesforce => {
+            let org = org::org(config)?;
+            let book = Arc::new(org.book());
+            tasks.push(tokio::spawn(org.watch(Arc::clone(&book), stop.clone())));
+            book
+        }
     };
     let options = GuardOptions { look_up: config.lookup_deadline_milliseconds.duration(), ..GuardOptions::default() };
     Ok(GuardedBook::new(book, options))

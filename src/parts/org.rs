@@ -7,25 +7,88 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use backends::salesforce::{Connections, OrgOptions, SalesforceBook, SignIn, described};
-use book::salesforce::{ApiVersion, Finding, Mapping, Profile, compare};
+use backends::salesforce::{Connections, OrgOptions, SalesforceBook, SalesforceError, SignIn, described};
+use book::salesforce::{ApiVersion, Finding, Mapping, Profile, compare, describe::Weight};
+use metrics::{counter, gauge};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Book, SecretSource};
 
 /// Longest for describing every object.
 const DESCRIBING: Duration = Duration::from_secs(60);
+/// How often a gateway that serves compares the org with its mapping: administrators change both.
+const COMPARE_EVERY: Duration = Duration::from_secs(3_600);
+/// When it is tried again where the org did not describe itself.
+const TRY_AGAIN: Duration = Duration::from_secs(60);
 
 /// How the org is reached, and what its objects are called.
-struct Org {
+pub(super) struct Org {
     connections: Arc<Connections>,
     mapping: Mapping,
     version: ApiVersion,
 }
 
-/// The book over connections that are made when they are needed.
-pub(super) fn open(config: &Book) -> Result<SalesforceBook> {
-    let Org { connections, mapping, version } = org(config)?;
-    Ok(SalesforceBook::new(connections, mapping, version))
+impl Org {
+    /// The book over connections that are made when they are needed.
+    pub(super) fn book(&self) -> SalesforceBook {
+        SalesforceBook::new(Arc::clone(&self.connections), self.mapping.clone(), self.version)
+    }
+
+    /// Keeps the connections warm, has the book made ready, and compares the org with its mapping now and every hour, telling what
+    /// does not fit. Calls are taken meanwhile: what cannot be read of an account is a look-up that failed.
+    pub(super) async fn watch(self, book: Arc<SalesforceBook>, stop: CancellationToken) {
+        let warm = Arc::clone(&self.connections);
+        let comparing = async {
+            book.prepare().await;
+            self.keep_compared().await;
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = warm.keep_warm() => {}
+            () = comparing => {}
+        }
+    }
+
+    async fn keep_compared(&self) {
+        let mut told = Vec::new();
+        loop {
+            let wait = match self.compared().await {
+                Ok(findings) => {
+                    tell(&findings, &told);
+                    told = findings;
+                    COMPARE_EVERY
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the org could not be compared with its mapping");
+                    TRY_AGAIN
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn compared(&self) -> Result<Vec<Finding>, SalesforceError> {
+        let deadline = Instant::now() + DESCRIBING;
+        let described = described(&self.connections, &self.mapping, self.version, deadline).await?;
+        Ok(compare(&self.mapping, &described))
+    }
+}
+
+/// Says what was not said before, and counts what there is.
+fn tell(findings: &[Finding], told: &[Finding]) {
+    for finding in findings.iter().filter(|finding| !told.contains(finding)) {
+        match finding.weight {
+            Weight::Stops => tracing::error!("Salesforce {finding}"),
+            Weight::Warns => tracing::warn!("Salesforce, {finding}"),
+        }
+    }
+    for (weight, label) in [(Weight::Stops, "stops"), (Weight::Warns, "warns")] {
+        let count = findings.iter().filter(|finding| finding.weight == weight).count();
+        gauge!("tonegate_salesforce_mapping_findings", "weight" => label).set(count as f64);
+        if weight == Weight::Stops && count > 0 {
+            counter!("tonegate_control_failures_total", "control" => "salesforce_mapping").increment(1);
+        }
+    }
 }
 
 /// Signs in, has the org describe its objects, and says what does not fit.
@@ -33,12 +96,11 @@ pub(super) fn open(config: &Book) -> Result<SalesforceBook> {
 /// # Errors
 /// Where a setting cannot be used or the org does not answer.
 pub(crate) async fn compared(config: &Book) -> Result<Vec<Finding>> {
-    let Org { connections, mapping, version } = org(config)?;
-    let described = described(&connections, &mapping, version, Instant::now() + DESCRIBING).await?;
-    Ok(compare(&mapping, &described))
+    Ok(org(config)?.compared().await?)
 }
 
-fn org(config: &Book) -> Result<Org> {
+/// The org of a configuration; nothing is connected to yet.
+pub(super) fn org(config: &Book) -> Result<Org> {
     let mapping = mapping(config)?;
     let version: ApiVersion = config.api_version.parse().context("book.api_version")?;
     if version < mapping.least_version() {

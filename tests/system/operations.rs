@@ -51,8 +51,10 @@ const ONLY_ON_EVENT: &[(&str, &str)] = &[
     ("tonegate_speech_fallbacks_total", "a worker of `speech.models` failed"),
     ("tonegate_salesforce_api_usage_ratio", "Salesforce answered"),
     ("tonegate_salesforce_hedges_total", "a look-up in Salesforce was asked again"),
+    ("tonegate_salesforce_mapping_findings", "an org was compared with its mapping"),
     ("tonegate_salesforce_request_seconds", "Salesforce was asked"),
     ("tonegate_salesforce_requests_total", "Salesforce was asked"),
+    ("tonegate_salesforce_strategy_readings_total", "strategies were read from Salesforce"),
     ("tonegate_salesforce_sign_ins_total", "the gateway signed in at Salesforce"),
 ];
 /// The secret of the auditor in these tests.

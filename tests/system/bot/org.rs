@@ -1,4 +1,4 @@
-//! A bot's call whose account book is a Salesforce org, over HTTPS, in either of its mappings.
+//! Calls whose account book is a Salesforce org, over HTTPS, in either of its mappings: a bot's, and the collector's.
 
 use std::{path::Path, time::Duration};
 
@@ -15,12 +15,12 @@ use rules::contact::Flag;
 use serde_json::{Value, json};
 use testkit::{
     gateway::{Gateway, GatewayOptions},
-    softphone::Keying,
+    softphone::{CallRequest, Keying, Softphone},
 };
 
-use super::{HEARD_OUT, Scene, told};
+use super::{HEARD_OUT, Scene, line::Line, told};
 use crate::{
-    client::{Client, eventually, noted},
+    client::{Client, eventually, metrics, noted, place, sum},
     plant,
 };
 
@@ -117,8 +117,46 @@ async fn what_a_killed_gateway_had_not_delivered_is_delivered_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_slow_org_is_told_so_and_hears_no_figure() {
+    let (org, options) = filled("collector-org-slow", Profile::CollectXpert).await;
+    let gateway = plant::start(&options);
+    let request = CallRequest::new(gateway.addresses().sip_udp, "+15555550199", "collections");
+    let line = Line::of(Softphone::call(&request).await.expect("an answer"));
+    noted(&gateway, HEARD_OUT, "prompt.finished", "ask_reference").await;
+    org.org.order(FaultOrder::every("query", Fault::Late { milliseconds: 5_000 }));
+    line.press("40017731#").await;
+    let timeline = noted(&gateway, HEARD_OUT, "prompt.finished", "records_unavailable").await;
+    let steps = [
+        ("caller.keyed", "8 keys"),
+        ("prompt.started", "one_moment"),
+        ("prompt.started", "still_looking"),
+        ("request.failed", "Unavailable"),
+        ("prompt.started", "records_unavailable"),
+    ];
+    let places = steps.map(|(kind, detail)| place(&timeline, kind, detail));
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} of {timeline:#?}");
+    line.until("BYE", HEARD_OUT, |heard| heard.is_over).await;
+    assert!(place(&noted(&gateway, HEARD_OUT, "ended", "").await, "verified", "").is_none());
+}
+
 fn resumed(directory: &Path) -> Gateway {
     Gateway::resume(&plant::tonegate(), directory).expect("the gateway again")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_field_that_the_org_hides_is_named_at_the_start() {
+    let (org, options) = filled("org-hides", Profile::CollectXpert).await;
+    let name = |field| org.mapping.field(field).expect("a field").path.as_str();
+    let cease = name(account::flag(Flag::Cease));
+    assert!(org.org.hide(org.mapping.api(Object::CollectionAccount).as_str(), cease, true));
+    let gateway = plant::start(&options);
+    let findings =
+        async || sum(&metrics(&gateway).await, "tonegate_salesforce_mapping_findings", &["weight=\"stops\""]);
+    eventually(DELIVERY, "a finding", async || (findings().await > 0.0).then_some(())).await;
+    let log = gateway.log().expect("a log");
+    assert!(log.contains("Salesforce stops calls: collection_account.cease: "), "{log}");
+    assert!(log.contains(cease), "and what to change");
 }
 
 /// The only row of an object, once there is one.
