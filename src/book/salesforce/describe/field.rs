@@ -8,6 +8,8 @@ use crate::salesforce::object::account;
 
 /// Longest external id that the gateway makes: `arrangement-`, a random id, `-` and a number.
 const LONGEST_KEY: u32 = 54;
+/// Longest text that is no long text area, in characters (help, "Custom Field Types").
+const LONGEST_TEXT: u32 = 255;
 
 /// A mapped field and what the org says of it.
 pub(super) struct Place<'a> {
@@ -39,6 +41,23 @@ pub(super) fn compare(place: &Place<'_>, findings: &mut Vec<Finding>) {
     }
     if let Some((weight, what, remedy)) = values(place) {
         add(weight, what, remedy);
+    }
+}
+
+/// How a field that is not there yet is made.
+pub(super) fn wanted(mapping: &Mapping, mapped: &MappedField) -> String {
+    let length = mapped.length.unwrap_or_default();
+    let values = || mapped.values.all().collect::<Vec<_>>().join(", ");
+    match mapped.field.kind {
+        Kind::ExternalId => format!("text of {length} characters, External ID and Unique"),
+        Kind::Phone => "text of 16 characters, External ID and not Unique".into(),
+        Kind::Text(_) if length > LONGEST_TEXT => format!("long text area of {length} characters"),
+        Kind::Text(_) => format!("text of {length} characters"),
+        kind @ (Kind::Picklist(_) | Kind::Picklists(_)) => format!("{} with the values {}", kind.name(), values()),
+        Kind::Reference(parent) => format!("lookup to {}", mapping.api(parent)),
+        kind @ (Kind::Bool | Kind::Money | Kind::Number | Kind::Date | Kind::Instant | Kind::Time) => {
+            kind.name().into()
+        }
     }
 }
 
@@ -96,7 +115,11 @@ fn index(place: &Place<'_>) -> Remark {
     let is_looked_up = [account::PHONE, account::ALTERNATIVE_PHONE, account::REFERENCE].contains(&field);
     let has_index = place.described.external_id || place.described.unique;
     let what = || format!("rows are found by {}, and it has no index that is known of", place.mapped.path);
-    (is_looked_up && !has_index).then(|| (what(), "mark the field as External ID, not unique".into()))
+    let remedy = match place.described.kind.as_str() {
+        "string" => "mark the field as External ID, not unique",
+        _ => "map a text field that is External ID and not unique: one of this type can be none",
+    };
+    (is_looked_up && !has_index).then(|| (what(), remedy.into()))
 }
 
 fn length(place: &Place<'_>) -> Remark {
@@ -106,7 +129,7 @@ fn length(place: &Place<'_>) -> Remark {
     let needed = needed.filter(|needed| mapped.field.is_written && length < *needed)?;
     let what = format!("{} takes {length} characters, and {needed} may be written", mapped.path);
     let or = if is_key { String::new() } else { format!(", or set length = {length} in the mapping") };
-    Some((what, format!("make the field longer{or}")))
+    Some((what, format!("set the length of the field to {needed}{or}")))
 }
 
 fn key(place: &Place<'_>) -> Remark {
