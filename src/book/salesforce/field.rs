@@ -127,14 +127,16 @@ pub struct Field {
     pub is_filtered: bool,
     /// Whether calls write it.
     pub is_written: bool,
+    /// Whether every row that calls make has a value in it.
+    pub is_filled: bool,
 }
 
 impl Field {
     /// A field that a mapping must have and nobody uses yet.
     #[must_use]
     pub(super) const fn new(object: Object, name: &'static str, kind: Kind, class: Class) -> Self {
-        let (is_read, is_filtered, is_written) = (false, false, false);
-        Self { object, name, kind, class, is_required: true, is_read, is_filtered, is_written }
+        let (is_read, is_filtered, is_written, is_filled) = (false, false, false, false);
+        Self { object, name, kind, class, is_required: true, is_read, is_filtered, is_written, is_filled }
     }
 
     /// A text of usual length.
@@ -164,7 +166,12 @@ impl Field {
 
     /// The same, and calls write it.
     pub(super) const fn written(self) -> Self {
-        Self { is_written: true, ..self }
+        Self { is_written: true, is_filled: true, ..self }
+    }
+
+    /// The same, where calls have something to write.
+    pub(super) const fn at_times(self) -> Self {
+        Self { is_filled: false, ..self }
     }
 
     /// Whether no call may begin where the org does not have it as the mapping says.

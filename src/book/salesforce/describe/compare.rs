@@ -85,8 +85,8 @@ fn place<'a>(
     let holder = holder(mapping, org, mapped, relationships)?;
     holder.field(name).map(|field| (holder, field)).ok_or_else(|| {
         let what = format!("{} has no field {name}, or the gateway's user may not see it", holder.name);
-        let kind = mapped.field.kind.name();
-        let remedy = format!("create {name} as {kind}, or give the user's permission set access to the field");
+        let wanted = field::wanted(mapping, mapped);
+        let remedy = format!("create {name} as {wanted}, or give the user's permission set access to the field");
         absent(mapped, what, remedy)
     })
 }
@@ -125,23 +125,23 @@ fn absent(mapped: &MappedField, what: String, remedy: String) -> Box<Finding> {
     Box::new(Finding { weight: field::weight(&mapped.field), object, field: Some(name), what, remedy })
 }
 
-/// Fields without which the org makes no row, and which the gateway does not write, or not in every row.
+/// Fields without which the org takes no row, and which the gateway does not write, or not in every row.
 fn demanded(mapping: &Mapping, object: Object, describe: &Describe, findings: &mut Vec<Finding>) {
     let api = &describe.name;
     for DescribedField { name, .. } in describe.fields.iter().filter(|field| field.is_demanded()) {
         let mut fields = mapping.fields(object).iter().filter(|mapped| mapped.field.is_written);
         let mapped = fields.find(|mapped| mapped.path.as_str().eq_ignore_ascii_case(name));
-        let (weight, field, written) = match mapped {
-            Some(MappedField { field, .. }) if field.is_required => continue,
-            Some(MappedField { field, .. }) => (Weight::Warns, Some(field.name), "one in some rows alone"),
-            None => (Weight::Stops, None, "none"),
+        let (field, reason) = match mapped {
+            Some(MappedField { field, .. }) if field.is_filled => continue,
+            Some(MappedField { field, .. }) => (Some(field.name), "the gateway has one for some rows only"),
+            None => (None, "the mapping does not name it"),
         };
         findings.push(Finding {
-            weight,
+            weight: Weight::Stops,
             object,
             field,
-            what: format!("{api}.{name} must have a value in the org, and the gateway writes {written}"),
-            remedy: format!("make {name} not required, or give it a default"),
+            what: format!("{api}.{name} must have a value in the org, and {reason}: rows are refused"),
+            remedy: format!("make {name} not required, or give it a default value"),
         });
     }
 }

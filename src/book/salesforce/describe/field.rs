@@ -8,6 +8,8 @@ use crate::salesforce::object::account;
 
 /// Longest external id that the gateway makes: `arrangement-`, a random id, `-` and a number.
 const LONGEST_KEY: u32 = 54;
+/// Longest text that is no long text area, in characters (help, "Custom Field Types").
+const LONGEST_TEXT: u32 = 255;
 
 /// A mapped field and what the org says of it.
 pub(super) struct Place<'a> {
@@ -17,6 +19,13 @@ pub(super) struct Place<'a> {
     /// The object that has the field.
     pub(super) holder: &'a Describe,
     pub(super) described: &'a DescribedField,
+}
+
+impl Place<'_> {
+    /// Its name, as Setup has it.
+    fn name(&self) -> String {
+        format!("{}.{}", self.holder.name, self.described.name)
+    }
 }
 
 /// What follows where the org has not a field as it should.
@@ -39,6 +48,23 @@ pub(super) fn compare(place: &Place<'_>, findings: &mut Vec<Finding>) {
     }
     if let Some((weight, what, remedy)) = values(place) {
         add(weight, what, remedy);
+    }
+}
+
+/// How a field that is not there yet is made.
+pub(super) fn wanted(mapping: &Mapping, mapped: &MappedField) -> String {
+    let length = mapped.length.unwrap_or_default();
+    let values = || mapped.values.all().collect::<Vec<_>>().join(", ");
+    match mapped.field.kind {
+        Kind::ExternalId => format!("text of {length} characters, External ID and Unique"),
+        Kind::Phone => "text of 16 characters, External ID and not Unique".into(),
+        Kind::Text(_) if length > LONGEST_TEXT => format!("long text area of {length} characters"),
+        Kind::Text(_) => format!("text of {length} characters"),
+        kind @ (Kind::Picklist(_) | Kind::Picklists(_)) => format!("{} with the values {}", kind.name(), values()),
+        Kind::Reference(parent) => format!("lookup to {}", mapping.api(parent)),
+        kind @ (Kind::Bool | Kind::Money | Kind::Number | Kind::Date | Kind::Instant | Kind::Time) => {
+            kind.name().into()
+        }
     }
 }
 
@@ -70,7 +96,7 @@ fn kind(place: &Place<'_>) -> Remark {
     if types(kind).contains(&described.kind.as_str()) {
         return None;
     }
-    let what = format!("{} is a {}", place.mapped.path, described.kind);
+    let what = format!("{} is a {}", place.name(), described.kind);
     Some((what, format!("map a {}, or change the field's type", kind.name())))
 }
 
@@ -80,13 +106,13 @@ fn rights(place: &Place<'_>) -> Remark {
     // The key is in the address of a row, and is set when that is made.
     let must_update = field.is_written && field.kind != Kind::ExternalId;
     let is_missing = (must_create && !described.createable) || (must_update && !described.updateable);
-    let what = || format!("{} cannot be written by the gateway's user", place.mapped.path);
+    let what = || format!("{} cannot be written by the gateway's user", place.name());
     is_missing.then(|| (what(), "give the user's permission set Edit on the field; it can be no formula".into()))
 }
 
 fn filter(place: &Place<'_>) -> Remark {
     let is_missing = place.mapped.field.is_filtered && !place.described.filterable;
-    let what = || format!("rows cannot be found by {}", place.mapped.path);
+    let what = || format!("rows cannot be found by {}", place.name());
     is_missing.then(|| (what(), "map a field that can be filtered by: no long text and none that is encrypted".into()))
 }
 
@@ -95,8 +121,12 @@ fn index(place: &Place<'_>) -> Remark {
     let field = place.mapped.field;
     let is_looked_up = [account::PHONE, account::ALTERNATIVE_PHONE, account::REFERENCE].contains(&field);
     let has_index = place.described.external_id || place.described.unique;
-    let what = || format!("rows are found by {}, and it has no index that is known of", place.mapped.path);
-    (is_looked_up && !has_index).then(|| (what(), "mark the field as External ID, not unique".into()))
+    let what = || format!("rows are found by {}, and it has no index that is known of", place.name());
+    let remedy = match place.described.kind.as_str() {
+        "string" => "mark the field as External ID, not unique",
+        _ => "map a text field that is External ID and not unique: one of this type can be none",
+    };
+    (is_looked_up && !has_index).then(|| (what(), remedy.into()))
 }
 
 fn length(place: &Place<'_>) -> Remark {
@@ -104,15 +134,15 @@ fn length(place: &Place<'_>) -> Remark {
     let is_key = mapped.field.kind == Kind::ExternalId;
     let needed = if is_key { mapped.field.object.is_created().then_some(LONGEST_KEY) } else { mapped.length };
     let needed = needed.filter(|needed| mapped.field.is_written && length < *needed)?;
-    let what = format!("{} takes {length} characters, and {needed} may be written", mapped.path);
+    let what = format!("{} takes {length} characters, and {needed} may be written", place.name());
     let or = if is_key { String::new() } else { format!(", or set length = {length} in the mapping") };
-    Some((what, format!("make the field longer{or}")))
+    Some((what, format!("set the length of the field to {needed}{or}")))
 }
 
 fn key(place: &Place<'_>) -> Remark {
     let described = place.described;
     let is_key = place.mapped.field.kind == Kind::ExternalId;
-    let what = || format!("{} is no key: rows cannot be written or linked by it", place.mapped.path);
+    let what = || format!("{} is no key: rows cannot be written or linked by it", place.name());
     (is_key && !(described.external_id && described.unique))
         .then(|| (what(), "mark the field as External ID and as Unique".into()))
 }
@@ -121,12 +151,12 @@ fn lookup(place: &Place<'_>) -> Remark {
     let Kind::Reference(parent) = place.mapped.field.kind else { return None };
     let (described, api) = (place.described, place.mapping.api(parent));
     if !described.reference_to.iter().any(|to| to.eq_ignore_ascii_case(api.as_str())) {
-        let what = format!("{} does not lead to {api}", place.mapped.path);
+        let what = format!("{} does not lead to {api}", place.name());
         return Some((what, format!("map the lookup that leads to {api}")));
     }
     let (ours, theirs) = (place.mapped.relationship.as_ref()?.as_str(), described.relationship_name.as_deref());
     let is_same = theirs.is_some_and(|theirs| theirs.eq_ignore_ascii_case(ours));
-    let what = || format!("the relationship of {} is not called {ours}", place.mapped.path);
+    let what = || format!("the relationship of {} is not called {ours}", place.name());
     let remedy = || format!("set relationship = \"{}\" in the mapping", theirs.unwrap_or("…"));
     (!is_same).then(|| (what(), remedy()))
 }
@@ -143,7 +173,7 @@ fn children(place: &Place<'_>) -> Remark {
     };
     let found = parent.child_relationships.iter().find(is_it).and_then(|found| found.relationship_name.as_deref());
     let is_same = found.is_some_and(|found| found.eq_ignore_ascii_case(children.as_str()));
-    let what = || format!("{} has no relationship {children} by {}", parent.name, place.mapped.path);
+    let what = || format!("{} has no relationship {children} by {}", parent.name, place.name());
     let remedy = || match found {
         Some(found) => format!("set children = \"{found}\" in the mapping"),
         None => format!("give the lookup the child relationship name {children}"),
@@ -166,5 +196,5 @@ fn values(place: &Place<'_>) -> Option<(Weight, String, String)> {
     let weight = if is_needed { weight(&place.mapped.field) } else { Weight::Warns };
     let list = missing.join(", ");
     let remedy = "add them as active values, or change them in the mapping".into();
-    Some((weight, format!("{} has no value {list}", place.mapped.path), remedy))
+    Some((weight, format!("{} has no value {list}", place.name()), remedy))
 }

@@ -165,7 +165,12 @@ fn each_thing_that_does_not_fit_is_one_finding_that_says_what_to_change() {
                 "set relationship = \"Plan__r\" in the mapping",
             ),
             (strategy::MAX_INSTALMENTS, json!({ "type": "string" }), Stops, "map a number"),
-            (attempt::EXTERNAL_ID, json!({ "length": 18 }), Stops, "takes 18 characters, and 54 may be written"),
+            (
+                attempt::EXTERNAL_ID,
+                json!({ "length": 18 }),
+                Stops,
+                "and 54 may be written; set the length of the field to 54",
+            ),
             (attempt::ESCALATION_REASON, json!({ "length": 80 }), Warns, "or set length = 80 in the mapping"),
             (attempt::STARTED_AT, json!({ "type": "date" }), Stops, "is a date; map a date/time"),
             (attempt::STARTED_AT, json!({ "createable": false }), Stops, "cannot be written"),
@@ -183,7 +188,19 @@ fn each_thing_that_does_not_fit_is_one_finding_that_says_what_to_change() {
             (dispute::STATUS, json!({ "picklistValues": [], "restrictedPicklist": false }), Stops, "has no value Open"),
             (arrangement::TOTAL, json!({ "type": "percent" }), Stops, "map a currency"),
             (payment::CARD_LAST_FOUR, json!({ "length": 3 }), Warns, "takes 3 characters, and 4 may be written"),
-            (compliance::NOTES, json!({ "nillable": false }), Warns, "must have a value in the org"),
+            (
+                account::PHONE,
+                json!({ "type": "phone", "externalId": false }),
+                Warns,
+                "map a text field that is External ID and not unique",
+            ),
+            (
+                attempt::ACCOUNT,
+                json!({ "nillable": false }),
+                Stops,
+                "must have a value in the org, and the gateway has one for some rows only: rows are refused; make ",
+            ),
+            (compliance::NOTES, json!({ "nillable": false }), Stops, "not required, or give it a default value"),
         ] {
             let findings = spoiled(&mapping, field, &changes);
             assert_eq!(findings.len(), 1, "{}: {findings:#?}", field.name);
@@ -259,7 +276,42 @@ fn what_the_org_demands_beyond_the_mapping_stops_calls() {
         push(org.get_mut(mapping.api(Object::CollectionAccount).as_str()).unwrap(), "fields", demanded);
         let found = findings(&mapping, &org);
         assert_eq!(found.len(), 1, "{found:#?}");
-        assert!(found[0].to_string().contains("Region__c must have a value in the org, and the gateway writes none"));
+        assert!(
+            found[0].to_string().contains("Region__c must have a value in the org, and the mapping does not name it")
+        );
+    }
+}
+
+#[test]
+fn an_org_may_demand_what_every_row_has_and_nothing_else() {
+    for mapping in mappings() {
+        let made = Object::ALL.into_iter().filter(|object| object.is_created());
+        for mapped in made.flat_map(|object| mapping.fields(object)).filter(|mapped| mapped.field.kind != Kind::Bool) {
+            let found = spoiled(&mapping, mapped.field, &json!({ "nillable": false }));
+            let told: Vec<_> = found.iter().map(|finding| (finding.weight, finding.field)).collect();
+            let expected = (!mapped.field.is_filled).then_some((Weight::Stops, Some(mapped.field.name)));
+            assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{}", mapped.path);
+            let has_default = json!({ "nillable": false, "defaultedOnCreate": true });
+            assert!(spoiled(&mapping, mapped.field, &has_default).is_empty(), "{}", mapped.path);
+        }
+    }
+}
+
+#[test]
+fn a_field_that_is_not_there_is_told_as_it_is_made() {
+    for mapping in mappings() {
+        for (field, remedy) in [
+            (attempt::EXTERNAL_ID, "as text of 64 characters, External ID and Unique, or give"),
+            (attempt::NOTES, "as long text area of 32768 characters, or give"),
+            (attempt::DIRECTION, "as picklist with the values Inbound, Outbound, or give"),
+            (account::PHONE, "as text of 16 characters, External ID and not Unique, or give"),
+            (account::CEASE, "as checkbox, or give"),
+            (payment::CARD_LAST_FOUR, "as text of 4 characters, or give"),
+            (payment::ARRANGEMENT, &format!("as lookup to {}, or give", mapping.api(Object::PaymentArrangement))),
+        ] {
+            let found = spoiled(&mapping, field, &json!({ "name": "Something_Else__c" }));
+            assert!(found.iter().any(|finding| finding.remedy.contains(remedy)), "{found:#?}");
+        }
     }
 }
 

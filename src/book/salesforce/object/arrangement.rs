@@ -37,7 +37,7 @@ fields! {
     /// Every due date with its amount, a line each: `2026-12-01 123.45 USD`.
     SCHEDULE = Field::long_text(OBJECT, "schedule", C1).written().optional();
     /// How often.
-    FREQUENCY = Field::new(OBJECT, "frequency", Kind::Picklist(strategy::FREQUENCIES), C1).written();
+    FREQUENCY = Field::new(OBJECT, "frequency", Kind::Picklist(strategy::FREQUENCIES), C1).written().at_times();
     /// The first due date.
     FIRST_PAYMENT_DATE = Field::new(OBJECT, "first_payment_date", Kind::Date, C1).written();
     /// The last one.
@@ -51,5 +51,5 @@ fields! {
     /// When it was agreed.
     AGREED_AT = Field::new(OBJECT, "agreed_at", Kind::Instant, C1).written().optional();
     /// What another field could not take.
-    NOTES = Field::long_text(OBJECT, "notes", C1).written().optional();
+    NOTES = Field::long_text(OBJECT, "notes", C1).written().at_times().optional();
 }

@@ -47,7 +47,7 @@ fields! {
     /// The attempt's key.
     EXTERNAL_ID = Field::new(OBJECT, "external_id", Kind::ExternalId, C1).written();
     /// The account, once identified.
-    ACCOUNT = Field::new(OBJECT, "account", Kind::Reference(Object::CollectionAccount), C1).written();
+    ACCOUNT = Field::new(OBJECT, "account", Kind::Reference(Object::CollectionAccount), C1).written().at_times();
     /// Who called whom.
     DIRECTION = Field::new(OBJECT, "direction", Kind::Picklist(DIRECTIONS), C1).written();
     /// By which channel.
@@ -57,15 +57,15 @@ fields! {
     /// When it began to ring.
     STARTED_AT = Field::new(OBJECT, "started_at", Kind::Instant, C1).written();
     /// When it was answered.
-    ANSWERED_AT = Field::new(OBJECT, "answered_at", Kind::Instant, C1).written();
+    ANSWERED_AT = Field::new(OBJECT, "answered_at", Kind::Instant, C1).written().at_times();
     /// When it ended.
-    ENDED_AT = Field::new(OBJECT, "ended_at", Kind::Instant, C1).written();
+    ENDED_AT = Field::new(OBJECT, "ended_at", Kind::Instant, C1).written().at_times();
     /// How long it was up, in seconds.
-    DURATION_SECONDS = Field::new(OBJECT, "duration_seconds", Kind::Number, C1).written().optional();
+    DURATION_SECONDS = Field::new(OBJECT, "duration_seconds", Kind::Number, C1).written().at_times().optional();
     /// Who was reached.
     OUTCOME = Field::new(OBJECT, "outcome", Kind::Picklist(OUTCOMES), C1).written();
     /// What came of it.
-    DISPOSITION = Field::new(OBJECT, "disposition", Kind::Picklist(DISPOSITIONS), C1).written();
+    DISPOSITION = Field::new(OBJECT, "disposition", Kind::Picklist(DISPOSITIONS), C1).written().at_times();
     /// Whether the right party was reached.
     RIGHT_PARTY = Field::new(OBJECT, "right_party", Kind::Bool, C1).written().optional();
     /// Whether it was verified to be the right party.
@@ -73,15 +73,15 @@ fields! {
     /// What was said to being recorded.
     RECORDING_CONSENT = Field::new(OBJECT, "recording_consent", Kind::Picklist(CONSENTS), C1).written();
     /// Where the recording is, by name.
-    RECORDING = Field::text(OBJECT, "recording", C1).written().optional();
+    RECORDING = Field::text(OBJECT, "recording", C1).written().at_times().optional();
     /// Why a person must take over.
-    ESCALATION_REASON = Field::text(OBJECT, "escalation_reason", C1).written().optional();
+    ESCALATION_REASON = Field::text(OBJECT, "escalation_reason", C1).written().at_times().optional();
     /// Why the call ended, by the gateway's name for it.
-    END_REASON = Field::text(OBJECT, "end_reason", C1).written().optional();
+    END_REASON = Field::text(OBJECT, "end_reason", C1).written().at_times().optional();
     /// The trunk that carried it.
     TRUNK = Field::text(OBJECT, "trunk", C1).written().optional();
     /// The agent and its version.
     AGENT = Field::text(OBJECT, "agent", C1).written().optional();
     /// What another field could not take.
-    NOTES = Field::long_text(OBJECT, "notes", C1).written().optional();
+    NOTES = Field::long_text(OBJECT, "notes", C1).written().at_times().optional();
 }

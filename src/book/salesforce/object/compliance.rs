@@ -15,7 +15,7 @@ const fn given(name: &'static str) -> Field {
 }
 
 const fn given_at(name: &'static str) -> Field {
-    Field::new(OBJECT, name, Kind::Instant, C1).written()
+    Field::new(OBJECT, name, Kind::Instant, C1).written().at_times()
 }
 
 /// What the person asked for or stated.
@@ -29,7 +29,7 @@ fields! {
     /// The call it tells of.
     ATTEMPT = Field::new(OBJECT, "attempt", Kind::Reference(Object::ContactAttempt), C1).written();
     /// The account, once identified.
-    ACCOUNT = Field::new(OBJECT, "account", Kind::Reference(Object::CollectionAccount), C1).written();
+    ACCOUNT = Field::new(OBJECT, "account", Kind::Reference(Object::CollectionAccount), C1).written().at_times();
     /// Whether it was said who called or was called.
     OPENING_GIVEN = given("opening_given").optional();
     /// When that was said.
@@ -51,7 +51,7 @@ fields! {
     /// When that was said.
     DISPUTE_RIGHTS_AT = given_at("dispute_rights_at");
     /// The rule by which the call was recorded, or was not.
-    RECORDING_BASIS = Field::new(OBJECT, "recording_basis", Kind::Picklist(BASES), C1).written().optional();
+    RECORDING_BASIS = Field::new(OBJECT, "recording_basis", Kind::Picklist(BASES), C1).written().at_times().optional();
     /// No more contact (12 CFR 1006.6(c)).
     CEASE_REQUEST = request("cease_request");
     /// No more calls (12 CFR 1006.14(h)).
@@ -71,11 +71,11 @@ fields! {
     /// Does not want to be recorded.
     RECORDING_REFUSED = request("recording_refused").optional();
     /// Every notice, a line each: how much of it was played, when it ended, and the hash of the audit record that proves it.
-    DISCLOSURES = Field::long_text(OBJECT, "disclosures", C1).written().optional();
+    DISCLOSURES = Field::long_text(OBJECT, "disclosures", C1).written().at_times().optional();
     /// Every flag that was found set or unknown, a line each, and what followed from it.
-    FINDINGS = Field::long_text(OBJECT, "findings", C1).written().optional();
+    FINDINGS = Field::long_text(OBJECT, "findings", C1).written().at_times().optional();
     /// The hash of the call's last audit record, in hexadecimal.
-    EVIDENCE_SHA256 = Field::new(OBJECT, "evidence_sha256", Kind::Text(64), C1).written();
+    EVIDENCE_SHA256 = Field::new(OBJECT, "evidence_sha256", Kind::Text(64), C1).written().at_times();
     /// What another field could not take.
-    NOTES = Field::long_text(OBJECT, "notes", C1).written().optional();
+    NOTES = Field::long_text(OBJECT, "notes", C1).written().at_times().optional();
 }

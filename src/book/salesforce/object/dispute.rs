@@ -19,7 +19,7 @@ fields! {
     /// The account. Its mapping also names the relationship from an account to its disputes, as `children`.
     ACCOUNT = Field::new(OBJECT, "account", Kind::Reference(Object::CollectionAccount), C0).written();
     /// The call in which it was raised.
-    ATTEMPT = Field::new(OBJECT, "attempt", Kind::Reference(Object::ContactAttempt), C1).written().optional();
+    ATTEMPT = Field::new(OBJECT, "attempt", Kind::Reference(Object::ContactAttempt), C1).written().at_times().optional();
     /// What is disputed.
     CATEGORY = Field::new(OBJECT, "category", Kind::Picklist(CATEGORIES), C1).written();
     /// How far it has come.
@@ -27,5 +27,5 @@ fields! {
     /// When it was raised.
     RAISED_AT = Field::new(OBJECT, "raised_at", Kind::Instant, C1).written();
     /// What another field could not take.
-    NOTES = Field::long_text(OBJECT, "notes", C1).written().optional();
+    NOTES = Field::long_text(OBJECT, "notes", C1).written().at_times().optional();
 }

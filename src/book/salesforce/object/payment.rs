@@ -18,7 +18,7 @@ fields! {
     ACCOUNT = Field::new(OBJECT, "account", Kind::Reference(Object::CollectionAccount), C1).written();
     /// The arrangement it pays.
     ARRANGEMENT =
-        Field::new(OBJECT, "arrangement", Kind::Reference(Object::PaymentArrangement), C1).written().optional();
+        Field::new(OBJECT, "arrangement", Kind::Reference(Object::PaymentArrangement), C1).written().at_times().optional();
     /// The call in which it was made.
     ATTEMPT = Field::new(OBJECT, "attempt", Kind::Reference(Object::ContactAttempt), C1).written();
     /// What was to be paid.
@@ -32,15 +32,15 @@ fields! {
     /// The payment's random id, which the processor knows too.
     PROCESSOR_REFERENCE = Field::new(OBJECT, "processor_reference", Kind::Text(64), C1).written().optional();
     /// Why it failed, by the processor's name for it.
-    FAILURE = Field::text(OBJECT, "failure", C1).written().optional();
+    FAILURE = Field::text(OBJECT, "failure", C1).written().at_times().optional();
     /// The card's brand.
-    CARD_BRAND = Field::new(OBJECT, "card_brand", Kind::Text(16), C1).written().optional();
+    CARD_BRAND = Field::new(OBJECT, "card_brand", Kind::Text(16), C1).written().at_times().optional();
     /// Its last four digits.
-    CARD_LAST_FOUR = Field::new(OBJECT, "card_last_four", Kind::Text(4), C1).written().optional();
+    CARD_LAST_FOUR = Field::new(OBJECT, "card_last_four", Kind::Text(4), C1).written().at_times().optional();
     /// The processor's token, for an org that charges by it.
-    TOKEN = Field::text(OBJECT, "token", C1).written().optional();
+    TOKEN = Field::text(OBJECT, "token", C1).written().at_times().optional();
     /// When the processor answered.
-    PROCESSED_AT = Field::new(OBJECT, "processed_at", Kind::Instant, C1).written();
+    PROCESSED_AT = Field::new(OBJECT, "processed_at", Kind::Instant, C1).written().at_times();
     /// What another field could not take.
-    NOTES = Field::long_text(OBJECT, "notes", C1).written().optional();
+    NOTES = Field::long_text(OBJECT, "notes", C1).written().at_times().optional();
 }

@@ -1,4 +1,5 @@
 mod deliveries;
+mod filled;
 mod graphs;
 mod outcomes;
 
