@@ -15,10 +15,14 @@ const WINDOW: Duration = Duration::from_secs(300);
 const MOST_ANSWERS: usize = 1_024;
 /// Answers before which their tail is not known.
 const LEAST_ANSWERS: usize = 20;
-/// The wait is within these bounds, and in the middle where nothing is known.
+/// Of a hundred reads so many are answered before the wait is over. The rest, 3 %, is less than the allowance of 5 %: what is left is
+/// saved up, so that a read that stalls finds a hedge, also just after others took them all.
+const PATIENT: usize = 97;
+/// The wait is within these bounds: at the longest half of what a look-up may take, so that the second request has as much.
 const SHORTEST: Duration = Duration::from_millis(200);
-const LONGEST: Duration = Duration::from_millis(600);
-const UNKNOWN: Duration = Duration::from_millis(400);
+const LONGEST: Duration = Duration::from_millis(900);
+/// The wait where nothing is known: long, because hedges that come too soon are missing later.
+const UNKNOWN: Duration = Duration::from_millis(750);
 /// Every read pays this many parts of a hedge, of [`WHOLE`].
 const PART: u32 = 1;
 const WHOLE: u32 = 20;
@@ -39,8 +43,8 @@ impl Default for Hedge {
 }
 
 impl Hedge {
-    /// A read is sent: how long its answer is waited for before it is asked again. The 95th percentile of the last five
-    /// minutes, within 200 and 600 ms.
+    /// A read is sent: how long its answer is waited for before it is asked again. The 97th percentile of the last five
+    /// minutes, within 200 and 900 ms; 750 ms where fewer than 20 answers are known.
     pub fn read(&mut self, now: Instant) -> Duration {
         self.saved = (self.saved + PART).min(WHOLE * MOST_SAVED);
         self.forget(now);
@@ -48,7 +52,7 @@ impl Hedge {
             return UNKNOWN;
         }
         let mut took: Vec<Duration> = self.answers.iter().map(|(_, took)| *took).collect();
-        let place = took.len() * 95 / 100;
+        let place = took.len() * PATIENT / 100;
         let (_, tail, _) = took.select_nth_unstable(place);
         (*tail).clamp(SHORTEST, LONGEST)
     }
@@ -80,44 +84,4 @@ impl Hedge {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "an instant can only be made from the clock")]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const fn ms(milliseconds: u64) -> Duration {
-        Duration::from_millis(milliseconds)
-    }
-
-    #[test]
-    fn the_wait_is_the_tail_of_the_last_minutes_within_its_bounds() {
-        let (start, mut hedge) = (Instant::now(), Hedge::default());
-        assert_eq!(hedge.read(start), UNKNOWN);
-        for number in 0..100 {
-            hedge.answered(start, ms(201 + number));
-        }
-        assert_eq!(hedge.read(start), ms(296));
-        for _ in 0..20 {
-            hedge.answered(start, ms(3_000));
-        }
-        assert_eq!(hedge.read(start), LONGEST);
-        let later = start + WINDOW + ms(1);
-        assert_eq!(hedge.read(later), UNKNOWN, "all is forgotten");
-        (0..30).for_each(|_| hedge.answered(later, ms(5)));
-        assert_eq!(hedge.read(later), SHORTEST);
-    }
-
-    proptest! {
-        #[test]
-        fn hedges_are_at_most_one_in_twenty_and_what_was_saved(asks in prop::collection::vec(any::<bool>(), 0..2_000)) {
-            let (now, mut hedge) = (Instant::now(), Hedge::default());
-            let mut hedged = 0;
-            for ask in &asks {
-                hedge.read(now);
-                hedged += usize::from(*ask && hedge.admit());
-            }
-            prop_assert!(hedged <= asks.len() / WHOLE as usize + 1);
-        }
-    }
-}
+mod tests;
