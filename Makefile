@@ -49,7 +49,7 @@ check: ## the quick loop: format, lints, unit tests of the pure zones
 	$(CARGO) test --locked -q -p tonegate-frame -p tonegate-sip -p tonegate-audio -p tonegate-rtp -p tonegate-tones \
 	    -p tonegate-gate -p tonegate-rules -p tonegate-dialogue -p tonegate-book -p tonegate-call
 
-bench: bench-programs $(if $(WITH_QUALITY),build $(PESQ)/ready) ## measure under load beside floors and peers, into benches/RESULTS.md (about 85 minutes); QUICK=1 for a short look
+bench: bench-programs $(if $(WITH_QUALITY),build $(PESQ)/ready) ## measure under load beside floors and peers, into benches/RESULTS.md (about 92 minutes); QUICK=1 for a short look
 	@target/release/examples/bench $(if $(QUICK),--quick,--results benches/RESULTS.md) $(BENCH)
 	@$(if $(WITH_QUALITY),target/debug/examples/quality --results benches/RESULTS.md)
 	@$(if $(WITH_QUALITY),target/debug/examples/quality --judge)

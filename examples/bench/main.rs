@@ -13,6 +13,7 @@ mod cost;
 mod counts;
 mod detector;
 mod hearing;
+mod lookups;
 mod machine;
 mod memory;
 mod peer;
@@ -70,6 +71,8 @@ enum Part {
     Barge,
     /// Many captures at once, on a busy machine.
     Captures,
+    /// Look-ups in an org that is late, stalls and has a slow minute.
+    Lookups,
     /// Codecs and converters in instructions.
     Cost,
     /// Setting calls up.
@@ -92,6 +95,7 @@ impl Part {
             Self::Syscalls => "Techniques of system calls",
             Self::Barge => "Barge-in",
             Self::Captures => "Captures under load",
+            Self::Lookups => "Look-ups in a slow org",
             Self::Cost => "Codecs and converters",
             Self::SetUp => "Setting up calls",
             Self::Detector => "Detectors and leaks",
@@ -255,6 +259,7 @@ fn measured(part: Part, plan: &Plan, bot: &EchoBot, voices: &Voices, minutes: u6
         Part::Syscalls => techniques::syscalls(plan, bot),
         Part::Barge => barge::barge(plan, voices),
         Part::Captures => captures::captures(plan),
+        Part::Lookups => lookups::lookups(plan),
         Part::Cost => cost::cost(plan, voices),
         Part::SetUp => setup::set_up(plan, bot),
         Part::Detector => detector::detector(plan, voices),

@@ -1,3 +1,5 @@
+mod injection;
+
 use proptest::prelude::*;
 use serde_json::{Map, json};
 
