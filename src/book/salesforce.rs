@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod card;
 pub mod describe;
+pub mod event;
 pub mod fault;
 pub mod field;
 pub mod hedge;
@@ -18,21 +19,25 @@ pub mod object;
 #[cfg(test)]
 mod sample;
 pub mod soql;
+pub mod subscription;
+pub mod sweep;
 pub mod usage;
 pub mod version;
 pub mod writing;
 
 pub use answer::AnswerError;
 pub use describe::{Described, Finding, compare};
+pub use event::{EventError, EventRecord, Scalar};
 pub use fault::{Fault, Quota, Refusal};
 pub use field::{Class, Field, Kind};
 pub use hedge::Hedge;
 pub use id::{InvalidRecordId, RecordId};
 pub use lookup::LookupError;
-pub use mapping::{MappedField, Mapping, Profile};
+pub use mapping::{EventField, EventMapping, MappedField, Mapping, Profile};
 pub use name::{ApiName, FieldPath, InvalidName};
 pub use object::Object;
 pub use soql::{Condition, Direction, Query, SoqlError, Value};
+pub use subscription::Subscription;
 pub use usage::{Thrift, Usage};
 pub use version::{ApiVersion, InvalidVersion};
 pub use writing::{Delivery, Graph, Heard, Upsert, WriteError, upserts};
