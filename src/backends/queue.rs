@@ -26,6 +26,7 @@ use ::book::{
     salesforce::subscription::ReplayId,
 };
 use jiff::{SignedDuration, Timestamp};
+use metrics::gauge;
 use rusqlite::Connection;
 
 use crate::store::{StoreError, Worker, connect, private_file};
@@ -159,6 +160,12 @@ pub struct Depth {
     pub waiting: u64,
     /// Events that are kept as unreadable.
     pub quarantined: u64,
+}
+
+/// Shows how full it is in metrics.
+pub fn show(depth: Depth) {
+    gauge!("tonegate_queue_depth", "queue" => "assignments").set(depth.waiting as f64);
+    gauge!("tonegate_queue_depth", "queue" => "assignments_quarantined").set(depth.quarantined as f64);
 }
 
 /// Why the queue did not take something.

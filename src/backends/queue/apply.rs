@@ -7,7 +7,7 @@ use ::book::{
     vetting::vet,
 };
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{
     Batch, Content, Depth, Holder, KEPT_HOURS, MOST_QUARANTINED, MOST_WAITING, Outcome, QueueError, Received,
@@ -42,7 +42,7 @@ pub(super) fn place(connection: &Connection, holder: &Holder) -> Result<Option<R
 }
 
 pub(super) fn tidy(connection: &mut Connection, now: Timestamp) -> Result<u64, QueueError> {
-    let transaction = connection.transaction()?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let at = now.as_millisecond();
     let expired = transaction
         .prepare_cached(

@@ -33,7 +33,10 @@ use uuid::Uuid;
 
 use self::{driver::Driver, pubsub::PubSub, schemas::Schemas};
 use super::{Connections, SalesforceError};
-use crate::queue::{Holder, Queue};
+use crate::queue::{self, Holder, Outcome, Queue};
+
+#[cfg(any(test, fuzzing))]
+pub(crate) use avro::EventSchema;
 
 /// How a subscription is made.
 #[derive(Clone, Debug)]
@@ -89,6 +92,9 @@ impl Events {
     /// Subscribes whenever the lease is free, until cancelled.
     pub async fn run(self, cancelled: CancellationToken) {
         show_idle();
+        // From nothing on, so that the first one is seen to be one more.
+        counter!("tonegate_salesforce_event_gaps_total").absolute(0);
+        counter!("tonegate_salesforce_events_total", "outcome" => Outcome::Quarantined.name()).absolute(0);
         while !cancelled.is_cancelled() {
             if self.keep().await {
                 info!("this gateway subscribes to assignments");
@@ -125,8 +131,7 @@ impl Events {
             Err(why) => warn!(%why, "the call queue cannot be tidied"),
         }
         if let Ok(depth) = self.queue.depth().await {
-            gauge!("tonegate_queue_depth", "queue" => "assignments").set(depth.waiting as f64);
-            gauge!("tonegate_queue_depth", "queue" => "assignments_quarantined").set(depth.quarantined as f64);
+            queue::show(depth);
         }
         held.unwrap_or_else(|why| {
             counter!("tonegate_control_failures_total", "control" => "call_queue").increment(1);

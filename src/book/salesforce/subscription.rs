@@ -12,7 +12,8 @@
 //! | [`End::Refused`] | the same after 60 s |
 //! | [`End::Limited`] | the same after 15 minutes; sweeps meanwhile |
 //!
-//! Sweeps, each 30 to 60 s, also stand in where streams have failed for five minutes. They stop with the first answer.
+//! The first stream of all, where it begins with the earliest event, has one sweep beside it. Sweeps, each 30 to 60 s, also stand
+//! in where streams have failed for five minutes; they stop with the first answer.
 
 mod backoff;
 mod end;
@@ -91,8 +92,8 @@ pub enum Start {
 /// Why accounts are swept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sweep {
-    /// Events may be missing.
-    Gap,
+    /// Events may be missing: there was no place to go on from.
+    Reconcile,
     /// Events are not to be had.
     Fallback,
 }
@@ -159,7 +160,9 @@ pub struct Subscription {
 impl Subscription {
     /// One that goes on behind `place`, the last event that was stored.
     #[must_use]
-    pub const fn new(first: First, timing: Timing, place: Option<ReplayId>, seed: u64, now: Instant) -> Self {
+    pub fn new(first: First, timing: Timing, place: Option<ReplayId>, seed: u64, now: Instant) -> Self {
+        // What was assigned before the oldest event that is kept is in the org's queue alone.
+        let has_gap = place.is_none() && first == First::Earliest;
         Self {
             first,
             timing,
@@ -169,9 +172,9 @@ impl Subscription {
             state: State::Waiting { until: now },
             failing_since: None,
             is_limited: false,
-            has_gap: false,
+            has_gap,
             is_sweeping: false,
-            sweep_at: None,
+            sweep_at: has_gap.then_some(now),
             outputs: VecDeque::new(),
         }
     }
@@ -290,7 +293,7 @@ impl Subscription {
         }
         if !self.is_sweeping && self.sweep_at.is_some_and(|at| at <= now) {
             (self.is_sweeping, self.sweep_at) = (true, None);
-            self.outputs.push_back(Output::Sweep(if self.has_gap { Sweep::Gap } else { Sweep::Fallback }));
+            self.outputs.push_back(Output::Sweep(if self.has_gap { Sweep::Reconcile } else { Sweep::Fallback }));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Events as they are on the wire: bare Avro data (Apache Avro 1.12 specification), whose schema is known by its id alone.
 
 use ::book::salesforce::{EventRecord, Scalar};
-use apache_avro::{Schema, from_avro_datum, schema::RecordSchema, types::Value, util::max_allocation_bytes};
+use apache_avro::{Schema, from_avro_datum, types::Value, util::max_allocation_bytes};
 use thiserror::Error;
 
 /// Most bytes of one event (Pub/Sub API, "Allocations").
@@ -47,12 +47,9 @@ impl EventSchema {
             return Err(AvroError::Schema);
         }
         let schema = Schema::parse_str(text).map_err(|_| AvroError::Schema)?;
-        match &schema {
-            Schema::Record(RecordSchema { fields, .. }) if fields.iter().all(|field| is_flat(&field.schema)) => {
-                Ok(Self(schema))
-            }
-            _ => Err(AvroError::Schema),
-        }
+        let is_event =
+            matches!(&schema, Schema::Record(record) if record.fields.iter().all(|field| is_flat(&field.schema)));
+        if is_event { Ok(Self(schema)) } else { Err(AvroError::Schema) }
     }
 
     /// Decodes an event, to its last byte.
@@ -77,10 +74,7 @@ impl EventSchema {
 
 /// Whether a field is a scalar, or nothing and a scalar.
 fn is_flat(schema: &Schema) -> bool {
-    match schema {
-        Schema::Union(union) => union.variants().iter().all(is_scalar),
-        other => is_scalar(other),
-    }
+    if let Schema::Union(union) = schema { union.variants().iter().all(is_scalar) } else { is_scalar(schema) }
 }
 
 const fn is_scalar(schema: &Schema) -> bool {

@@ -50,7 +50,11 @@ impl Rig {
     fn opened(&mut self) -> (Duration, Start) {
         let began = self.now;
         loop {
-            for output in self.outputs() {
+            let outputs = self.outputs();
+            if outputs.contains(&Output::Sweep(Sweep::Reconcile)) {
+                self.subscription.handle_swept(self.now, true);
+            }
+            for output in outputs {
                 if let Output::Open { start, count: MOST_OUTSTANDING } = output {
                     return (self.now - began, start);
                 }
@@ -86,6 +90,19 @@ fn the_first_stream_begins_as_set_and_a_later_one_behind_what_is_stored() {
     rig.end(End::Unavailable);
     assert_eq!(rig.opened().1, Start::After(place(2)));
     assert_eq!(Rig::new(First::Latest, Some(place(9))).opened().1, Start::After(place(9)));
+}
+
+#[test]
+fn where_everything_is_new_the_org_is_swept_once() {
+    for (first, place, is_swept) in
+        [(First::Earliest, None, true), (First::Earliest, Some(place(1)), false), (First::Latest, None, false)]
+    {
+        let mut rig = Rig::new(first, place);
+        let sweep = Output::Sweep(Sweep::Reconcile);
+        assert_eq!(rig.outputs().contains(&sweep), is_swept);
+        rig.subscription.handle_swept(rig.now, true);
+        assert!(!rig.after(s(299)).contains(&sweep));
+    }
 }
 
 #[test]
@@ -168,12 +185,12 @@ fn a_place_that_is_not_known_is_followed_by_everything_and_a_sweep() {
     rig.opened();
     rig.end(End::Corrupted);
     let outputs = rig.after(s(2));
-    assert_eq!(outputs[0], Output::Sweep(Sweep::Gap));
+    assert_eq!(outputs[0], Output::Sweep(Sweep::Reconcile));
     assert!(matches!(outputs[1], Output::Open { start: Start::Earliest, .. }));
     rig.answer(3, 97);
     rig.stored(place(7));
     rig.subscription.handle_swept(rig.now, false);
-    assert_eq!(rig.after(s(61)), [Output::Sweep(Sweep::Gap)], "until it is done");
+    assert_eq!(rig.after(s(61)), [Output::Sweep(Sweep::Reconcile)], "until it is done");
     rig.subscription.handle_swept(rig.now, true);
     rig.end(End::Unavailable);
     assert_eq!(rig.opened().1, Start::After(place(7)));

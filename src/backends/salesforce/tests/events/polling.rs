@@ -21,6 +21,22 @@ impl Bench {
 }
 
 #[tokio::test]
+async fn a_queue_that_is_new_has_what_was_assigned_before_any_event_that_is_kept() {
+    let bench = Bench::new().await;
+    bench.add_to_queue(1);
+    bench.add_to_queue(2);
+    bench.assign(2);
+    let subscriber = bench.subscribe();
+    bench
+        .until(|waiting| {
+            let found: Vec<_> = waiting.iter().map(|one| (one.account.as_str(), one.id.is_some())).collect();
+            found == [("CA-2", true), ("CA-1", false)]
+        })
+        .await;
+    subscriber.leave().await;
+}
+
+#[tokio::test]
 async fn where_no_more_events_are_delivered_the_org_is_asked_and_then_events_go_on() {
     let bench = Bench::new().await;
     bench.troubles(StreamTroubles { deliveries_left: Some(1), ..StreamTroubles::default() });
