@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 use self::{driver::Driver, pubsub::PubSub, schemas::Schemas};
 use super::{Connections, SalesforceError};
-use crate::queue::{self, Holder, Outcome, Queue};
+use crate::queue::{self, Holder, Queue};
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use avro::EventSchema;
@@ -92,9 +92,6 @@ impl Events {
     /// Subscribes whenever the lease is free, until cancelled.
     pub async fn run(self, cancelled: CancellationToken) {
         show_idle();
-        // From nothing on, so that the first one is seen to be one more.
-        counter!("tonegate_salesforce_event_gaps_total").absolute(0);
-        counter!("tonegate_salesforce_events_total", "outcome" => Outcome::Quarantined.name()).absolute(0);
         while !cancelled.is_cancelled() {
             if self.keep().await {
                 info!("this gateway subscribes to assignments");

@@ -184,7 +184,6 @@ impl<'a> Driver<'a> {
         counter!("tonegate_salesforce_event_streams_total", "outcome" => end.name()).increment(1);
         warn!(why = end.name(), "the stream of assignments ended");
         if end == End::Corrupted {
-            counter!("tonegate_salesforce_event_gaps_total").increment(1);
             error!("assignments may be missing: the org does not know the place in the topic any more");
         }
     }
