@@ -7,21 +7,27 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use backends::book::{AccountBook, GuardOptions, GuardedBook, SqliteBook};
+use backends::{
+    book::{AccountBook, GuardOptions, GuardedBook, SqliteBook},
+    salesforce::Events,
+};
 use book::import::{self, Report};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{make_room_for, org};
-use crate::config::{Book, BookKind};
+use crate::config::{Book, BookKind, Config};
 
-/// Opens the account book.
-pub(super) fn open(config: &Book) -> Result<GuardedBook> {
-    let book: Arc<dyn AccountBook> = match config.kind {
-        BookKind::Sqlite => Arc::new(embedded(config)?),
-        BookKind::Salesforce => Arc::new(org::open(config)?),
+/// Opens the account book, and what subscribes to its assignments.
+pub(super) fn open(config: &Config) -> Result<(GuardedBook, Option<Events>)> {
+    let (book, events): (Arc<dyn AccountBook>, _) = match config.book.kind {
+        BookKind::Sqlite => (Arc::new(embedded(&config.book)?), None),
+        BookKind::Salesforce => {
+            let (book, events) = org::open(config)?;
+            (Arc::new(book), events)
+        }
     };
-    let options = GuardOptions { look_up: config.lookup_deadline_milliseconds.duration(), ..GuardOptions::default() };
-    Ok(GuardedBook::new(book, options))
+    let look_up = config.book.lookup_deadline_milliseconds.duration();
+    Ok((GuardedBook::new(book, GuardOptions { look_up, ..GuardOptions::default() }), events))
 }
 
 /// The embedded book, with what it is given.

@@ -7,13 +7,23 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use backends::salesforce::{Connections, OrgOptions, SalesforceBook, SignIn, described};
-use book::salesforce::{ApiVersion, Finding, Mapping, Profile, compare};
+use backends::{
+    queue::Queue,
+    salesforce::{Connections, Events, EventsOptions, OrgOptions, SalesforceBook, SignIn, described},
+};
+use book::salesforce::{
+    ApiVersion, Finding, Mapping, Profile, compare,
+    subscription::{First, Timing},
+};
+use jiff::SignedDuration;
 
-use crate::config::{Book, SecretSource};
+use super::make_room_for;
+use crate::config::{Book, Config, FirstEvent, SecretSource};
 
 /// Longest for describing every object.
 const DESCRIBING: Duration = Duration::from_secs(60);
+/// How long a subscription waits for a gateway that is gone before another takes it over.
+const LEASE: Duration = Duration::from_secs(20);
 
 /// How the org is reached, and what its objects are called.
 struct Org {
@@ -22,10 +32,35 @@ struct Org {
     version: ApiVersion,
 }
 
-/// The book over connections that are made when they are needed.
-pub(super) fn open(config: &Book) -> Result<SalesforceBook> {
-    let Org { connections, mapping, version } = org(config)?;
-    Ok(SalesforceBook::new(connections, mapping, version))
+/// The book over connections that are made when they are needed, and over the same ones the subscriber to assignments, where
+/// there is to be one.
+pub(super) fn open(config: &Config) -> Result<(SalesforceBook, Option<Events>)> {
+    let org = org(&config.book)?;
+    let events = if config.book.events.enabled { Some(events(config, &org)?) } else { None };
+    Ok((SalesforceBook::new(org.connections, org.mapping, org.version), events))
+}
+
+fn events(config: &Config, org: &Org) -> Result<Events> {
+    let Book { url, ca, events, .. } = &config.book;
+    let event = org.mapping.event().context("book.events needs an [assignment_event] in the mapping")?;
+    let path = &config.queue.database;
+    make_room_for(path)?;
+    let queue = Queue::open(path).with_context(|| format!("cannot open the call queue {}", path.display()))?;
+    let options = EventsOptions {
+        endpoint: events.endpoint.clone(),
+        authority: ca.clone(),
+        topic: events.topic.clone().unwrap_or_else(|| event.topic()),
+        org: url.clone().context("book.url is needed for salesforce")?,
+        first: match events.first {
+            FirstEvent::Earliest => First::Earliest,
+            FirstEvent::Latest => First::Latest,
+        },
+        oldest: SignedDuration::from_hours(events.oldest_hours.0.into()),
+        timing: Timing::default(),
+        lease: LEASE,
+    };
+    let connections = Arc::clone(&org.connections);
+    Events::new(connections, org.mapping.clone(), org.version, Arc::new(queue), options).context("book.events")
 }
 
 /// Signs in, has the org describe its objects, and says what does not fit.
