@@ -15,6 +15,7 @@ use backends::{
     bot::{BotServer, BotThreads},
     callback::{Callbacks, Caller},
     outbox::Outbox,
+    queue::Depth,
     recorder::{Format, Recorder, RecorderOptions},
     store::{Recovery, Store, StoreOptions},
     withhold::Withholds,
@@ -76,11 +77,17 @@ pub(crate) async fn open(
     let controls = controls::begin(config, &store).await?;
     let (journal, journalling) = Journal::new(store.clone());
     let mut tasks = vec![journalling];
-    let book = Arc::new(accounts::open(&config.book, &stop, &mut tasks)?);
+    let (book, events) = accounts::open(config, &stop, &mut tasks)?;
+    let book = Arc::new(book);
     let (prompts, recognisers) = speech::open(config, &stop, &mut tasks).await?;
     let (vault, cashier) = capture::open(config, &store, &stop, &mut tasks)?;
     let outbox = Outbox::new(store.clone(), Arc::clone(&book) as Arc<dyn AccountBook>, RetryPolicy::default());
-    tasks.push(tokio::spawn(outbox.run(stop)));
+    tasks.push(tokio::spawn(outbox.run(stop.clone())));
+    match events {
+        // Looking whether everything is well takes no event from those who serve.
+        Some(events) if program == "serve" => tasks.push(tokio::spawn(events.run(stop))),
+        Some(_) | None => backends::queue::show(Depth::default()),
+    }
     let backends = Backends {
         store: store.clone(),
         journal,

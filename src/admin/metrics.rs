@@ -241,8 +241,8 @@ pub(crate) const METRICS: &[Metric] = &[
         None,
         &["queue"],
         "Entries waiting in a queue that all calls share: `sip_commands`, `sip_events`, `sip_messages`, `sip_connections`, \
-         `media_commands` (with a label `shard`), `journal`, `store`, `outbox`, `outbox_parked`. The queues of one call show \
-         only in drops.",
+         `media_commands` (with a label `shard`), `journal`, `store`, `outbox`, `outbox_parked`, `assignments`, \
+         `assignments_quarantined`. The queues of one call show only in drops.",
     ),
     metric(
         "tonegate_drops_total",
@@ -385,6 +385,42 @@ pub(crate) const METRICS: &[Metric] = &[
         None,
         &["weight"],
         "Objects and fields of the org that are not as the mapping says, by the last comparison: `stops` what no account can be read or record be written without, `warns` what should be looked at.",
+    ),
+    metric(
+        "tonegate_salesforce_events_total",
+        Kind::Counter,
+        None,
+        &["outcome"],
+        "Events of assignments by what became of them: `queued`, `repeated`, `old`, `expired`, `revoked_before`, `revoked`, `revoked_ahead` or `quarantined`; and accounts that were `found` or `withdrawn` by a sweep, or whose assignment expired while it waited (`expired_waiting`).",
+    ),
+    metric(
+        "tonegate_salesforce_event_streams_total",
+        Kind::Counter,
+        None,
+        &["outcome"],
+        "Ends of the stream of assignments: `unavailable`, `silent`, `session`, `limited`, `refused`, `unstored`; or `corrupted` where the org did not know the place in the topic any more, so that assignments may be missing.",
+    ),
+    metric(
+        "tonegate_salesforce_event_subscriber_active",
+        Kind::Gauge,
+        None,
+        &[],
+        "Whether this gateway receives assignments; of those that share a queue one does.",
+    ),
+    metric(
+        "tonegate_salesforce_event_polling_active",
+        Kind::Gauge,
+        None,
+        &[],
+        "Whether this gateway asks the org for the accounts in its queue because events are not to be had.",
+    ),
+    metric("tonegate_salesforce_event_last_timestamp_seconds", Kind::Gauge, SECONDS, &[], "When the last event came."),
+    metric(
+        "tonegate_salesforce_sweeps_total",
+        Kind::Counter,
+        None,
+        &["outcome"],
+        "Sweeps of the accounts in the org's queue: `done`; `thrift` where the requests of the day are nearly used up; or why not, as of requests, `statement`, `full`, `store` or `not_held`.",
     ),
     metric(
         "tonegate_outbox_oldest_seconds",

@@ -2,12 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use ::book::{
+    queue::{Assignment, Change},
+    salesforce::{EventField, Mapping, Profile, event},
+};
 use audio::Generation;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::audit::{Checkpoint, Note, believe, split};
 use crate::bot::{Identity, Said, Stream};
 use crate::control::Approval;
+use crate::salesforce::events::EventSchema;
 
 #[cfg(test)]
 #[path = "../../fuzz/shared/replay.rs"]
@@ -90,7 +96,53 @@ pub fn sealed_recording(bytes: &[u8]) {
     crate::recorder::fuzzing::read(bytes);
 }
 
+/// An event of assignments as an org publishes it. Its first two bytes say how long the schema before it is; with none it is of
+/// the schema of the mapping's event. It is read to its end or not at all, and what is read can be kept.
+pub fn salesforce_event(bytes: &[u8]) {
+    let Some((length, rest)) = bytes.split_first_chunk() else { return };
+    let Some((given, payload)) = rest.split_at_checked(u16::from_be_bytes(*length).into()) else { return };
+    let mapping = Profile::CollectXpert.mapping(None).expect("what comes with the gateway");
+    let schema = if given.is_empty() { event_schema(&mapping) } else { String::from_utf8_lossy(given).into_owned() };
+    let Ok(schema) = EventSchema::parse(&schema) else { return };
+    let Ok(record) = schema.decode(payload) else { return };
+    let longer = [payload, &[0]].concat();
+    assert!(schema.decode(&longer).is_err(), "it ends where it ends");
+    if let Ok(Change::Assign(assignment)) = event::read(&mapping, &record) {
+        let text = serde_json::to_string(&*assignment).expect("JSON");
+        assert!(serde_json::from_str::<Assignment>(&text).is_ok_and(|kept| kept == *assignment));
+    }
+}
+
+/// The schema of the mapping's event, as an org writes it.
+fn event_schema(mapping: &Mapping) -> String {
+    let event = mapping.event().expect("what comes with the gateway");
+    let mut fields = vec![json!({"name": "CreatedDate", "type": "long"})];
+    for field in EventField::ALL {
+        let kind = match field {
+            EventField::NotBefore | EventField::NotAfter => "long",
+            EventField::Priority | EventField::MaxInstalments | EventField::MinPayment => "double",
+            EventField::Assignment
+            | EventField::Account
+            | EventField::Action
+            | EventField::Strategy
+            | EventField::Phone
+            | EventField::Language
+            | EventField::TimeZone => "string",
+        };
+        let name = event.field(field).map(ToString::to_string);
+        fields.push(json!({"name": name, "type": ["null", kind], "default": null}));
+    }
+    json!({"type": "record", "name": "Event__e", "fields": fields}).to_string()
+}
+
 #[cfg(test)]
 mod tests {
-    super::replay::replay!(bot_message, processor_reading, sealed_recording, signed_note, speech_engine);
+    super::replay::replay!(
+        bot_message,
+        processor_reading,
+        sealed_recording,
+        signed_note,
+        speech_engine,
+        salesforce_event
+    );
 }

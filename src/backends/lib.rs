@@ -13,6 +13,7 @@ pub mod control;
 pub mod fuzzing;
 pub mod outbox;
 pub mod processor;
+pub mod queue;
 pub mod recorder;
 pub mod salesforce;
 pub mod speech;

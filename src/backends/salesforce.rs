@@ -1,4 +1,4 @@
-//! Salesforce over HTTPS: who we are to the org, and requests to its REST API.
+//! Salesforce over HTTPS: who we are to the org, requests to its REST API, and its [`events`].
 //!
 //! What a request says and what an answer means is decided in [`book::salesforce`]. Here are the connections.
 //!
@@ -17,6 +17,7 @@ mod assertion;
 pub mod authority;
 mod connection;
 mod description;
+pub mod events;
 pub mod lookups;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use account_book::SalesforceBook;
 pub use authority::{Authority, Session, SignInError};
 pub use connection::{Answer, Connections};
 pub use description::described;
+pub use events::{Events, EventsOptions};
 pub use lookups::LookUps;
 
 /// How an integration user signs in.

@@ -81,6 +81,10 @@ identifier! {
     /// The id of a strategy.
     StrategyId, 1
 }
+identifier! {
+    /// The id of an assignment to the call queue, under which it is acted on once.
+    AssignmentId, 1
+}
 
 fn check_id(text: &str, fewest: usize) -> Result<(), IdError> {
     if !(fewest..=MOST_ID_CHARACTERS).contains(&text.len()) {

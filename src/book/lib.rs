@@ -11,12 +11,13 @@ pub mod fuzzing;
 pub mod import;
 pub mod outbox;
 pub mod phone;
+pub mod queue;
 pub mod record;
 mod redact;
 pub mod salesforce;
 pub mod vetting;
 
-pub use account::{Account, AccountId, Found, LookUp, LookupKey, Name, Reference, Strategy, StrategyId};
+pub use account::{Account, AccountId, AssignmentId, Found, LookUp, LookupKey, Name, Reference, Strategy, StrategyId};
 pub use phone::Phone;
 pub use record::{
     AccountUpdate, ComplianceRecord, ContactAttempt, ExternalId, PaymentArrangement, PaymentTransaction, Record,

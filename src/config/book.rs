@@ -6,7 +6,7 @@ use book::salesforce::{ApiVersion, Profile};
 use serde::Deserialize;
 
 use super::Problem;
-use super::unit::{Milliseconds, Minutes};
+use super::unit::{Hours, Milliseconds, Minutes};
 
 /// The longest that a caller waits for a look-up, in milliseconds: with what is said then it is two seconds.
 const MOST_LOOKUP: u32 = 1_800;
@@ -43,6 +43,42 @@ pub(crate) struct Book {
     pub(crate) mapping: Option<PathBuf>,
     pub(crate) namespace: Option<String>,
     pub(crate) session_minutes: Minutes,
+    pub(crate) events: Events,
+}
+
+/// Where the very first stream of assignments begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FirstEvent {
+    /// With the oldest event that the org keeps.
+    Earliest,
+    /// With the next one.
+    Latest,
+}
+
+/// Assignments to the call queue, as an org publishes them.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Events {
+    pub(crate) enabled: bool,
+    pub(crate) endpoint: String,
+    pub(crate) topic: Option<String>,
+    pub(crate) first: FirstEvent,
+    pub(crate) oldest_hours: Hours,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            endpoint: "https://api.pubsub.salesforce.com:7443".to_owned(),
+            topic: None,
+            first: FirstEvent::Earliest,
+            oldest_hours: Hours(72),
+        }
+    }
 }
 
 impl Default for Book {
@@ -64,6 +100,7 @@ impl Default for Book {
             mapping: None,
             namespace: None,
             session_minutes: Minutes(60),
+            events: Events::default(),
         }
     }
 }
@@ -89,6 +126,7 @@ fn sqlite(book: &Book, found: &mut Vec<Problem>) {
         (book.client_secret_file.is_some(), "client_secret_file"),
         (book.mapping.is_some(), "mapping"),
         (book.namespace.is_some(), "namespace"),
+        (book.events.enabled, "events.enabled"),
     ];
     for (_, key) in set.into_iter().filter(|(is_set, _)| *is_set) {
         let advice = "means something to Salesforce only; remove it, or write `kind = \"salesforce\"`";
@@ -97,11 +135,8 @@ fn sqlite(book: &Book, found: &mut Vec<Problem>) {
 }
 
 fn salesforce(book: &Book, found: &mut Vec<Problem>) {
-    let is_url = |url: &String| {
-        let host = url.strip_prefix("https://").unwrap_or_default();
-        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
-    };
-    if !book.url.as_ref().is_some_and(is_url) {
+    events(&book.events, found);
+    if !book.url.as_deref().is_some_and(is_address) {
         let advice = "write the org's My Domain address, like \"https://acme.my.salesforce.com\", without a path";
         found.push(Problem::of("book.url", advice));
     }
@@ -126,6 +161,30 @@ fn salesforce(book: &Book, found: &mut Vec<Problem>) {
     if !(1..=1_440).contains(&book.session_minutes.0) {
         found.push(Problem::of("book.session_minutes", "must be 1 to 1440"));
     }
+}
+
+fn events(events: &Events, found: &mut Vec<Problem>) {
+    if !is_address(&events.endpoint) {
+        let advice = "write the address of the Pub/Sub API, like \"https://api.pubsub.salesforce.com:7443\"";
+        found.push(Problem::of("book.events.endpoint", advice));
+    }
+    let is_topic = |topic: &String| {
+        let name = topic.strip_prefix("/event/").unwrap_or_default();
+        (1..=80).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    if events.topic.as_ref().is_some_and(|topic| !is_topic(topic)) {
+        let advice = "is no topic; write one like \"/event/Assignments__chn\", or leave it out";
+        found.push(Problem::of("book.events.topic", advice));
+    }
+    if !(1..=720).contains(&events.oldest_hours.0) {
+        found.push(Problem::of("book.events.oldest_hours", "must be 1 to 720"));
+    }
+}
+
+/// Whether a text is `https://` with a host, and perhaps a port.
+fn is_address(url: &str) -> bool {
+    let host = url.strip_prefix("https://").unwrap_or_default();
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
 }
 
 #[cfg(test)]
@@ -171,5 +230,16 @@ mod tests {
         assert_eq!(complaints(&patient), ["book.lookup_deadline_milliseconds"]);
         let forgotten = Book { kind: BookKind::Sqlite, ..org() };
         assert_eq!(complaints(&forgotten), ["book.url", "book.client_id", "book.username", "book.key_file"]);
+        let on = Events { enabled: true, ..Events::default() };
+        assert_eq!(complaints(&Book { events: on.clone(), ..Book::default() }), ["book.events.enabled"]);
+        assert!(complaints(&Book { events: on, ..org() }).is_empty());
+        let wrong = Events {
+            endpoint: "http://api.pubsub.salesforce.com".into(),
+            topic: Some("Assignments__chn".into()),
+            oldest_hours: Hours(0),
+            ..Events::default()
+        };
+        let keys = ["endpoint", "topic", "oldest_hours"].map(|key| format!("book.events.{key}"));
+        assert_eq!(complaints(&Book { events: wrong, ..org() }), keys);
     }
 }

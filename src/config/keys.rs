@@ -240,6 +240,36 @@ pub(crate) const KEYS: &[Key] = &[
         "60",
         "How long a session is used before it is had anew: the org's session time-out or less.",
     ),
+    key(
+        "book.events.enabled",
+        "false",
+        "Whether accounts are assigned to the call queue by events of the org; the mapping then has an `[assignment_event]`.",
+    ),
+    key(
+        "book.events.endpoint",
+        r#""https://api.pubsub.salesforce.com:7443""#,
+        "Address of the Pub/Sub API; `https://api.deu.pubsub.salesforce.com:7443` for processing in Germany.",
+    ),
+    key(
+        "book.events.topic",
+        "none",
+        "What is subscribed to: the mapping's event where it is not set, or a channel such as `/event/Assignments__chn`.",
+    ),
+    key(
+        "book.events.first",
+        r#""earliest""#,
+        "Where the very first subscription begins: `earliest`, with whatever the org keeps of the last 72 hours and the accounts in its queue, or `latest`, with what comes.",
+    ),
+    key(
+        "book.events.oldest_hours",
+        "72",
+        "How old an assignment may be when it comes; an older one is dropped and counted.",
+    ),
+    key(
+        "queue.database",
+        r#""var/queue.sqlite""#,
+        "SQLite file of the call queue. Gateways of one machine may share it: one of them subscribes, and another takes over where it fails.",
+    ),
     key("store.database", r#""var/tonegate.sqlite""#, "SQLite file of calls, dialogs, payments, audit and outbox."),
     key(
         "store.commit_deadline_milliseconds",

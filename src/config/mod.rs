@@ -20,7 +20,7 @@ mod section;
 mod unit;
 mod written;
 
-pub(crate) use book::{Book, BookKind};
+pub(crate) use book::{Book, BookKind, FirstEvent};
 #[cfg(test)]
 use keys::KEYS;
 pub(crate) use level::LogLevel;
@@ -29,7 +29,7 @@ pub(crate) use processor::{Processor, ProcessorKind};
 pub(crate) use secret::SecretSource;
 pub(crate) use section::{
     Agent, AgentKind, Api, ApiToken, Audit, Brand, Business, Capture, CapturedBy, CarrierApi, Control, Limits, Log,
-    LogFormat, Media, Operations, Recording, RecordingFormat, Role, Sip, Speech, Srtp, Store, Transfer, Trunk,
+    LogFormat, Media, Operations, Queue, Recording, RecordingFormat, Role, Sip, Speech, Srtp, Store, Transfer, Trunk,
 };
 pub(crate) use written::Written;
 
@@ -58,6 +58,7 @@ pub(crate) struct Config {
     pub(crate) speech: Speech,
     pub(crate) recording: Recording,
     pub(crate) book: Book,
+    pub(crate) queue: Queue,
     pub(crate) store: Store,
     pub(crate) audit: Audit,
     pub(crate) control: Control,
@@ -86,6 +87,7 @@ impl Default for Config {
             speech: Speech::default(),
             recording: Recording::default(),
             book: Book::default(),
+            queue: Queue::default(),
             store: Store::default(),
             audit: Audit::default(),
             control: Control::default(),
@@ -216,6 +218,7 @@ impl Config {
             ("speech", self.speech != next.speech),
             ("recording", self.recording != next.recording),
             ("book", self.book != next.book),
+            ("queue", self.queue != next.queue),
             ("store", self.store != next.store),
             ("audit", self.audit != next.audit),
             ("control", self.control != next.control),

@@ -277,6 +277,13 @@ pub(crate) enum RecordingFormat {
 }
 
 section! {
+    /// The call queue.
+    Queue {
+        database: PathBuf = "var/queue.sqlite".into(),
+    }
+}
+
+section! {
     /// The ledger of calls, dialogs, payments, audit and outbox.
     Store {
         database: PathBuf = "var/tonegate.sqlite".into(),

@@ -46,6 +46,12 @@ impl Minutes {
     }
 }
 
+/// A whole number of hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(transparent)]
+pub(crate) struct Hours(pub(crate) u32);
+
 /// A whole number of megabytes of 10⁶ bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]

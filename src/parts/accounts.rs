@@ -7,28 +7,35 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use backends::book::{AccountBook, GuardOptions, GuardedBook, SqliteBook};
+use backends::{
+    book::{AccountBook, GuardOptions, GuardedBook, SqliteBook},
+    salesforce::Events,
+};
 use book::import::{self, Report};
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{make_room_for, org};
-use crate::config::{Book, BookKind};
+use crate::config::{Book, BookKind, Config};
 
-/// Opens the account book. An org is watched until `stop`.
-pub(super) fn open(config: &Book, stop: &CancellationToken, tasks: &mut Vec<JoinHandle<()>>) -> Result<GuardedBook> {
-    let book: Arc<dyn AccountBook> = match config.kind {
-        BookKind::Sqlite => Arc::new(embedded(config)?),
+/// Opens the account book, which is watched until `stop` where it is an org, and what subscribes to its assignments.
+pub(super) fn open(
+    config: &Config,
+    stop: &CancellationToken,
+    tasks: &mut Vec<JoinHandle<()>>,
+) -> Result<(GuardedBook, Option<Events>)> {
+    let (book, events): (Arc<dyn AccountBook>, _) = match config.book.kind {
+        BookKind::Sqlite => (Arc::new(embedded(&config.book)?), None),
         BookKind::Salesforce => {
-            let org = org::org(config)?;
-            let book = Arc::new(org.book());
+            let org = org::org(&config.book)?;
+            let (book, events) = (Arc::new(org.book()), org.events(config)?);
             tasks.push(tokio::spawn(org.watch(Arc::clone(&book), stop.clone())));
-            book
+            (book, events)
         }
     };
-    let options = GuardOptions { look_up: config.lookup_deadline_milliseconds.duration(), ..GuardOptions::default() };
-    Ok(GuardedBook::new(book, options))
+    let look_up = config.book.lookup_deadline_milliseconds.duration();
+    Ok((GuardedBook::new(book, GuardOptions { look_up, ..GuardOptions::default() }), events))
 }
 
 /// The embedded book, with what it is given.

@@ -7,12 +7,21 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use backends::salesforce::{Connections, OrgOptions, SalesforceBook, SalesforceError, SignIn, described};
-use book::salesforce::{ApiVersion, Finding, Mapping, Profile, compare, describe::Weight};
+use backends::{
+    queue::Queue,
+    salesforce::{Connections, Events, EventsOptions, OrgOptions, SalesforceBook, SalesforceError, SignIn, described},
+};
+use book::salesforce::{
+    ApiVersion, Finding, Mapping, Profile, compare,
+    describe::Weight,
+    subscription::{First, Timing},
+};
+use jiff::SignedDuration;
 use metrics::{counter, gauge};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Book, SecretSource};
+use super::make_room_for;
+use crate::config::{Book, Config, FirstEvent, SecretSource};
 
 /// Longest for describing every object.
 const DESCRIBING: Duration = Duration::from_secs(60);
@@ -20,6 +29,8 @@ const DESCRIBING: Duration = Duration::from_secs(60);
 const COMPARE_EVERY: Duration = Duration::from_secs(3_600);
 /// When it is tried again where the org did not describe itself.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
+/// How long a subscription waits for a gateway that is gone before another takes it over.
+const LEASE: Duration = Duration::from_secs(20);
 
 /// How the org is reached, and what its objects are called.
 pub(super) struct Org {
@@ -32,6 +43,35 @@ impl Org {
     /// The book over connections that are made when they are needed.
     pub(super) fn book(&self) -> SalesforceBook {
         SalesforceBook::new(Arc::clone(&self.connections), self.mapping.clone(), self.version)
+    }
+
+    /// What subscribes to assignments over the same connections, where something is to.
+    pub(super) fn events(&self, config: &Config) -> Result<Option<Events>> {
+        if !config.book.events.enabled {
+            return Ok(None);
+        }
+        let Book { url, ca, events, .. } = &config.book;
+        let event = self.mapping.event().context("book.events needs an [assignment_event] in the mapping")?;
+        let path = &config.queue.database;
+        make_room_for(path)?;
+        let queue = Queue::open(path).with_context(|| format!("cannot open the call queue {}", path.display()))?;
+        let options = EventsOptions {
+            endpoint: events.endpoint.clone(),
+            authority: ca.clone(),
+            topic: events.topic.clone().unwrap_or_else(|| event.topic()),
+            org: url.clone().context("book.url is needed for salesforce")?,
+            first: match events.first {
+                FirstEvent::Earliest => First::Earliest,
+                FirstEvent::Latest => First::Latest,
+            },
+            oldest: SignedDuration::from_hours(events.oldest_hours.0.into()),
+            timing: Timing::default(),
+            lease: LEASE,
+        };
+        let connections = Arc::clone(&self.connections);
+        Events::new(connections, self.mapping.clone(), self.version, Arc::new(queue), options)
+            .map(Some)
+            .context("book.events")
     }
 
     /// Keeps the connections warm, has the book made ready, and compares the org with its mapping now and every hour, telling what

@@ -2,6 +2,7 @@
 //!
 //! Every test starts what it needs on free ports in a directory of its own, waits with a bound, and stops only what it started.
 
+mod assignments;
 mod bot;
 mod caller;
 mod calls;

@@ -50,12 +50,16 @@ const ONLY_ON_EVENT: &[(&str, &str)] = &[
     ("tonegate_bot_warnings_total", "a bot broke the rules of its stream"),
     ("tonegate_speech_fallbacks_total", "a worker of `speech.models` failed"),
     ("tonegate_salesforce_api_usage_ratio", "Salesforce answered"),
+    ("tonegate_salesforce_event_last_timestamp_seconds", "Salesforce published an event"),
+    ("tonegate_salesforce_event_polling_active", "the gateway subscribed at Salesforce"),
+    ("tonegate_salesforce_event_subscriber_active", "the gateway subscribed at Salesforce"),
     ("tonegate_salesforce_hedges_total", "a look-up in Salesforce was asked again"),
     ("tonegate_salesforce_mapping_findings", "an org was compared with its mapping"),
     ("tonegate_salesforce_request_seconds", "Salesforce was asked"),
     ("tonegate_salesforce_requests_total", "Salesforce was asked"),
     ("tonegate_salesforce_strategy_readings_total", "strategies were read from Salesforce"),
     ("tonegate_salesforce_sign_ins_total", "the gateway signed in at Salesforce"),
+    ("tonegate_salesforce_sweeps_total", "accounts of Salesforce's queue were asked for"),
 ];
 /// The secret of the auditor in these tests.
 const AUDITOR_TOKEN: &str = "auditor-token-of-this-machine-only";

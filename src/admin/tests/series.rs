@@ -68,7 +68,7 @@ fn the_tests_of_the_alerts_use_series_that_a_fresh_gateway_shows() {
     for (name, labels) in given.flat_map(selectors) {
         for (label, value) in labels.split(',').filter_map(|pair| pair.trim().split_once('=')) {
             let value = value.trim_matches('"');
-            let is_set_elsewhere = matches!(label, "instance" | "child");
+            let is_set_elsewhere = matches!(label, "instance" | "child" | "job");
             assert!(is_set_elsewhere || has(&fresh, name, label, value), "{name}{{{label}={value:?}}} is not shown");
         }
     }

@@ -23,6 +23,7 @@ use crate::book::BookError;
 
 mod delivery;
 mod description;
+mod events;
 mod faults;
 mod lookups;
 mod sample;

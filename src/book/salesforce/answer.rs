@@ -12,6 +12,7 @@ mod tests;
 use rules::arrangement::BoundsError;
 use serde_json::Value;
 
+pub(super) use self::row::scaled;
 use self::row::{Part, Row};
 use super::field::Field;
 use super::mapping::Mapping;

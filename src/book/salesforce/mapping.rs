@@ -3,6 +3,7 @@
 //! A mapping is a TOML file; two come with the gateway ([`Profile`]), and `config/salesforce/collectxpert.toml` says how one is
 //! written. Reading is strict and tells all that is wrong at once.
 
+mod event;
 mod problem;
 mod profile;
 mod reader;
@@ -12,6 +13,7 @@ mod values;
 
 use rules::money::Currency;
 
+pub use event::{EventField, EventMapping};
 pub use problem::{Problem, Problems};
 pub use profile::Profile;
 pub use values::Values;
@@ -27,6 +29,7 @@ pub struct Mapping {
     least_version: ApiVersion,
     currency: Currency,
     objects: [MappedObject; Object::ALL.len()],
+    event: Option<EventMapping>,
 }
 
 /// An object of the org.
@@ -72,6 +75,12 @@ impl Mapping {
     #[must_use]
     pub const fn currency(&self) -> Currency {
         self.currency
+    }
+
+    /// The event that assignments come as; `None` where the org has none.
+    #[must_use]
+    pub const fn event(&self) -> Option<&EventMapping> {
+        self.event.as_ref()
     }
 
     /// The API name of an object.

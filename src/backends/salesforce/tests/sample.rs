@@ -17,7 +17,11 @@ pub(super) struct Sample {
 
 impl Sample {
     pub(super) async fn of(profile: Profile) -> Self {
-        let (rig, mapping) = (Rig::of_profile(profile).await, profile.mapping(None).unwrap());
+        Self::on(Rig::of_profile(profile).await, profile)
+    }
+
+    pub(super) fn on(rig: Rig, profile: Profile) -> Self {
+        let mapping = profile.mapping(None).unwrap();
         let values = [
             (strategy::EXTERNAL_ID, json!("standard")),
             (strategy::NAME, json!("Standard")),

@@ -182,7 +182,7 @@ fn member<'a>(record: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 
 /// A number times ten to the power of `exponent`: 1234.5 and 2 are 123,450. `None` where that is no whole number, or so large
 /// that the double it came as may have been another.
-pub(super) fn scaled(number: &Number, exponent: u8) -> Option<i64> {
+pub(in crate::salesforce) fn scaled(number: &Number, exponent: u8) -> Option<i64> {
     // The shortest text that means the same double: what somebody wrote with at most 15 digits comes back as it was.
     let text = number.to_string();
     let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));

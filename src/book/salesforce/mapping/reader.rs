@@ -1,6 +1,7 @@
 //! Reads a mapping from TOML.
 
 mod entry;
+mod event;
 mod section;
 
 use std::fmt;
@@ -10,7 +11,7 @@ use rules::money::{Currency, MoneyError};
 use toml::de::DeTable;
 
 use self::section::Section;
-use super::{MappedField, MappedObject, Mapping, Problem, Problems};
+use super::{EventField, EventMapping, MappedField, MappedObject, Mapping, Problem, Problems};
 use crate::salesforce::card::is_forbidden;
 use crate::salesforce::name::ApiName;
 use crate::salesforce::object::{Object, dispute};
@@ -19,6 +20,8 @@ use crate::salesforce::object::{Object, dispute};
 const SETTINGS: [&str; 3] = ["least_api_version", "namespace", "currency"];
 /// Longest namespace (Salesforce help, "Create and Register Your Namespace").
 const MOST_NAMESPACE: usize = 15;
+/// Longest action of an event, in bytes: a picklist's value.
+const MOST_ACTION: usize = 255;
 /// What stands for the namespace in a name.
 const NAMESPACE: &str = "{ns}";
 /// How a name is written.
@@ -51,7 +54,7 @@ struct Reader<'text> {
 impl Reader<'_> {
     fn mapping(&mut self, document: &Section<'_>, namespace: Option<&str>) -> Option<Mapping> {
         let objects = Object::ALL.map(Object::name);
-        self.known_keys(document, &[&SETTINGS[..], &objects[..]].concat());
+        self.known_keys(document, &[&SETTINGS[..], &objects[..], &[event::EVENT]].concat());
         let least_version = self.text(document, "least_api_version");
         let least_version =
             least_version.and_then(|(text, line)| self.parsed("least_api_version", line, text, "write it so"));
@@ -61,9 +64,10 @@ impl Reader<'_> {
         });
         self.namespace(document, namespace);
         let objects = Object::ALL.map(|object| self.object(document, object));
+        let event = self.event(document);
         let [a, b, c, d, e, f, g] = objects;
         let objects = [a?, b?, c?, d?, e?, f?, g?];
-        let mapping = Mapping { least_version: least_version?, currency: currency?, objects };
+        let mapping = Mapping { least_version: least_version?, currency: currency?, objects, event: event? };
         self.check_depth(&mapping);
         Some(mapping)
     }

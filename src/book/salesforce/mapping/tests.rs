@@ -184,3 +184,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_event_of_assignments_may_be_left_out_and_is_whole_where_it_is_not() {
+    let mapping = collectxpert();
+    let event = mapping.event().unwrap();
+    assert_eq!(event.topic(), "/event/cxp__AI_Queue_Assignment__e");
+    assert_eq!((event.assign(), event.revoke()), ("Assign", "Revoke"));
+    for field in EventField::ALL {
+        assert!(event.field(field).is_some(), "{}", field.name());
+    }
+    assert_eq!(Profile::CollectionsAndRecovery.mapping(None).unwrap().event(), None);
+    for (from, to, told) in [
+        ("revoke = \"Revoke\"", "revoke = \"Assign\"", "both have the same value"),
+        ("revoke = \"Revoke\"", "revoke = \"\"", "not a value of an event's field"),
+        ("assignment = \"{ns}Assignment_Id__c\"\n", "", "the key is missing"),
+        ("priority = \"{ns}Priority__c\"", "prioriti = \"{ns}Priority__c\"", "did you mean priority?"),
+        (
+            "strategy = \"{ns}Strategy_Id__c\"",
+            "strategy = \"{ns}Account_External_Id__c\"",
+            "is the field of account too",
+        ),
+        ("strategy = \"{ns}Strategy_Id__c\"", "strategy = \"{ns}Card_Number__c\"", "account data of a card"),
+        ("api = \"{ns}AI_Queue_Assignment__e\"", "api = \"AI Queue\"", "a name begins with a letter"),
+    ] {
+        let problems = problems(from, to);
+        assert!(problems.len() == 1 && problems[0].contains(told), "{to}: {problems:?}");
+    }
+}

@@ -1,0 +1,71 @@
+//! What the org's own queue changes.
+
+use std::collections::HashSet;
+
+use ::book::{
+    AccountId,
+    queue::{Assignment, Standing, is_missed},
+};
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction};
+
+use super::{Found, Holder, QueueError, Swept, apply, lease};
+use crate::store::StoreError;
+
+pub(super) fn apply(
+    connection: &mut Connection,
+    holder: &Holder,
+    found: &Found,
+    now: Timestamp,
+) -> Result<Swept, QueueError> {
+    let transaction = lease::transaction(connection, holder, now)?;
+    let mut swept = Swept::default();
+    if found.is_whole {
+        swept.withdrawn = withdraw(&transaction, found)?;
+    }
+    let room = apply::room(&transaction)?;
+    for account in &found.accounts {
+        if is_unknown(&transaction, account, found.asked_at)? {
+            if swept.queued == room {
+                return Err(QueueError::Full);
+            }
+            let assignment = Assignment::found(account.clone(), found.asked_at);
+            apply::insert_found(&transaction, &assignment, found.asked_at)?;
+            swept.queued += 1;
+        }
+    }
+    transaction.commit()?;
+    Ok(swept)
+}
+
+/// Whether nothing speaks for the account: no assignment, or only such as were revoked before the org was asked.
+fn is_unknown(transaction: &Transaction<'_>, account: &AccountId, asked_at: Timestamp) -> Result<bool, QueueError> {
+    let mut statement =
+        transaction.prepare_cached("SELECT standing, changed_ms FROM assignments WHERE account = ?1")?;
+    let mut rows = statement.query([account.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let standing = Standing::named(row.get_ref(0)?.as_str().unwrap_or_default()).ok_or(StoreError::Damaged)?;
+        let changed_at = Timestamp::from_millisecond(row.get(1)?).map_err(|_| StoreError::Damaged)?;
+        if !is_missed(standing, changed_at, asked_at) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Takes out what an earlier sweep found and this one did not.
+fn withdraw(transaction: &Transaction<'_>, found: &Found) -> Result<u64, QueueError> {
+    let here: HashSet<&str> = found.accounts.iter().map(AccountId::as_str).collect();
+    let mut statement = transaction.prepare_cached(
+        "SELECT key, account FROM assignments WHERE standing = 'waiting' AND is_found = 1 AND changed_ms < ?1",
+    )?;
+    let rows = statement.query_map([found.asked_at.as_millisecond()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows: Vec<(String, String)> = rows.collect::<rusqlite::Result<_>>()?;
+    let mut delete = transaction.prepare_cached("DELETE FROM assignments WHERE key = ?1")?;
+    let mut withdrawn = 0;
+    for (key, _) in rows.iter().filter(|(_, account)| !here.contains(account.as_str())) {
+        delete.execute([key])?;
+        withdrawn += 1;
+    }
+    Ok(withdrawn)
+}

@@ -1,0 +1,386 @@
+#![expect(clippy::disallowed_methods, reason = "an instant can only be made from the clock")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn place(number: u8) -> ReplayId {
+    ReplayId::new(vec![0xA7, number]).unwrap()
+}
+
+/// A subscription in virtual time.
+struct Rig {
+    now: Instant,
+    subscription: Subscription,
+}
+
+impl Rig {
+    fn new(first: First, place: Option<ReplayId>) -> Self {
+        let now = Instant::now();
+        let mut rig = Self { now, subscription: Subscription::new(first, Timing::default(), place, 7, now) };
+        rig.subscription.handle_timeout(now);
+        rig
+    }
+
+    fn outputs(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.subscription.poll_output()).collect()
+    }
+
+    /// What is done by then, and when.
+    fn until(&mut self, end: Instant) -> Vec<(Duration, Output)> {
+        let (began, mut done) = (self.now, Vec::new());
+        while self.subscription.poll_timeout() <= end {
+            self.now = self.now.max(self.subscription.poll_timeout());
+            self.subscription.handle_timeout(self.now);
+            done.extend(self.outputs().into_iter().map(|output| (self.now - began, output)));
+        }
+        self.now = end;
+        done
+    }
+
+    fn after(&mut self, time: Duration) -> Vec<Output> {
+        self.until(self.now + time).into_iter().map(|(_, output)| output).collect()
+    }
+
+    /// The next time that a stream is opened: how long until then, and where it begins.
+    fn opened(&mut self) -> (Duration, Start) {
+        let began = self.now;
+        loop {
+            let outputs = self.outputs();
+            if outputs.contains(&Output::Sweep(Sweep::Reconcile)) {
+                self.subscription.handle_swept(self.now, true);
+            }
+            for output in outputs {
+                if let Output::Open { start, count: MOST_OUTSTANDING } = output {
+                    return (self.now - began, start);
+                }
+            }
+            self.now = self.now.max(self.subscription.poll_timeout());
+            self.subscription.handle_timeout(self.now);
+        }
+    }
+
+    fn answer(&mut self, events: u32, pending: u32) {
+        self.subscription.handle_answer(self.now, events, pending);
+    }
+
+    fn stored(&mut self, place: ReplayId) {
+        self.subscription.handle_stored(self.now, Some(place));
+    }
+
+    fn end(&mut self, end: End) {
+        self.subscription.handle_end(self.now, end);
+    }
+}
+
+#[test]
+fn the_first_stream_begins_as_set_and_a_later_one_behind_what_is_stored() {
+    assert_eq!(Rig::new(First::Earliest, None).opened(), (s(0), Start::Earliest));
+    let mut rig = Rig::new(First::Latest, None);
+    assert_eq!(rig.opened().1, Start::Latest);
+    rig.answer(2, 98);
+    rig.end(End::Unavailable);
+    assert_eq!(rig.opened().1, Start::Latest, "what was not stored has no place");
+    rig.answer(2, 98);
+    rig.stored(place(2));
+    rig.end(End::Unavailable);
+    assert_eq!(rig.opened().1, Start::After(place(2)));
+    assert_eq!(Rig::new(First::Latest, Some(place(9))).opened().1, Start::After(place(9)));
+}
+
+#[test]
+fn where_everything_is_new_the_org_is_swept_once() {
+    for (first, place, is_swept) in
+        [(First::Earliest, None, true), (First::Earliest, Some(place(1)), false), (First::Latest, None, false)]
+    {
+        let mut rig = Rig::new(first, place);
+        let sweep = Output::Sweep(Sweep::Reconcile);
+        assert_eq!(rig.outputs().contains(&sweep), is_swept);
+        rig.subscription.handle_swept(rig.now, true);
+        assert!(!rig.after(s(299)).contains(&sweep));
+    }
+}
+
+#[test]
+fn more_is_asked_for_when_few_are_outstanding_and_what_came_is_stored() {
+    let mut rig = Rig::new(First::Earliest, None);
+    rig.opened();
+    rig.answer(40, 60);
+    rig.stored(place(1));
+    assert_eq!(rig.outputs(), []);
+    rig.answer(30, 30);
+    assert_eq!(rig.outputs(), []);
+    rig.stored(place(2));
+    assert_eq!(rig.outputs(), [Output::Ask(70)]);
+    rig.answer(30, 0);
+    rig.stored(place(3));
+    assert_eq!(rig.outputs(), [], "the server does not know yet what was asked for: 70 are outstanding");
+    assert_eq!(rig.after(s(60)), []);
+    rig.answer(0, 0);
+    rig.stored(place(4));
+    assert_eq!(rig.outputs(), [Output::Ask(100)], "now it must, and says that none are");
+}
+
+#[test]
+fn a_slow_store_does_not_let_a_stream_end_for_idleness() {
+    let mut rig = Rig::new(First::Earliest, None);
+    rig.opened();
+    rig.answer(100, 0);
+    assert_eq!(rig.after(s(49)), []);
+    assert_eq!(rig.after(s(1)), [Output::Ask(1)]);
+    assert_eq!(rig.after(s(200)), []);
+    rig.stored(place(1));
+    assert_eq!(rig.outputs(), [Output::Ask(99)]);
+}
+
+#[test]
+fn a_silent_stream_is_given_up_and_one_that_is_kept_alive_is_not() {
+    let mut rig = Rig::new(First::Earliest, Some(place(1)));
+    rig.opened();
+    for _ in 0..5 {
+        assert_eq!(rig.after(s(270)), []);
+        rig.answer(0, 100);
+        rig.stored(place(2));
+    }
+    let done = rig.until(rig.now + s(305));
+    assert_eq!(done[0], (s(300), Output::Close));
+    assert!(matches!(&done[1], (_, Output::Open { start: Start::After(at), .. }) if *at == place(2)), "{done:?}");
+}
+
+#[test]
+fn waits_double_until_the_first_answer() {
+    let mut rig = Rig::new(First::Earliest, None);
+    rig.opened();
+    for longest in [1, 2, 4, 8, 16, 32, 60, 60] {
+        rig.end(End::Unavailable);
+        let (wait, _) = rig.opened();
+        assert!(wait >= s(longest) / 2 && wait <= s(longest), "{wait:?} of {longest} s");
+    }
+    rig.answer(0, 100);
+    rig.end(End::Unavailable);
+    assert!(rig.opened().0 <= s(1));
+    rig.end(End::Refused);
+    assert!(rig.opened().0 >= s(30), "a refusal is not looked at again at once");
+}
+
+#[test]
+fn a_session_that_is_not_taken_is_renewed() {
+    let mut rig = Rig::new(First::Earliest, Some(place(1)));
+    rig.opened();
+    rig.end(End::Session);
+    assert_eq!(rig.outputs(), [Output::RenewSession]);
+    assert_eq!(rig.opened().1, Start::After(place(1)));
+    rig.end(End::Session);
+    rig.end(End::Session);
+    assert_eq!(rig.outputs(), [Output::RenewSession], "an end is told once");
+}
+
+#[test]
+fn a_place_that_is_not_known_is_followed_by_everything_and_a_sweep() {
+    let mut rig = Rig::new(First::Latest, Some(place(1)));
+    rig.opened();
+    rig.end(End::Corrupted);
+    let outputs = rig.after(s(2));
+    assert_eq!(outputs[0], Output::Sweep(Sweep::Reconcile));
+    assert!(matches!(outputs[1], Output::Open { start: Start::Earliest, .. }));
+    rig.answer(3, 97);
+    rig.stored(place(7));
+    rig.subscription.handle_swept(rig.now, false);
+    assert_eq!(rig.after(s(61)), [Output::Sweep(Sweep::Reconcile)], "until it is done");
+    rig.subscription.handle_swept(rig.now, true);
+    rig.end(End::Unavailable);
+    assert_eq!(rig.opened().1, Start::After(place(7)));
+}
+
+#[test]
+fn where_no_more_is_delivered_the_org_is_swept_for_as_long() {
+    let mut rig = Rig::new(First::Earliest, Some(place(1)));
+    rig.opened();
+    rig.answer(0, 100);
+    rig.stored(place(2));
+    rig.end(End::Limited);
+    let mut sweeps = 0;
+    let (began, start) = (
+        rig.now,
+        loop {
+            rig.now = rig.subscription.poll_timeout();
+            rig.subscription.handle_timeout(rig.now);
+            match rig.outputs().pop().unwrap() {
+                Output::Sweep(Sweep::Fallback) => sweeps += 1,
+                Output::Open { start, .. } => break start,
+                other => panic!("{other:?}"),
+            }
+            assert!(rig.subscription.is_polling(rig.now));
+            rig.subscription.handle_swept(rig.now, true);
+        },
+    );
+    assert_eq!(start, Start::After(place(2)), "the place is still good");
+    assert!((8..=30).contains(&sweeps), "{sweeps} in 7.5 to 15 minutes");
+    rig.answer(5, 95);
+    assert!(!rig.subscription.is_polling(began) && rig.subscription.is_receiving());
+    rig.stored(place(3));
+    assert_eq!(rig.after(s(299)), [], "sweeps stop");
+}
+
+#[test]
+fn sweeps_stand_in_for_streams_that_fail_for_long() {
+    let mut rig = Rig::new(First::Earliest, None);
+    rig.opened();
+    let began = rig.now;
+    rig.end(End::Unavailable);
+    let first = loop {
+        rig.now = rig.subscription.poll_timeout();
+        rig.subscription.handle_timeout(rig.now);
+        for output in rig.outputs() {
+            match output {
+                Output::Open { .. } => rig.end(End::Unavailable),
+                Output::Sweep(Sweep::Fallback) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        if rig.subscription.is_polling(rig.now) {
+            break rig.now - began;
+        }
+    };
+    assert_eq!(first, s(300));
+    rig.subscription.handle_swept(rig.now, false);
+    let again = rig.until(rig.now + s(60));
+    assert!(again.iter().any(|(_, output)| *output == Output::Sweep(Sweep::Fallback)), "{again:?}");
+}
+
+/// What may happen to a subscription.
+#[derive(Clone, Debug)]
+enum Happening {
+    Time(u64),
+    /// So many of what is outstanding come; the server knows of the last request or not.
+    Events(u32, bool),
+    Stored,
+    Ended(End),
+    Swept(bool),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let end = prop_oneof![
+        Just(End::Unavailable),
+        Just(End::Silent),
+        Just(End::Session),
+        Just(End::Corrupted),
+        Just(End::Limited),
+        Just(End::Refused),
+        Just(End::Unstored),
+    ];
+    prop_oneof![
+        (0_u64..400).prop_map(Happening::Time),
+        (0_u32..120, any::<bool>()).prop_map(|(events, knows)| Happening::Events(events, knows)),
+        Just(Happening::Stored),
+        Just(Happening::Stored),
+        end.prop_map(Happening::Ended),
+        any::<bool>().prop_map(Happening::Swept),
+    ]
+}
+
+/// The server's side: what a stream may do, and what the other side must never do.
+#[derive(Default)]
+struct Server {
+    is_open: bool,
+    outstanding: u32,
+    /// Asked for, and still on its way.
+    coming: u32,
+    is_sweeping: bool,
+}
+
+impl Server {
+    fn take(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Open { count, .. } => {
+                    assert!(!self.is_open, "one stream at a time");
+                    (self.is_open, self.outstanding, self.coming) = (true, count, 0);
+                }
+                Output::Ask(count) => {
+                    assert!(self.is_open && count > 0);
+                    self.coming += count;
+                }
+                Output::Close => self.is_open = false,
+                Output::Sweep(_) => {
+                    assert!(!self.is_sweeping, "one sweep at a time");
+                    self.is_sweeping = true;
+                }
+                Output::RenewSession => {}
+            }
+            assert!(self.outstanding + self.coming <= MOST_OUTSTANDING);
+        }
+    }
+
+    /// What was asked for is here.
+    fn hear(&mut self) {
+        self.outstanding += std::mem::take(&mut self.coming);
+    }
+}
+
+proptest! {
+    #[test]
+    fn one_stream_one_sweep_a_hundred_events_and_never_a_loss(happenings in prop::collection::vec(happening(), 0..200)) {
+        let (mut rig, mut server) = (Rig::new(First::Earliest, None), Server::default());
+        let (mut received, mut stored) = (0_u8, None);
+        let outputs = rig.outputs();
+        server.take(outputs);
+        for happening in happenings {
+            match happening {
+                Happening::Time(seconds) => {
+                    server.hear();
+                    let end = rig.now + s(seconds);
+                    while rig.subscription.poll_timeout() <= end {
+                        rig.now = rig.now.max(rig.subscription.poll_timeout());
+                        rig.subscription.handle_timeout(rig.now);
+                        prop_assert!(rig.subscription.poll_timeout() > rig.now, "it does not spin");
+                        let outputs = rig.outputs();
+                        for output in &outputs {
+                            if let Output::Open { start, .. } = output {
+                                let behind = stored.clone().map_or(Start::Earliest, Start::After);
+                                prop_assert_eq!(start, &behind);
+                            }
+                        }
+                        server.take(outputs);
+                    }
+                    rig.now = end;
+                    server.hear();
+                }
+                Happening::Events(events, knows) if server.is_open => {
+                    if knows {
+                        server.hear();
+                    }
+                    let events = events.min(server.outstanding);
+                    server.outstanding -= events;
+                    received = received.wrapping_add(1);
+                    rig.answer(events, server.outstanding);
+                }
+                Happening::Stored if rig.subscription.is_receiving() => {
+                    stored = Some(place(received));
+                    rig.stored(place(received));
+                    let outputs = rig.outputs();
+                    server.take(outputs);
+                    prop_assert!(server.outstanding + server.coming > FEW, "more is asked for");
+                }
+                Happening::Ended(end) if server.is_open => {
+                    server.is_open = false;
+                    rig.end(end);
+                    if end == End::Corrupted {
+                        stored = None;
+                    }
+                    let outputs = rig.outputs();
+                    server.take(outputs);
+                }
+                Happening::Swept(is_done) if server.is_sweeping => {
+                    server.is_sweeping = false;
+                    rig.subscription.handle_swept(rig.now, is_done);
+                }
+                Happening::Events(..) | Happening::Stored | Happening::Ended(_) | Happening::Swept(_) => {}
+            }
+        }
+    }
+}
