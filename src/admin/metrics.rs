@@ -373,6 +373,13 @@ pub(crate) const METRICS: &[Metric] = &[
         "Age of the oldest record not yet delivered to the account book; 0 when none waits.",
     ),
     metric(
+        "tonegate_outbox_verified_total",
+        Kind::Counter,
+        None,
+        &["result"],
+        "Calls and flags whose answer was lost, read back before they were sent again: `written` all the same, or `not_written`.",
+    ),
+    metric(
         "tonegate_store_commit_seconds",
         Kind::Histogram(SERVICE),
         SECONDS,

@@ -35,4 +35,4 @@ pub use object::Object;
 pub use soql::{Condition, Direction, Query, SoqlError, Value};
 pub use usage::{Thrift, Usage};
 pub use version::{ApiVersion, InvalidVersion};
-pub use writing::{Delivery, Graph, Heard, Upsert, WriteError, upserts};
+pub use writing::{Delivery, GivenUp, Graph, Heard, Standing, Upsert, WriteError, upserts};

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use ::book::breaker::{Breaker, BreakerPolicy};
 use ::book::outbox::Fault;
 use ::book::vetting::vet;
-use ::book::{LookUp, LookupKey, Record};
+use ::book::{AccountUpdate, LookUp, LookupKey, Record};
 use metrics::{counter, histogram};
 
-use super::{AccountBook, Answer, Answers, BookError};
+use super::{AccountBook, Answer, Answers, BookError, Earlier};
 
 /// How long a book may take, and when it is left alone.
 #[derive(Clone, Copy, Debug)]
@@ -68,9 +68,9 @@ impl GuardedBook {
 
 impl GuardedBook {
     /// Delivers a call, as one delivery to deadline and breaker.
-    async fn deliver_fit(&self, records: Vec<Record>) -> Vec<Result<(), BookError>> {
+    async fn deliver_fit(&self, records: Vec<Record>, earlier: Earlier) -> Vec<Result<(), BookError>> {
         let count = records.len();
-        let delivered = self.book.deliver_call(records);
+        let delivered = self.book.deliver_call(records, earlier);
         let answer: Answer<'_, _> = Box::pin(async move {
             let answers = delivered.await;
             let silent =
@@ -108,11 +108,21 @@ impl AccountBook for GuardedBook {
         self.book.takes_calls()
     }
 
-    fn deliver_call(&self, records: Vec<Record>) -> Answers<'_> {
+    fn set_flags(&self, update: AccountUpdate, earlier: Earlier) -> Answer<'_, ()> {
+        match fit(update.into()) {
+            Ok(Record::AccountUpdate(update)) => {
+                Box::pin(self.guard(&self.deliveries, self.options.deliver, self.book.set_flags(update, earlier)))
+            }
+            Ok(_) => Box::pin(std::future::ready(Err(BookError::Refused))),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+
+    fn deliver_call(&self, records: Vec<Record>, earlier: Earlier) -> Answers<'_> {
         Box::pin(async move {
             let fitted: Vec<Result<Record, BookError>> = records.into_iter().map(fit).collect();
             let fitting = fitted.iter().filter_map(|record| record.as_ref().ok().cloned()).collect();
-            let mut delivered = self.deliver_fit(fitting).await.into_iter();
+            let mut delivered = self.deliver_fit(fitting, earlier).await.into_iter();
             let answer = |record: Result<Record, BookError>| {
                 record.and_then(|_| delivered.next().unwrap_or(Err(BookError::Failed)))
             };

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use book::salesforce::{Fault, Hedge, Refusal, Thrift, Usage};
+use book::salesforce::{ApiVersion, Fault, Hedge, Refusal, Thrift, Usage};
 use futures_util::future::select_ok;
 use metrics::{counter, gauge, histogram};
 use reqwest::{Method, Response, redirect::Policy};
@@ -80,6 +80,20 @@ impl Connections {
     /// [`SalesforceError`].
     pub async fn read(&self, path: &str, deadline: Instant) -> Result<Answer, SalesforceError> {
         self.until(deadline, &Request { method: Method::GET, path, body: None, is_hedged: true }).await
+    }
+
+    /// Asks a query by its statement, until `deadline`, as [`read`](Self::read) does.
+    ///
+    /// # Errors
+    /// [`SalesforceError`].
+    pub async fn query(
+        &self,
+        version: ApiVersion,
+        statement: &str,
+        deadline: Instant,
+    ) -> Result<Answer, SalesforceError> {
+        let statement: String = form_urlencoded::byte_serialize(statement.as_bytes()).collect();
+        self.read(&format!("/services/data/{version}/query?q={statement}"), deadline).await
     }
 
     /// Writes, until `deadline`, over one connection alone.

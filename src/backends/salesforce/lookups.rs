@@ -42,9 +42,7 @@ impl LookUps {
             error!(%why, "no statement can be written for a look-up");
             BookError::Failed
         })?;
-        let statement: String = form_urlencoded::byte_serialize(statement.as_bytes()).collect();
-        let path = format!("/services/data/{}/query?q={statement}", self.version);
-        let answered = self.connections.read(&path, deadline).await.map_err(|why| failed(&why))?;
+        let answered = self.connections.query(self.version, &statement, deadline).await.map_err(|why| failed(&why))?;
         answer::read(&self.mapping, &answered.body).map_err(|why| {
             error!(%why, "what the org says of an account cannot be relied on");
             BookError::Failed

@@ -24,6 +24,7 @@ use crate::book::BookError;
 mod delivery;
 mod description;
 mod faults;
+mod killed;
 mod lookups;
 mod sample;
 mod sign_in;

@@ -55,8 +55,7 @@ pub(super) fn recover(connection: &mut Connection, author: &Author, now: Timesta
         let values = (dialog.call.to_string(), &dialog.journal);
         transaction.execute("INSERT OR REPLACE INTO dialogs (call, journal) VALUES (?1, ?2)", values)?;
     }
-    // What the book objected to may have been mended meanwhile.
-    transaction.execute("UPDATE outbox SET parked = 0, tries = 0 WHERE parked = 1", ())?;
+    super::outbox::replay_all(&transaction)?;
     let payments = super::queries::open_payments(&transaction)?;
     transaction.commit()?;
     Ok(Recovery { interrupted, dialogs, payments, is_rolled_back: false })

@@ -13,14 +13,16 @@ mod dispute;
 mod graph;
 mod outcome;
 mod payment;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 use serde_json::Value;
 
-pub use delivery::{Delivery, Heard};
+pub use delivery::{Delivery, GivenUp, Heard};
 pub use graph::{Graph, Node};
 pub use outcome::{NodeOutcome, Written};
+pub use standing::{MOST_READ, Standing, reading};
 
 use super::fault::Refusal;
 use super::field::Field;

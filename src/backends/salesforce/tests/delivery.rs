@@ -107,15 +107,15 @@ impl Desk {
     }
 }
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_796_040_000 + second).unwrap()
 }
 
-fn account_id() -> AccountId {
+pub(super) fn account_id() -> AccountId {
     AccountId::parse(ACCOUNT).unwrap()
 }
 
-fn ended(call: u128, second: i64) -> ContactAttempt {
+pub(super) fn ended(call: u128, second: i64) -> ContactAttempt {
     let call = Uuid::from_u128(call);
     ContactAttempt {
         account: Some(account_id()),
@@ -127,7 +127,7 @@ fn ended(call: u128, second: i64) -> ContactAttempt {
     }
 }
 
-fn compliance(call: u128) -> ComplianceRecord {
+pub(super) fn compliance(call: u128) -> ComplianceRecord {
     let call = Uuid::from_u128(call);
     ComplianceRecord { account: Some(account_id()), evidence: Some("e5".repeat(32)), ..ComplianceRecord::empty(call) }
 }
@@ -174,7 +174,7 @@ fn payment(call: u128) -> PaymentTransaction {
     }
 }
 
-fn update(call: u128, flag: Flag) -> AccountUpdate {
+pub(super) fn update(call: u128, flag: Flag) -> AccountUpdate {
     let call = Uuid::from_u128(call);
     AccountUpdate {
         external_id: ExternalId::update(call, 1),
@@ -303,6 +303,84 @@ async fn an_account_that_may_not_be_changed_keeps_no_record_back() {
     desk.put(whole(1)).await;
     desk.trouble(Object::CollectionAccount, "FIELD_CUSTOM_VALIDATION_EXCEPTION", None);
     assert_eq!((desk.round().await.delivered, desk.counts()), (4, [1, 1, 1, 1, 0]));
+}
+
+#[tokio::test]
+async fn what_was_written_is_not_written_again_where_the_answer_was_lost() {
+    for (trouble, graphs) in [
+        (Trouble::ResetAfter, 1),
+        (Trouble::Truncated, 1),
+        (Trouble::ResetBefore, 2),
+        (Trouble::Html { status: 504 }, 2),
+        (Trouble::Html { status: 200 }, 2),
+        (refused(503, "SERVER_UNAVAILABLE", ""), 2),
+    ] {
+        let mut desk = Desk::of(Profile::CollectXpert).await;
+        desk.put(whole(1)).await;
+        desk.graph(trouble.clone());
+        desk.rounds().await;
+        assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 1, 1, 0], (0, 0)), "{trouble:?}");
+        assert_eq!(desk.sample.rig.asked("graph"), graphs, "{trouble:?}");
+        let asks = u64::from(!matches!(trouble, Trouble::Refused { .. })) * 5;
+        assert_eq!(desk.sample.rig.asked("query"), asks, "one for each object, where it is not known: {trouble:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_written_where_it_cannot_be_known_what_was() {
+    let mut desk = Desk::of(Profile::CollectXpert).await;
+    desk.put(whole(1)).await;
+    desk.graph(Trouble::ResetAfter);
+    desk.sample.rig.order("query", Some(2), refused(503, "SERVER_UNAVAILABLE", ""));
+    desk.rounds().await;
+    assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 1, 1, 0], (0, 0)));
+    assert_eq!(desk.sample.rig.asked("graph"), 1);
+}
+
+#[tokio::test]
+async fn flags_whose_answer_was_lost_are_not_set_twice() {
+    for (trouble, upserts) in [(Trouble::ResetAfter, 2), (Trouble::ResetBefore, 4)] {
+        let mut desk = Desk::of(Profile::CollectXpert).await;
+        desk.put([update(1, Flag::Dispute).into()]).await;
+        desk.sample.rig.order("sobjects/cxp__Dispute", Some(1), trouble);
+        desk.round().await;
+        desk.round().await;
+        assert_eq!((desk.value(account::DISPUTE), desk.counts()[4]), (json!(true), 1));
+        assert_eq!(desk.sample.rig.asked("upsert"), upserts);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_as_a_whole_costs_no_record() {
+    for trouble in [
+        refused(403, "API_DISABLED_FOR_ORG", ""),
+        refused(410, "UNSUPPORTED_API_VERSION", ""),
+        refused(400, "JSON_PARSER_ERROR", ""),
+    ] {
+        let mut desk = Desk::of(Profile::CollectXpert).await;
+        desk.put(whole(1)).await;
+        desk.sample.rig.order("composite/graph", Some(5), trouble);
+        for _ in 0..5 {
+            assert_eq!(desk.round().await, Round { retried: 4, ..Round::default() });
+        }
+        assert_eq!((desk.round().await.delivered, desk.counts()), (4, [1, 1, 1, 1, 0]));
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_differs_from_what_was_sent_is_sent_again_and_given_up_where_that_fails() {
+    for (times, depth, status) in [(Some(1), (0, 0), "Refunded"), (None, (0, 1), "Succeeded")] {
+        let mut desk = Desk::of(Profile::CollectXpert).await;
+        desk.put(whole(1)).await;
+        desk.round().await;
+        desk.put([PaymentTransaction { status: PaymentStatus::Refunded, ..payment(1) }.into()]).await;
+        desk.trouble(Object::PaymentTransaction, "DUPLICATE_VALUE", times);
+        desk.rounds().await;
+        assert_eq!(desk.depth().await, depth);
+        assert_eq!(desk.value(::book::salesforce::object::payment::STATUS), status);
+        let parked = desk.store.outbox_parked().await.unwrap();
+        assert!(parked.iter().all(|parked| parked.failure == "differs"));
+    }
 }
 
 #[tokio::test]

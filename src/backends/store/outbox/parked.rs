@@ -1,0 +1,77 @@
+//! Entries that the account book refused for good: dead letters.
+
+use book::{AccountId, Record};
+use jiff::Timestamp;
+use rusqlite::{Connection, Row};
+
+use super::super::row::Parked;
+use super::super::{Store, StoreError};
+use super::{FLAGS, entry, mandatory};
+
+/// Most entries that are told at once.
+pub(super) const MOST_TOLD: i64 = 10_000;
+
+impl Store {
+    /// What was given up, the oldest first, at most 10,000 entries.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn outbox_parked(&self) -> Result<Vec<Parked>, StoreError> {
+        self.read(parked).await
+    }
+
+    /// The records that were given up and can be read, the oldest first, at most 10,000 of them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn outbox_parked_records(&self) -> Result<Vec<Record>, StoreError> {
+        self.read(records).await
+    }
+
+    /// Whether an account may not be called because the book refused what must be kept of it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_held_back(&self, account: AccountId) -> Result<bool, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(concat!(
+                "SELECT EXISTS (SELECT 1 FROM outbox WHERE parked = 1 AND lane IN (?1, ?2) AND kind IN ",
+                mandatory!(),
+                ")"
+            ))?;
+            let flags = format!("{FLAGS}{}", account.as_str());
+            Ok(statement.query_row((account.as_str(), flags), |row| row.get(0))?)
+        })
+        .await
+    }
+}
+
+fn parked(connection: &Connection) -> Result<Vec<Parked>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT entry, kind, key, tries, COALESCE(failure, ''), created_ms, COALESCE(finished_ms, created_ms) FROM outbox \
+         WHERE parked = 1 ORDER BY entry LIMIT ?1",
+    )?;
+    let rows = statement.query_map([MOST_TOLD], one)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn one(row: &Row<'_>) -> rusqlite::Result<Parked> {
+    let moment = |millis| Timestamp::from_millisecond(millis).unwrap_or_default();
+    Ok(Parked {
+        entry: row.get(0)?,
+        kind: row.get(1)?,
+        key: row.get(2)?,
+        tries: row.get(3)?,
+        failure: row.get(4)?,
+        created_at: moment(row.get(5)?),
+        parked_at: moment(row.get(6)?),
+    })
+}
+
+fn records(connection: &Connection) -> Result<Vec<Record>, StoreError> {
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {} FROM outbox WHERE parked = 1 ORDER BY entry LIMIT ?1", super::ENTRY))?;
+    let rows = statement.query_map([MOST_TOLD], entry)?;
+    let entries: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+    Ok(entries.into_iter().filter_map(|entry| entry.record).collect())
+}
