@@ -9,8 +9,10 @@ pub mod breaker;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod import;
+pub mod outbound;
 pub mod outbox;
 pub mod phone;
+pub mod reconciliation;
 pub mod record;
 mod redact;
 pub mod salesforce;

@@ -5,6 +5,7 @@
 //! anything else in a statement.
 
 pub mod answer;
+pub mod bulk;
 pub mod card;
 pub mod describe;
 pub mod fault;
@@ -15,6 +16,7 @@ pub mod lookup;
 pub mod mapping;
 pub mod name;
 pub mod object;
+pub mod reconciliation;
 #[cfg(test)]
 mod sample;
 pub mod soql;

@@ -163,7 +163,7 @@ impl<'a> Delivery<'a> {
 }
 
 /// The rows that tell of a record. That of its account, which tells of the call too, stands for an update alone.
-fn rows(record: &Record) -> Vec<(Object, String)> {
+pub(in crate::salesforce) fn rows(record: &Record) -> Vec<(Object, String)> {
     let own = |object| vec![(object, record.external_id().as_str().to_owned())];
     match record {
         Record::ContactAttempt(_) => own(Object::ContactAttempt),
