@@ -11,6 +11,7 @@ mod tests;
 
 use std::pin::Pin;
 
+use ::book::outbound::BookState;
 use ::book::outbox::Fault;
 use ::book::{AccountUpdate, LookUp, LookupKey, Record};
 
@@ -61,6 +62,22 @@ pub trait AccountBook: Send + Sync {
             }
             answers
         })
+    }
+
+    /// How it is, for whoever would place calls.
+    fn state(&self) -> BookState {
+        BookState::GOOD
+    }
+
+    /// Whether it has a way of its own for the records of very many calls.
+    fn takes_backlogs(&self) -> bool {
+        false
+    }
+
+    /// Writes the records of many calls that are over, each call's in their order. It may take minutes. What is
+    /// [refused](BookError::Refused) is to be delivered with its call.
+    fn deliver_backlog(&self, records: Vec<Record>) -> Answers<'_> {
+        self.deliver_call(records, Earlier::None)
     }
 }
 

@@ -11,8 +11,10 @@ pub mod control;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod outbound;
 pub mod outbox;
 pub mod processor;
+pub mod reconciliation;
 pub mod recorder;
 pub mod salesforce;
 pub mod speech;

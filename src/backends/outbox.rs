@@ -6,6 +6,7 @@
 //! A book that [takes calls](AccountBook::takes_calls) gets the records of a call together, once it is over; what forbids
 //! further talk it gets at once, and once more with its call.
 
+mod backlog;
 mod step;
 
 use std::pin::pin;
@@ -23,12 +24,17 @@ use tokio_util::sync::CancellationToken;
 use crate::book::{AccountBook, BookError, Earlier};
 use crate::store::{Health, OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Store, StoreError, Write};
 
+pub(crate) use backlog::NOT_IN_BACKLOG;
 pub use step::{Observer, Step};
 
 /// Most accounts served side by side.
 const MOST_LANES: usize = 16;
 /// The longest sleep, so that the metrics stay fresh.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// So many waiting entries are a backlog: fewer go faster call by call (Bulk API 2.0 Developer Guide, "How Requests Are Processed").
+const BACKLOG: u64 = 2_000;
+/// Most entries of a backlog that go at once.
+const MOST_BACKLOG: usize = 20_000;
 /// The shortest sleep after nothing could be done, so that trouble does not spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 /// Why an entry is parked that cannot be read.
@@ -85,7 +91,9 @@ impl Outbox {
     pub async fn round(&self, now: Timestamp) -> Result<Round, StoreError> {
         if self.book.takes_calls() {
             let due = self.store.outbox_batches(now, MOST_LANES).await?;
-            self.batches(due, now).await
+            let round = self.batches(due, now).await?;
+            // What went shows that the book takes something again.
+            if round.delivered == 0 || !self.book.takes_backlogs() { Ok(round) } else { self.backlog(round, now).await }
         } else {
             let due = self.store.outbox_due(now, MOST_LANES).await?;
             total(join_all(due.into_iter().map(|entry| self.record(entry, now))).await)
@@ -139,7 +147,12 @@ impl Outbox {
         let answer = self.asked(&[entry], self.book.set_flags(update, Earlier::of(is_unclear))).await;
         match self.decide(Tried { entry, tries, kind, was_unclear: is_unclear }, answer, now) {
             OutboxChange::Delivered { entry, .. } => OutboxChange::WithCall { entry },
-            kept => kept,
+            kept @ (OutboxChange::Sending { .. }
+            | OutboxChange::Done { .. }
+            | OutboxChange::WithCall { .. }
+            | OutboxChange::Retry { .. }
+            | OutboxChange::Park { .. }
+            | OutboxChange::Replay { .. }) => kept,
         }
     }
 
@@ -176,14 +189,23 @@ impl Outbox {
         let mut round = Round::default();
         for change in &changes {
             match change {
-                OutboxChange::Delivered { .. } | OutboxChange::WithCall { .. } => round.delivered += 1,
+                OutboxChange::Delivered { .. } | OutboxChange::Done { .. } | OutboxChange::WithCall { .. } => {
+                    round.delivered += 1;
+                }
                 OutboxChange::Park { .. } => round.parked += 1,
                 OutboxChange::Retry { .. } | OutboxChange::Sending { .. } | OutboxChange::Replay { .. } => {
                     round.retried += 1;
                 }
             }
         }
-        self.store.write(changes.into_iter().map(Write::Outbox).collect::<Vec<_>>()).await?;
+        let writes = |change: fn(OutboxChange) -> OutboxChange| -> Vec<Write> {
+            changes.iter().map(|made| Write::Outbox(change(*made))).collect()
+        };
+        match self.store.write(writes(std::convert::identity)).await {
+            // What the book has makes room.
+            Err(StoreError::Full) => self.store.write(writes(OutboxChange::without_memory)).await?,
+            settled => settled?,
+        };
         self.observe(Step::Settled, entries);
         Ok(round)
     }

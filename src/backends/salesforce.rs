@@ -15,6 +15,7 @@
 mod account_book;
 mod assertion;
 pub mod authority;
+mod bulk;
 mod connection;
 mod description;
 pub mod lookups;

@@ -38,7 +38,7 @@ use crate::audit::{self, Author, Hash, Instance, Signer};
 
 pub(crate) use apply::MASKED;
 pub use health::{Health, HealthProblem};
-pub use recovery::{DialogJournal, INTERRUPTED, Interrupted, Recovery};
+pub use recovery::{DialogJournal, INTERRUPTED, Interrupted, RESTARTED, Recovery};
 pub(crate) use row::Waiting;
 pub use row::{
     CallRow, ChargeRow, DECLINED, Destination, OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Parked, PaymentRow,
@@ -240,7 +240,7 @@ impl Store {
 
     /// Gives changes to the writer and takes its answer. Past the commit deadline the store counts as stalled.
     async fn submit(&self, Batch(writes): Batch, late: Late) -> Result<Receipt, StoreError> {
-        let has_records = writes.iter().any(|write| write.fills_outbox());
+        let has_records = writes.iter().any(Write::fills_outbox);
         let mut reply = self.inner.writer.submit(writes)?;
         let answer = match tokio::time::timeout(self.inner.commit_deadline, &mut reply).await {
             Ok(answer) => answer,

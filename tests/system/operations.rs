@@ -54,6 +54,9 @@ const ONLY_ON_EVENT: &[(&str, &str)] = &[
     ("tonegate_salesforce_request_seconds", "Salesforce was asked"),
     ("tonegate_salesforce_requests_total", "Salesforce was asked"),
     ("tonegate_salesforce_sign_ins_total", "the gateway signed in at Salesforce"),
+    ("tonegate_reconciliation_timestamp_seconds", "a day was held against the org"),
+    ("tonegate_reconciliation_difference", "a day was held against the org"),
+    ("tonegate_bulk_rows_total", "a backlog was sent in bulk"),
     ("tonegate_outbox_verified_total", "the answer to a delivery was lost"),
 ];
 /// The secret of the auditor in these tests.

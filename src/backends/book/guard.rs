@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::book::breaker::{Breaker, BreakerPolicy};
+use ::book::outbound::BookState;
 use ::book::outbox::Fault;
 use ::book::vetting::vet;
 use ::book::{AccountUpdate, LookUp, LookupKey, Record};
@@ -120,15 +121,52 @@ impl AccountBook for GuardedBook {
 
     fn deliver_call(&self, records: Vec<Record>, earlier: Earlier) -> Answers<'_> {
         Box::pin(async move {
-            let fitted: Vec<Result<Record, BookError>> = records.into_iter().map(fit).collect();
-            let fitting = fitted.iter().filter_map(|record| record.as_ref().ok().cloned()).collect();
-            let mut delivered = self.deliver_fit(fitting, earlier).await.into_iter();
-            let answer = |record: Result<Record, BookError>| {
-                record.and_then(|_| delivered.next().unwrap_or(Err(BookError::Failed)))
-            };
-            fitted.into_iter().map(answer).collect()
+            let (fitting, answers) = fitted(records);
+            answers.with(self.deliver_fit(fitting, earlier).await)
         })
     }
+
+    fn state(&self) -> BookState {
+        let is_failing = !held(&self.look_ups).is_closed() || !held(&self.deliveries).is_closed();
+        BookState { is_failing, ..self.book.state() }
+    }
+
+    fn takes_backlogs(&self) -> bool {
+        self.book.takes_backlogs()
+    }
+
+    /// Nobody waits for it, and it has deadlines of its own.
+    fn deliver_backlog(&self, records: Vec<Record>) -> Answers<'_> {
+        Box::pin(async move {
+            let (fitting, answers) = fitted(records);
+            answers.with(self.book.deliver_backlog(fitting).await)
+        })
+    }
+}
+
+/// What is answered to records of which some are delivered and some not fit to be.
+struct Fitted(Vec<Option<BookError>>);
+
+impl Fitted {
+    /// Puts the answers to what was delivered in their places.
+    fn with(self, delivered: Vec<Result<(), BookError>>) -> Vec<Result<(), BookError>> {
+        let mut delivered = delivered.into_iter();
+        let answer = |unfit: Option<BookError>| match unfit {
+            Some(error) => Err(error),
+            None => delivered.next().unwrap_or(Err(BookError::Failed)),
+        };
+        self.0.into_iter().map(answer).collect()
+    }
+}
+
+/// The records that may be delivered, and the answers to the others.
+fn fitted(records: Vec<Record>) -> (Vec<Record>, Fitted) {
+    let (mut fitting, mut unfit) = (Vec::new(), Vec::new());
+    for record in records.into_iter().map(fit) {
+        unfit.push(record.as_ref().err().copied());
+        fitting.extend(record);
+    }
+    (fitting, Fitted(unfit))
 }
 
 /// A record that no card number is in, whoever made it. What is masked here was not on its way into the store, and so stands in no

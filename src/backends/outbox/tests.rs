@@ -1,3 +1,5 @@
+mod outage;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
@@ -176,4 +178,36 @@ async fn every_step_of_a_delivery_is_told_in_order() {
         outbox.round(minutes_from_now(1)).await.unwrap();
         assert_eq!(*told.lock().unwrap(), steps.into_iter().map(|step| (step, 1)).collect::<Vec<_>>());
     }
+}
+
+#[tokio::test]
+async fn a_full_volume_is_drained_all_the_same() {
+    let directory = TempDir::new().unwrap();
+    let options = StoreOptions {
+        commit_deadline: Duration::from_secs(30),
+        least_free: 0,
+        page_limit: Some(80),
+        ..StoreOptions::at(directory.path().join("tonegate.sqlite"))
+    };
+    let (store, _) = Store::open(options, Timestamp::UNIX_EPOCH).unwrap();
+    let attempt = |call| ContactAttempt::inbound(Uuid::from_u128(call), "carrier", Timestamp::UNIX_EPOCH, "collector");
+    let mut count = 0;
+    let refusal = loop {
+        match store.write(Write::from(Record::from(attempt(count)))).await {
+            Ok(_) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refusal, StoreError::Full) && count > 20, "{refusal} after {count}");
+    let book = Arc::new(Scripted { takes_calls: true, ..Scripted::default() });
+    let outbox = Outbox::new(store.clone(), Arc::clone(&book) as Arc<dyn AccountBook>, RetryPolicy::default());
+    let mut delivered = 0;
+    while delivered < count as usize {
+        let round = outbox.round(minutes_from_now(1)).await.unwrap();
+        assert!(round.delivered > 0, "{round:?} after {delivered} of {count}");
+        delivered += round.delivered;
+    }
+    let taken = book.taken.lock().unwrap().clone();
+    assert_eq!(taken, (0..count).map(Uuid::from_u128).collect::<Vec<_>>(), "each once, in order");
+    store.write(Write::from(Record::from(attempt(count)))).await.unwrap();
 }

@@ -1,21 +1,31 @@
 //! The account book that is an org: accounts are found by one query, and a call is written as one graph.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use ::book::{
-    AccountUpdate, LookUp, LookupKey, Record,
+    AccountUpdate, ExternalId, LookUp, LookupKey, Record,
+    outbound::BookState,
     salesforce::{
-        ApiVersion, Delivery, Fault, GivenUp, Graph, Heard, Mapping, Object, Refusal, Standing, Upsert, upserts,
+        ApiVersion, Delivery, Fault, Finding, GivenUp, Graph, Heard, Mapping, Object, Refusal, Standing, Thrift,
+        Upsert, bulk::Drained, compare, describe::Weight, reconciliation, upserts,
     },
 };
 use metrics::counter;
 use reqwest::Method;
 use tracing::{error, warn};
 
-use super::{Connections, LookUps, SalesforceError, standing::standings};
+use super::{
+    Connections, LookUps, SalesforceError,
+    bulk::{self, Bulk},
+    described,
+    standing::standings,
+};
 use crate::book::{AccountBook, Answer, Answers, BookError, Earlier};
 
 /// How long the records of a call may take, all requests together.
@@ -29,6 +39,10 @@ pub struct SalesforceBook {
     look_ups: LookUps,
     mapping: Mapping,
     version: ApiVersion,
+    /// How often a bulk job is looked at.
+    every: Duration,
+    /// Whether the org was seen to have what the mapping says.
+    is_proven: AtomicBool,
 }
 
 impl SalesforceBook {
@@ -36,7 +50,42 @@ impl SalesforceBook {
     #[must_use]
     pub fn new(connections: Arc<Connections>, mapping: Mapping, version: ApiVersion) -> Self {
         let look_ups = LookUps::new(Arc::clone(&connections), mapping.clone(), version);
-        Self { connections, look_ups, mapping, version }
+        Self { connections, look_ups, mapping, version, every: bulk::EVERY, is_proven: AtomicBool::new(false) }
+    }
+
+    /// The same, and bulk jobs are looked at so often.
+    #[must_use]
+    pub fn polling(self, every: Duration) -> Self {
+        Self { every, ..self }
+    }
+
+    /// Has the org describe its objects and says what does not fit the mapping, until `deadline`. Unless something
+    /// [stops calls](Weight::Stops) the org is proven from then on.
+    ///
+    /// # Errors
+    /// [`SalesforceError`] where the org does not tell; what was known before stays.
+    pub async fn prove(&self, deadline: Instant) -> Result<Vec<Finding>, SalesforceError> {
+        let described = described(&self.connections, &self.mapping, self.version, deadline).await?;
+        let findings = compare(&self.mapping, &described);
+        let is_proven = findings.iter().all(|finding| finding.weight != Weight::Stops);
+        self.is_proven.store(is_proven, Ordering::Relaxed);
+        Ok(findings)
+    }
+
+    /// What the org is, for whoever writes rows otherwise.
+    #[must_use]
+    pub const fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// The attempts of these, at most [`MOST_ASKED`](reconciliation::MOST_ASKED), that the org has not.
+    ///
+    /// # Errors
+    /// [`SalesforceError`] where it does not tell.
+    pub async fn missing(&self, attempts: &[ExternalId]) -> Result<Vec<ExternalId>, SalesforceError> {
+        let statement = reconciliation::statement(&self.mapping, attempts).map_err(|_| SalesforceError::Malformed)?;
+        let answer = self.connections.query(self.version, &statement, Instant::now() + DEADLINE).await?;
+        reconciliation::missing(&self.mapping, attempts, &answer.body).ok_or(SalesforceError::Malformed)
     }
 
     /// Writes flags, and then the dispute that follows from them: each row by itself, so that nothing holds up the flags.
@@ -198,6 +247,31 @@ impl AccountBook for SalesforceBook {
         Box::pin(async move {
             let count = records.len();
             self.write_call(records, earlier).await.unwrap_or_else(|error| vec![Err(error); count])
+        })
+    }
+
+    fn state(&self) -> BookState {
+        BookState {
+            is_failing: false,
+            is_saving: self.connections.thrift() == Thrift::NoNewCalls,
+            is_proven: self.is_proven.load(Ordering::Relaxed),
+        }
+    }
+
+    fn takes_backlogs(&self) -> bool {
+        true
+    }
+
+    fn deliver_backlog(&self, records: Vec<Record>) -> Answers<'_> {
+        Box::pin(async move {
+            let Self { connections, mapping, version, every, .. } = self;
+            let bulk = Bulk { connections, mapping, version: *version, every: *every };
+            let answer = |drained| match drained {
+                Drained::Written => Ok(()),
+                Drained::Refused => Err(BookError::Refused),
+                Drained::Later => Err(BookError::Unclear),
+            };
+            bulk.drain(records).await.into_iter().map(answer).collect()
         })
     }
 }

@@ -21,11 +21,13 @@ use tempfile::TempDir;
 use super::*;
 use crate::book::BookError;
 
+mod bulk;
 mod delivery;
 mod description;
 mod faults;
 mod killed;
 mod lookups;
+mod reconciliation;
 mod sample;
 mod sign_in;
 

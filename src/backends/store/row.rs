@@ -27,6 +27,17 @@ pub struct CallRow {
     pub compliance: ComplianceRecord,
 }
 
+impl CallRow {
+    /// The intent to dial: durable before any INVITE leaves, so that no call that was placed can be forgotten. It is concluded as
+    /// any call is; where the gateway ends before, its next start concludes it.
+    #[must_use]
+    pub fn dialing(attempt: ContactAttempt) -> Self {
+        let compliance = ComplianceRecord { account: attempt.account.clone(), ..ComplianceRecord::empty(attempt.call) };
+        let (call, trunk, started_at) = (attempt.call, attempt.trunk.clone(), attempt.started_at);
+        Self { call, trunk, started_at, attempt, compliance }
+    }
+}
+
 /// How far a payment has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -378,6 +389,22 @@ impl Write {
     }
 }
 
+impl OutboxChange {
+    /// The same where the volume is full.
+    #[must_use]
+    pub const fn without_memory(self) -> Self {
+        match self {
+            Self::Delivered { entry, .. } => Self::Done { entry },
+            Self::Sending { .. }
+            | Self::Done { .. }
+            | Self::WithCall { .. }
+            | Self::Retry { .. }
+            | Self::Park { .. }
+            | Self::Replay { .. } => self,
+        }
+    }
+}
+
 impl From<Record> for Write {
     fn from(record: Record) -> Self {
         Self::Record(Box::new(record))
@@ -458,6 +485,11 @@ pub enum OutboxChange {
         entry: i64,
         /// When.
         at: Timestamp,
+    },
+    /// The book has it, and there is no room to remember that.
+    Done {
+        /// The entry.
+        entry: i64,
     },
     /// The book has these flags, and gets them once more with the other records of their call.
     WithCall {

@@ -84,10 +84,11 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE outbox ADD COLUMN failure TEXT;
     ALTER TABLE outbox ADD COLUMN finished_ms INTEGER;
     UPDATE outbox SET
-        call = COALESCE(json_extract(record, '$.call'), ''),
-        key = COALESCE(json_extract(record, '$.external_id'), '')
-        WHERE json_valid(record);
-    CREATE INDEX outbox_calls ON outbox (lane, call, kind, entry, next_ms) WHERE parked = 0;
+        call = COALESCE(CASE WHEN json_valid(record) THEN json_extract(record, '$.call') END, 'entry ' || entry),
+        key = COALESCE(CASE WHEN json_valid(record) THEN json_extract(record, '$.external_id') END, '');
+    DROP INDEX outbox_lanes;
+    CREATE INDEX outbox_waiting ON outbox (parked, lane, call, kind, entry, next_ms, created_ms);
+    CREATE INDEX outbox_accounts ON outbox (lane, kind);
     CREATE INDEX outbox_delivered ON outbox (finished_ms) WHERE parked = 2;
     CREATE INDEX outbox_delivered_calls ON outbox (call) WHERE parked = 2;
 ",

@@ -27,16 +27,18 @@ use crate::{
 const ACCOUNT: &str = "CA-0";
 
 /// A store with its outbox, and an org of a profile with one account.
-struct Desk {
-    sample: Sample,
-    store: Store,
+pub(super) struct Desk {
+    pub(super) sample: Sample,
+    pub(super) store: Store,
     outbox: Outbox,
+    /// What the outbox delivers to.
+    pub(super) book: Arc<SalesforceBook>,
     minutes: i64,
     _directory: TempDir,
 }
 
 impl Desk {
-    async fn of(profile: Profile) -> Self {
+    pub(super) async fn of(profile: Profile) -> Self {
         let sample = Sample::of(profile).await;
         sample.add(0);
         sample.rig.without_hedges().await;
@@ -48,35 +50,36 @@ impl Desk {
         };
         let (store, _) = Store::open(options, Timestamp::UNIX_EPOCH).unwrap();
         let book = SalesforceBook::new(Arc::clone(&sample.rig.connections), sample.mapping.clone(), version());
-        let outbox = Outbox::new(store.clone(), Arc::new(book), RetryPolicy::default());
-        Self { sample, store, outbox, minutes: 0, _directory: directory }
+        let book = Arc::new(book.polling(Duration::from_millis(1)));
+        let outbox = Outbox::new(store.clone(), Arc::clone(&book) as Arc<dyn AccountBook>, RetryPolicy::default());
+        Self { sample, store, outbox, book, minutes: 0, _directory: directory }
     }
 
-    async fn put(&self, records: impl IntoIterator<Item = Record>) {
+    pub(super) async fn put(&self, records: impl IntoIterator<Item = Record>) {
         self.store.write(records.into_iter().map(Write::from).collect::<Vec<_>>()).await.unwrap();
     }
 
     /// One round of the outbox, each two minutes after the one before, so that what waits is due.
-    async fn round(&mut self) -> Round {
+    pub(super) async fn round(&mut self) -> Round {
         self.minutes += 2;
         self.outbox.round(Timestamp::now() + SignedDuration::from_mins(self.minutes)).await.unwrap()
     }
 
-    async fn rounds(&mut self) {
+    pub(super) async fn rounds(&mut self) {
         for _ in 0..6 {
             self.round().await;
         }
     }
 
-    fn api(&self, object: Object) -> String {
+    pub(super) fn api(&self, object: Object) -> String {
         self.sample.mapping.api(object).as_str().to_owned()
     }
 
-    fn rows(&self, object: Object) -> Vec<Value> {
+    pub(super) fn rows(&self, object: Object) -> Vec<Value> {
         self.sample.rig.org.rows(&self.api(object))
     }
 
-    fn trouble(&self, object: Object, code: &str, times: Option<u32>) {
+    pub(super) fn trouble(&self, object: Object, code: &str, times: Option<u32>) {
         self.sample.rig.org.trouble(RowTrouble::rejected(&self.api(object), code, times));
     }
 
@@ -84,7 +87,7 @@ impl Desk {
         self.sample.rig.order("composite/graph", Some(1), trouble);
     }
 
-    fn value(&self, field: ::book::salesforce::Field) -> Value {
+    pub(super) fn value(&self, field: ::book::salesforce::Field) -> Value {
         let path = self.sample.mapping.field(field).unwrap().path.as_str();
         self.rows(field.object)[0][path].clone()
     }
@@ -101,7 +104,7 @@ impl Desk {
         .map(|object| self.rows(object).len())
     }
 
-    async fn depth(&self) -> (u64, u64) {
+    pub(super) async fn depth(&self) -> (u64, u64) {
         let OutboxDepth { waiting, parked, .. } = self.store.outbox_depth().await.unwrap();
         (waiting, parked)
     }
@@ -186,7 +189,7 @@ pub(super) fn update(call: u128, flag: Flag) -> AccountUpdate {
 }
 
 /// What a call leaves, in the order in which the store gets it.
-fn whole(call: u128) -> [Record; 4] {
+pub(super) fn whole(call: u128) -> [Record; 4] {
     [arrangement(call).into(), payment(call).into(), ended(call, 0).into(), compliance(call).into()]
 }
 

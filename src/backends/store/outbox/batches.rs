@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use super::super::row::{OutboxBatch, OutboxEntry};
 use super::super::{Store, StoreError};
 use super::{ENTRY, entry, over};
+use crate::outbox::NOT_IN_BACKLOG;
 
 /// Most records of one batch: a book takes so many at once.
 const MOST_RECORDS: i64 = 200;
@@ -33,6 +34,15 @@ impl Store {
             Ok(batches)
         })
         .await
+    }
+
+    /// What may go in one piece, whenever it was to be tried again, at most `most` entries: of each account the calls that are over,
+    /// in their order. Accounts of which something did not go that way before are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn outbox_backlog(&self, most: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.read(move |connection| backlog(connection, most)).await
     }
 
     /// The flags alone that may go at `now`, the oldest of each account.
@@ -66,27 +76,40 @@ fn flags(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<Out
 /// A call takes its place by its attempt, which is written as it ends; what was written of it while it was up goes with that.
 fn calls(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<OutboxBatch>, StoreError> {
     let mut statement = connection.prepare_cached(concat!(
-        "WITH ended AS (SELECT lane, call, MAX(next_ms) AS due, MIN(entry) AS first, \
+        "WITH ended AS (SELECT lane, call, MAX(next_ms) AS due, \
          COALESCE(MIN(CASE WHEN kind = 'contact_attempt' THEN entry END), MIN(entry)) AS place FROM outbox \
          WHERE parked = 0 AND NOT (lane >= 'flags:' AND lane < 'flags;') AND ",
         over!(),
-        " GROUP BY lane, call, CASE WHEN call = '' THEN entry END) \
-         SELECT lane, call, first FROM (SELECT lane, call, first, due, MIN(place) AS place FROM ended GROUP BY lane) \
+        " GROUP BY lane, call) \
+         SELECT lane, call FROM (SELECT lane, call, due, MIN(place) AS place FROM ended GROUP BY lane) \
          WHERE due <= ?1 ORDER BY place LIMIT ?2"
     ))?;
-    let heads =
-        statement.query_map((now.as_millisecond(), limit(most)), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let heads: Vec<(String, String, i64)> = heads.collect::<rusqlite::Result<_>>()?;
-    heads.iter().map(|(lane, call, first)| batch(connection, lane, call, *first)).collect()
+    let heads = statement.query_map((now.as_millisecond(), limit(most)), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let heads: Vec<(String, String)> = heads.collect::<rusqlite::Result<_>>()?;
+    heads.iter().map(|(lane, call)| batch(connection, lane, call)).collect()
 }
 
-fn batch(connection: &Connection, lane: &str, call: &str, first: i64) -> Result<OutboxBatch, StoreError> {
+fn batch(connection: &Connection, lane: &str, call: &str) -> Result<OutboxBatch, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {ENTRY} FROM outbox WHERE parked = 0 AND lane = ?1 AND call = ?2 AND (?2 <> '' OR entry = ?3) \
-         ORDER BY entry LIMIT ?4"
+        "SELECT {ENTRY} FROM outbox WHERE parked = 0 AND lane = ?1 AND call = ?2 ORDER BY entry LIMIT ?3"
     ))?;
-    let rows = statement.query_map((lane, call, first, MOST_RECORDS), entry)?;
+    let rows = statement.query_map((lane, call, MOST_RECORDS), entry)?;
     Ok(OutboxBatch::Call(rows.collect::<rusqlite::Result<_>>()?))
+}
+
+fn backlog(connection: &Connection, most: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+    let mut statement = connection.prepare_cached(concat!(
+        "WITH ended AS (SELECT lane, call, \
+         COALESCE(MIN(CASE WHEN kind = 'contact_attempt' THEN entry END), MIN(entry)) AS place FROM outbox \
+         WHERE parked = 0 AND NOT (lane >= 'flags:' AND lane < 'flags;') \
+         AND lane NOT IN (SELECT lane FROM outbox WHERE parked = 0 AND failure = ?1) AND ",
+        over!(),
+        " GROUP BY lane, call) \
+         SELECT entry, tries, unclear, record FROM outbox JOIN ended USING (lane, call) WHERE parked = 0 \
+         ORDER BY place, entry LIMIT ?2"
+    ))?;
+    let rows = statement.query_map((NOT_IN_BACKLOG, limit(most)), entry)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn limit(most: usize) -> i64 {

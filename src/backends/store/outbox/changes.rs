@@ -33,6 +33,9 @@ pub(in crate::store) fn change(connection: &Connection, change: OutboxChange) ->
             execute(connection, "UPDATE outbox SET unclear = 1 WHERE entry = ?1", [entry])
         }
         OutboxChange::Delivered { entry, at } => deliver(connection, entry, at),
+        OutboxChange::Done { entry } => {
+            execute(connection, "DELETE FROM outbox WHERE entry = ?1 AND parked = 0", [entry])
+        }
         OutboxChange::WithCall { entry } => {
             let statement = "UPDATE outbox SET lane = substr(lane, length(?2) + 1), tries = 0, unclear = 0, \
                              failure = NULL WHERE entry = ?1";
@@ -48,8 +51,9 @@ pub(in crate::store) fn change(connection: &Connection, change: OutboxChange) ->
             execute(connection, statement, params![entry, tries, at.as_millisecond(), failure])
         }
         OutboxChange::Replay { entry } => {
-            let statement =
-                "UPDATE outbox SET parked = 0, tries = 0, finished_ms = NULL WHERE entry = ?1 AND parked = 1";
+            // It may have been loaded by hand.
+            let statement = "UPDATE outbox SET parked = 0, tries = 0, unclear = 1, next_ms = created_ms, failure = NULL, \
+                             finished_ms = NULL WHERE entry = ?1 AND parked = 1";
             execute(connection, statement, [entry])
         }
     }
@@ -62,7 +66,7 @@ pub(in crate::store) fn replay_all(connection: &Connection) -> rusqlite::Result<
 
 /// Puts what was delivered of a call into the outbox again, flags into their own lane.
 pub(in crate::store) fn redeliver(connection: &Connection, call: Uuid, now: Timestamp) -> rusqlite::Result<()> {
-    let statement = "UPDATE outbox SET parked = 0, tries = 0, next_ms = ?2, created_ms = ?2, finished_ms = NULL, \
+    let statement = "UPDATE outbox INDEXED BY outbox_delivered_calls SET parked = 0, tries = 0, next_ms = ?2, created_ms = ?2, finished_ms = NULL, \
                      lane = CASE WHEN kind = 'account_update' THEN ?3 || lane ELSE lane END \
                      WHERE call = ?1 AND parked = 2";
     execute(connection, statement, params![call.to_string(), now.as_millisecond(), FLAGS])
@@ -70,11 +74,11 @@ pub(in crate::store) fn redeliver(connection: &Connection, call: Uuid, now: Time
 
 /// Forgets what was delivered before a moment.
 pub(in crate::store) fn forget(connection: &Connection, before: Timestamp) -> rusqlite::Result<()> {
-    let statement = "DELETE FROM outbox WHERE parked = 2 AND finished_ms < ?1";
+    let statement = "DELETE FROM outbox INDEXED BY outbox_delivered WHERE parked = 2 AND finished_ms < ?1";
     execute(connection, statement, [before.as_millisecond()])
 }
 
-/// What was delivered stays where it is, so that this needs no room, and what is old goes.
+/// What was delivered stays where it is, and what is old goes.
 fn deliver(connection: &Connection, entry: i64, at: Timestamp) -> rusqlite::Result<()> {
     let statement = "UPDATE outbox SET parked = 2, unclear = 0, failure = NULL, finished_ms = ?2 \
                      WHERE entry = ?1 AND parked = 0";

@@ -4,12 +4,12 @@ use book::{AccountId, Record};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 
-use super::super::row::Parked;
+use super::super::row::{OutboxChange, Parked, Write};
 use super::super::{Store, StoreError};
 use super::{FLAGS, entry, mandatory};
 
 /// Most entries that are told at once.
-pub(super) const MOST_TOLD: i64 = 10_000;
+const MOST_TOLD: i64 = 10_000;
 
 impl Store {
     /// What was given up, the oldest first, at most 10,000 entries.
@@ -26,6 +26,22 @@ impl Store {
     /// [`StoreError`].
     pub async fn outbox_parked_records(&self) -> Result<Vec<Record>, StoreError> {
         self.read(records).await
+    }
+
+    /// Has an entry that was given up tried again; whether there is such an entry.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn replay(&self, entry: i64) -> Result<bool, StoreError> {
+        let is_parked = self.read(move |connection| {
+            let statement = "SELECT EXISTS (SELECT 1 FROM outbox WHERE entry = ?1 AND parked = 1)";
+            Ok(connection.prepare_cached(statement)?.query_row([entry], |row| row.get(0))?)
+        });
+        if !is_parked.await? {
+            return Ok(false);
+        }
+        self.write(Write::Outbox(OutboxChange::Replay { entry })).await?;
+        Ok(true)
     }
 
     /// Whether an account may not be called because the book refused what must be kept of it.

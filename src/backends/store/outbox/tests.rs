@@ -201,7 +201,7 @@ async fn an_entry_that_cannot_be_read_is_of_its_call_where_that_can_be_told() {
     let bench = Bench::open();
     bench.put([attempt(1).into(), arrangement(1), attempt(2).into()]).await;
     bench.edit("UPDATE outbox SET record = '{}' WHERE entry = 2");
-    bench.edit("UPDATE outbox SET record = 'torn', call = '', key = '' WHERE entry = 3");
+    bench.edit("UPDATE outbox SET record = 'torn', call = 'entry 3', key = '' WHERE entry = 3");
     let batches = bench.store.outbox_batches(later(0), 16).await.unwrap();
     let [OutboxBatch::Call(entries)] = batches.as_slice() else { panic!("{batches:?}") };
     assert_eq!(entries.iter().map(|entry| entry.record.is_some()).collect::<Vec<_>>(), [true, false]);
@@ -246,7 +246,8 @@ async fn what_is_parked_says_why_and_is_replayed_when_asked() {
         ]
     );
     assert!(parked.iter().all(|one| one.created_at <= one.parked_at));
-    bench.change(OutboxChange::Replay { entry: 1 }).await;
+    assert!(bench.store.replay(1).await.unwrap());
+    assert!(!bench.store.replay(1).await.unwrap() && !bench.store.replay(9).await.unwrap());
     assert!(!bench.store.is_held_back(account()).await.unwrap());
     assert_eq!(bench.batches().await, [[1]]);
     bench.put([flags(1)]).await;
@@ -279,6 +280,50 @@ async fn what_was_delivered_is_known_for_a_week_and_can_go_again() {
     bench.put([attempt(2).into()]).await;
     bench.change(OutboxChange::Delivered { entry: 3, at: moment + SignedDuration::from_hours(7 * 24 + 1) }).await;
     assert!(attempts(0, 1).await.is_empty(), "after a week it is forgotten");
+}
+
+#[tokio::test]
+async fn an_intent_to_dial_counts_until_the_book_has_it_and_ends_as_unknown_with_the_gateway() {
+    let bench = Bench::open();
+    let since = now();
+    let dialled = |number: u128| {
+        let started_at = since + SignedDuration::from_secs(number as i64);
+        ContactAttempt::outbound(Uuid::from_u128(number), account(), "carrier", started_at, "collector")
+    };
+    let counted = async |store: &Store, since: Timestamp| {
+        let attempts = store.attempts_since(account(), since).await.unwrap();
+        attempts.iter().map(|attempt| (attempt.call.as_u128(), attempt.outcome)).collect::<Vec<_>>()
+    };
+    let unknown = book::record::Outcome::Unknown;
+    for number in [1, 2] {
+        let intent = Write::CallStarted(Box::new(CallRow::dialing(dialled(number))));
+        bench.store.write(intent).await.unwrap();
+        assert_eq!(counted(&bench.store, since).await.len(), number as usize);
+    }
+    let attempt = ContactAttempt { outcome: book::record::Outcome::NoAnswer, ..dialled(2) };
+    let entry = Entry { call: attempt.call, at: since, kind: Kind::CallEnded, details: Details::new() };
+    let compliance = Box::new(CallRow::dialing(dialled(2)).compliance);
+    let (attempt, reason) = (Box::new(attempt), "no_answer".to_owned());
+    bench.store.write(Write::CallConcluded { attempt, compliance, entry, reason }).await.unwrap();
+    let expected = [(1, unknown), (2, book::record::Outcome::NoAnswer)];
+    assert_eq!(counted(&bench.store, since).await, expected);
+    bench.change(delivered(1)).await;
+    assert_eq!(counted(&bench.store, since).await, expected, "the book has one of them, under the same id");
+    bench.change(delivered(2)).await;
+    assert_eq!(counted(&bench.store, since + SignedDuration::from_secs(2)).await, expected[1..]);
+
+    let Bench { store, path, _directory } = bench;
+    drop(store);
+    let store = open(&path);
+    assert_eq!(counted(&store, since).await, expected);
+    let batches = store.outbox_batches(later(0), 16).await.unwrap();
+    let records: Vec<&Record> = batches[0].entries().iter().filter_map(|entry| entry.record.as_ref()).collect();
+    let [Record::ContactAttempt(attempt), Record::ComplianceRecord(compliance)] = records.as_slice() else {
+        panic!("{records:?}")
+    };
+    assert_eq!((attempt.status, attempt.outcome), (book::record::AttemptStatus::Interrupted, unknown));
+    assert_eq!(attempt.end_reason.as_deref(), Some(super::super::RESTARTED));
+    assert_eq!(compliance.account, Some(account()));
 }
 
 #[tokio::test]
