@@ -14,12 +14,15 @@ use backends::{
     book::AccountBook,
     bot::{BotServer, BotThreads},
     callback::{Callbacks, Caller},
+    outbound::Outbound,
     outbox::Outbox,
+    reconciliation::Reconciliation,
     recorder::{Format, Recorder, RecorderOptions},
+    salesforce::SalesforceBook,
     store::{Recovery, Store, StoreOptions},
     withhold::Withholds,
 };
-use book::outbox::RetryPolicy;
+use book::{outbound::Limits, outbox::RetryPolicy};
 use call::{
     AgentKind, Settings, Taking,
     api::Postal,
@@ -75,15 +78,22 @@ pub(crate) async fn open(
     let (store, recovery, shipping) = open_store(config, program)?;
     let controls = controls::begin(config, &store).await?;
     let (journal, journalling) = Journal::new(store.clone());
-    let book = Arc::new(accounts::open(&config.book)?);
+    let accounts::Opened { book, org } = accounts::open(&config.book)?;
+    let book = Arc::new(book);
     let mut tasks = vec![journalling];
+    if let Some(org) = &org {
+        look_after(config, org, &store, &stop, &mut tasks)?;
+    }
     let (prompts, recognisers) = speech::open(config, &stop, &mut tasks).await?;
     let (vault, cashier) = capture::open(config, &store, &stop, &mut tasks)?;
     let outbox = Outbox::new(store.clone(), Arc::clone(&book) as Arc<dyn AccountBook>, RetryPolicy::default());
     tasks.push(tokio::spawn(outbox.run(stop)));
+    let shared = Arc::clone(&book) as Arc<dyn AccountBook>;
     let backends = Backends {
         store: store.clone(),
         journal,
+        outbound: Outbound::new(store.clone(), shared, Limits::default()),
+        mapping: org.map(|org| Arc::new(org.mapping().clone())),
         book,
         prompts,
         recognisers,
@@ -98,6 +108,21 @@ pub(crate) async fn open(
         agents: start_agents(config, bearers, interface)?,
     };
     Ok(Parts { backends: Arc::new(backends), recovery, store, shipping, controls, tasks })
+}
+
+/// Compares an org with its mapping, and each day with the ledger.
+fn look_after(
+    config: &Config,
+    org: &Arc<SalesforceBook>,
+    store: &Store,
+    stop: &CancellationToken,
+    tasks: &mut Vec<JoinHandle<()>>,
+) -> Result<()> {
+    tasks.push(tokio::spawn(org::prove(Arc::clone(org), stop.clone())));
+    let reconciliation = Reconciliation::new(store.clone(), Arc::clone(org));
+    let at = config.book.reconcile_at.parse().context("book.reconcile_at")?;
+    tasks.push(tokio::spawn(reconciliation.run(at, time_zone(config)?, stop.clone())));
+    Ok(())
 }
 
 /// The store, what an earlier run left in it, and its audit chain's way off the machine.

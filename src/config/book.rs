@@ -40,6 +40,7 @@ pub(crate) struct Book {
     pub(crate) mapping: Option<PathBuf>,
     pub(crate) namespace: Option<String>,
     pub(crate) session_minutes: Minutes,
+    pub(crate) reconcile_at: String,
 }
 
 impl Default for Book {
@@ -61,6 +62,7 @@ impl Default for Book {
             mapping: None,
             namespace: None,
             session_minutes: Minutes(60),
+            reconcile_at: "04:30".to_owned(),
         }
     }
 }
@@ -117,6 +119,9 @@ fn salesforce(book: &Book, found: &mut Vec<Problem>) {
         let names = Profile::ALL.map(|profile| format!("\"{}\"", profile.name())).join(" or ");
         found.push(Problem::of("book.profile", format!("is none that comes with the gateway; write {names}")));
     }
+    if book.reconcile_at.parse::<jiff::civil::Time>().is_err() {
+        found.push(Problem::of("book.reconcile_at", "is no time of day; write one like \"04:30\""));
+    }
     if !(1..=1_440).contains(&book.session_minutes.0) {
         found.push(Problem::of("book.session_minutes", "must be 1 to 1440"));
     }
@@ -161,6 +166,7 @@ mod tests {
         assert_eq!(complaints(&Book { api_version: "66".into(), ..org() }), ["book.api_version"]);
         assert_eq!(complaints(&Book { profile: "other".into(), ..org() }), ["book.profile"]);
         assert_eq!(complaints(&Book { session_minutes: Minutes(0), ..org() }), ["book.session_minutes"]);
+        assert_eq!(complaints(&Book { reconcile_at: "4.30".into(), ..org() }), ["book.reconcile_at"]);
         let forgotten = Book { kind: BookKind::Sqlite, ..org() };
         assert_eq!(complaints(&forgotten), ["book.url", "book.client_id", "book.username", "book.key_file"]);
     }

@@ -236,6 +236,11 @@ pub(crate) const KEYS: &[Key] = &[
         "60",
         "How long a session is used before it is had anew: the org's session time-out or less.",
     ),
+    key(
+        "book.reconcile_at",
+        r#""04:30""#,
+        "Time of day, in `business.time_zone`, at which the org is asked for every attempt that it took the day before; what it lacks is delivered again.",
+    ),
     key("store.database", r#""var/tonegate.sqlite""#, "SQLite file of calls, dialogs, payments, audit and outbox."),
     key(
         "store.commit_deadline_milliseconds",

@@ -8,20 +8,30 @@ use std::{
 
 use anyhow::{Context, Result};
 use backends::book::{AccountBook, GuardOptions, GuardedBook, SqliteBook};
+use backends::salesforce::SalesforceBook;
 use book::import::{self, Report};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{make_room_for, org};
 use crate::config::{Book, BookKind};
 
+/// The account book, and the org that it is.
+pub(super) struct Opened {
+    pub(super) book: GuardedBook,
+    pub(super) org: Option<Arc<SalesforceBook>>,
+}
+
 /// Opens the account book.
-pub(super) fn open(config: &Book) -> Result<GuardedBook> {
-    let book: Arc<dyn AccountBook> = match config.kind {
-        BookKind::Sqlite => Arc::new(embedded(config)?),
-        BookKind::Salesforce => Arc::new(org::open(config)?),
+pub(super) fn open(config: &Book) -> Result<Opened> {
+    let (book, org): (Arc<dyn AccountBook>, _) = match config.kind {
+        BookKind::Sqlite => (Arc::new(embedded(config)?), None),
+        BookKind::Salesforce => {
+            let org = Arc::new(org::open(config)?);
+            (Arc::clone(&org) as Arc<dyn AccountBook>, Some(org))
+        }
     };
     let options = GuardOptions { look_up: config.lookup_deadline_milliseconds.duration(), ..GuardOptions::default() };
-    Ok(GuardedBook::new(book, options))
+    Ok(Opened { book: GuardedBook::new(book, options), org })
 }
 
 /// The embedded book, with what it is given.

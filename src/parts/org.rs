@@ -8,12 +8,17 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use backends::salesforce::{Connections, OrgOptions, SalesforceBook, SignIn, described};
-use book::salesforce::{ApiVersion, Finding, Mapping, Profile, compare};
+use book::salesforce::{ApiVersion, Finding, Mapping, Profile, compare, describe::Weight};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Book, SecretSource};
 
 /// Longest for describing every object.
 const DESCRIBING: Duration = Duration::from_secs(60);
+
+/// How long until an org is described again that fits, and one that does not.
+const PROVEN: Duration = Duration::from_secs(24 * 3_600);
+const UNPROVEN: Duration = Duration::from_secs(60);
 
 /// How the org is reached, and what its objects are called.
 struct Org {
@@ -26,6 +31,30 @@ struct Org {
 pub(super) fn open(config: &Book) -> Result<SalesforceBook> {
     let Org { connections, mapping, version } = org(config)?;
     Ok(SalesforceBook::new(connections, mapping, version))
+}
+
+/// Has the org describe its objects until it is seen to have what the mapping says, and once a day from then on: until then, and
+/// while it has not, no outbound call is placed.
+pub(super) async fn prove(org: Arc<SalesforceBook>, stop: CancellationToken) {
+    loop {
+        let proven = org.prove(Instant::now() + DESCRIBING).await;
+        let wait = match &proven {
+            Ok(findings) => {
+                for finding in findings.iter().filter(|finding| finding.weight == Weight::Stops) {
+                    tracing::error!(%finding, "the org does not fit the mapping: no outbound call is placed");
+                }
+                if findings.iter().any(|finding| finding.weight == Weight::Stops) { UNPROVEN } else { PROVEN }
+            }
+            Err(error) => {
+                tracing::warn!(error = error.name(), "it is not known whether the org fits the mapping");
+                UNPROVEN
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
 }
 
 /// Signs in, has the org describe its objects, and says what does not fit.
