@@ -2,6 +2,7 @@
 
 mod clock;
 pub(crate) mod host;
+pub(crate) mod outbound;
 pub(crate) mod overflow;
 mod pace;
 mod swap;

@@ -14,13 +14,16 @@ use backends::{
     book::AccountBook,
     bot::{BotServer, BotThreads},
     callback::{Callbacks, Caller},
+    outbound::Outbound,
     outbox::Outbox,
     queue::Depth,
+    reconciliation::Reconciliation,
     recorder::{Format, Recorder, RecorderOptions},
+    salesforce::SalesforceBook,
     store::{Recovery, Store, StoreOptions},
     withhold::Withholds,
 };
-use book::outbox::RetryPolicy;
+use book::{outbound::Limits, outbox::RetryPolicy};
 use call::{
     AgentKind, Settings, Taking,
     api::Postal,
@@ -77,8 +80,11 @@ pub(crate) async fn open(
     let controls = controls::begin(config, &store).await?;
     let (journal, journalling) = Journal::new(store.clone());
     let mut tasks = vec![journalling];
-    let (book, events) = accounts::open(config, &stop, &mut tasks)?;
+    let accounts::Opened { book, org, events } = accounts::open(config)?;
     let book = Arc::new(book);
+    if let Some(org) = &org {
+        look_after(config, org, &store, &stop, &mut tasks)?;
+    }
     let (prompts, recognisers) = speech::open(config, &stop, &mut tasks).await?;
     let (vault, cashier) = capture::open(config, &store, &stop, &mut tasks)?;
     let outbox = Outbox::new(store.clone(), Arc::clone(&book) as Arc<dyn AccountBook>, RetryPolicy::default());
@@ -88,9 +94,12 @@ pub(crate) async fn open(
         Some(events) if program == "serve" => tasks.push(tokio::spawn(events.run(stop))),
         Some(_) | None => backends::queue::show(Depth::default()),
     }
+    let shared = Arc::clone(&book) as Arc<dyn AccountBook>;
     let backends = Backends {
         store: store.clone(),
         journal,
+        outbound: Outbound::new(store.clone(), shared, Limits::default()),
+        mapping: org.map(|org| Arc::new(org.mapping().clone())),
         book,
         prompts,
         recognisers,
@@ -105,6 +114,21 @@ pub(crate) async fn open(
         agents: start_agents(config, bearers, interface)?,
     };
     Ok(Parts { backends: Arc::new(backends), recovery, store, shipping, controls, tasks })
+}
+
+/// Watches an org, and compares it each day with the ledger.
+fn look_after(
+    config: &Config,
+    org: &Arc<SalesforceBook>,
+    store: &Store,
+    stop: &CancellationToken,
+    tasks: &mut Vec<JoinHandle<()>>,
+) -> Result<()> {
+    tasks.push(tokio::spawn(org::watch(Arc::clone(org), stop.clone())));
+    let reconciliation = Reconciliation::new(store.clone(), Arc::clone(org));
+    let at = config.book.reconcile_at.parse().context("book.reconcile_at")?;
+    tasks.push(tokio::spawn(reconciliation.run(at, time_zone(config)?, stop.clone())));
+    Ok(())
 }
 
 /// The store, what an earlier run left in it, and its audit chain's way off the machine.

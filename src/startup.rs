@@ -32,7 +32,7 @@ use crate::{
     parts::{self, Parts},
     recovery,
     reload::{Reloaded, Reloader},
-    services::{Backends, Behind, Desk, StoreTrail},
+    services::{Backends, Behind, Desk, StoreTrail, Undelivered},
     shutdown::{self, Asked, Signals},
     telemetry::{self, Levels},
 };
@@ -75,6 +75,7 @@ async fn run(path: &Path, config: Config, levels: Levels) -> Result<()> {
     start.payments(&parts.backends, &parts.recovery);
     let tls = start.interface(interface, bearers, &parts.backends, &calls)?;
     let limits = start.health(&parts.store, &calls);
+    start.outbound(&parts.backends);
     start.announce(&calls, addresses).await;
 
     let retry_after = config.sip.retry_after_seconds.0;
@@ -192,6 +193,7 @@ impl Start {
             accounts: Arc::new(Accounts { registry: Arc::clone(registry), backends: Arc::clone(backends) }),
             audit: Arc::new(StoreTrail::new(Arc::clone(backends))),
             refunds: Arc::new(Desk(Arc::clone(backends))),
+            dead_letters: Arc::new(Undelivered { store: backends.store.clone(), mapping: backends.mapping.clone() }),
             deadline: self.config.api.request_deadline_milliseconds.duration(),
             bank_accounts: self.config.capture.bank_accounts,
         });
@@ -220,6 +222,12 @@ impl Start {
             self.sockets.clone(),
         ));
         limits
+    }
+
+    /// The watch over whether outbound calls may be placed.
+    fn outbound(&mut self, backends: &Backends) {
+        let (readiness, outbound) = (Arc::clone(&self.readiness), backends.outbound.clone());
+        self.spawn(health::outbound::watch(readiness, outbound, self.sockets.clone()));
     }
 
     /// Says where everything listens, as soon as a call would be taken; after a while also where none would.

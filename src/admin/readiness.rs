@@ -57,6 +57,8 @@ pub(crate) struct Readiness {
     failing: watch::Sender<[Option<&'static str>; COUNT]>,
     /// Whether cards are withheld by dual control.
     withholds_cards: AtomicBool,
+    /// Why no outbound call may be placed; `None` until somebody has looked. No check: the node takes calls all the same.
+    outbound: watch::Sender<Option<Vec<&'static str>>>,
 }
 
 impl Readiness {
@@ -68,7 +70,20 @@ impl Readiness {
         for check in Check::ALL {
             report(check, failing[check as usize].is_none());
         }
-        Self { failing: watch::Sender::new(failing), withholds_cards: AtomicBool::new(false) }
+        let outbound = watch::Sender::new(None);
+        Self { failing: watch::Sender::new(failing), withholds_cards: AtomicBool::new(false), outbound }
+    }
+
+    /// Says why no outbound call may be placed; nothing where one may.
+    pub(crate) fn hold_outbound(&self, reasons: Vec<&'static str>) {
+        let told = reasons.join(", ");
+        let reasons = Some(reasons);
+        let is_news = self.outbound.send_if_modified(|held| std::mem::replace(held, reasons.clone()) != reasons);
+        if is_news && told.is_empty() {
+            tracing::info!("outbound calls may be placed");
+        } else if is_news {
+            tracing::warn!(reasons = told, "no outbound call is placed");
+        }
     }
 
     /// Marks a check as passed.
@@ -116,7 +131,7 @@ impl Readiness {
         Check::ALL.into_iter().find(|check| states[*check as usize].is_some())
     }
 
-    /// One line per check: `ok NAME` or `failing NAME: reason`.
+    /// One line per check: `ok NAME` or `failing NAME: reason`; and `ok outbound` or `held outbound: reasons`.
     #[must_use]
     pub(crate) fn report(&self) -> String {
         let states = self.states();
@@ -124,7 +139,12 @@ impl Readiness {
             None => format!("ok {}\n", check.name()),
             Some(reason) => format!("failing {}: {reason}\n", check.name()),
         };
-        Check::ALL.into_iter().map(line).collect()
+        let outbound = match self.outbound.borrow().as_deref() {
+            None => String::new(),
+            Some([]) => "ok outbound\n".to_owned(),
+            Some(reasons) => format!("held outbound: {}\n", reasons.join(", ")),
+        };
+        Check::ALL.into_iter().map(line).chain([outbound]).collect()
     }
 
     fn set(&self, check: Check, reason: Option<&'static str>) {
@@ -164,6 +184,18 @@ mod tests {
         assert!(!readiness.is_ready());
         assert!(readiness.report().contains("failing store: commits are slow\n"));
         assert!(readiness.report().contains("ok sip\n"));
+    }
+
+    #[test]
+    fn outbound_calls_that_are_held_are_told_and_take_no_node_out() {
+        let readiness = Readiness::new();
+        Check::ALL.into_iter().for_each(|check| readiness.pass(check));
+        assert!(!readiness.report().contains("outbound"), "nobody has looked");
+        readiness.hold_outbound(vec!["outbox_old", "book_failing"]);
+        assert!(readiness.report().ends_with("held outbound: outbox_old, book_failing\n"));
+        assert!(readiness.is_ready());
+        readiness.hold_outbound(Vec::new());
+        assert!(readiness.report().ends_with("ok outbound\n"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod directory;
 mod invitation;
 mod listener;
 mod one_call;
+mod outbox;
 mod payments;
 mod problem;
 mod tls;
@@ -25,6 +26,7 @@ pub(crate) use directory::{Answering, CallDirectory, CallPort, CallSummary, Port
 pub(crate) use invitation::{base_url, invitation};
 use listener::Origin;
 pub(crate) use listener::serve;
+pub(crate) use outbox::{DeadLetter, DeadLetters, Told, Untold};
 pub(crate) use payments::{Given, RefundRefusal, Refunding, Refunds};
 pub(crate) use problem::Problem;
 pub(crate) use tls::{Renewal, Tls};
@@ -54,6 +56,8 @@ pub(crate) struct Interface {
     pub(crate) audit: Arc<dyn AuditTrail>,
     /// Who gives payments back.
     pub(crate) refunds: Arc<dyn Refunds>,
+    /// Who knows what the account book refused.
+    pub(crate) dead_letters: Arc<dyn DeadLetters>,
     /// How long a request may take.
     pub(crate) deadline: Duration,
     /// Whether bank accounts are taken.
@@ -80,6 +84,9 @@ pub(crate) fn routes(interface: Interface) -> Router {
         .route("/v1/calls/{id}/tools/{tool}", post(tools::call_tool))
         .route("/v1/calls/{id}/recording", axum::routing::delete(one_call::refuse_recording))
         .route("/v1/payments/{id}/refund", post(payments::refund))
+        .route("/v1/outbox/parked", get(outbox::list))
+        .route("/v1/outbox/parked.csv", get(outbox::table))
+        .route("/v1/outbox/{entry}/replay", post(outbox::replay))
         .route(twilio::PAYMENTS, post(twilio::create))
         .route(twilio::PAYMENT, post(twilio::update))
         .method_not_allowed_fallback(async |uri: Uri| refusal(is_twilio(uri.path()), Problem::no_method()))
@@ -155,7 +162,10 @@ fn allowed(bearer: &Bearer, method: &Method, route: &str) -> bool {
             Bearer::Person { role: Role::Operator, .. } | Bearer::Bot { .. } => true,
             Bearer::Person { role: Role::Auditor, .. } => false,
         },
-        "/v1/payments/{id}/refund" => matches!(bearer, Bearer::Person { role: Role::Operator, .. }),
+        "/v1/payments/{id}/refund" | "/v1/outbox/parked.csv" | "/v1/outbox/{entry}/replay" => {
+            matches!(bearer, Bearer::Person { role: Role::Operator, .. })
+        }
+        "/v1/outbox/parked" => matches!(bearer, Bearer::Person { .. }),
         "/v1/calls/{id}/timeline" => matches!(bearer, Bearer::Person { .. }),
         _ => matches!(bearer, Bearer::Bot { .. }),
     }

@@ -100,6 +100,25 @@ impl Problem {
         Self::new("late", StatusCode::GATEWAY_TIMEOUT, "Deadline passed", detail)
     }
 
+    /// No such entry, or one that was not given up.
+    pub(crate) fn no_entry() -> Self {
+        let detail = "no entry of the outbox that was given up has this number; GET /v1/outbox/parked lists them";
+        Self::new("no-entry", StatusCode::NOT_FOUND, "No such entry", detail)
+    }
+
+    /// A table of what is none.
+    pub(crate) fn no_kind() -> Self {
+        let detail = "say which rows: `?kind=` with contact_attempt, payment_arrangement, dispute, payment_transaction, \
+                      compliance_record or account_update";
+        Self::new("no-kind", StatusCode::UNPROCESSABLE_ENTITY, "No such kind", detail)
+    }
+
+    /// Tables are of an org, by its mapping.
+    pub(crate) fn no_mapping() -> Self {
+        let detail = "the account book is no org, and has no objects to load rows into";
+        Self::new("no-mapping", StatusCode::CONFLICT, "No mapping", detail)
+    }
+
     /// No such capture in this call.
     pub(crate) fn no_capture() -> Self {
         Self::new("no-capture", StatusCode::NOT_FOUND, "No such capture", "this call has no capture of this id")

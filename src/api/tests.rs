@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::config::{ApiToken, Role, SecretSource};
 
+mod outbox;
 mod payments;
 mod tls;
 
@@ -168,6 +169,7 @@ impl House {
             accounts: Arc::new(Accounts(call)),
             audit: Arc::clone(&trail) as Arc<dyn AuditTrail>,
             refunds: Arc::new(Money),
+            dead_letters: Arc::new(outbox::Letters),
             deadline: Duration::from_millis(200),
             bank_accounts: true,
         };
@@ -243,6 +245,11 @@ async fn each_role_reaches_its_own_routes_alone() {
         (OPERATOR, Method::DELETE, "/v1/calls/none".into(), 404),
         (AUDITOR, Method::POST, format!("/v1/payments/{}/refund", Uuid::from_u128(7)), 403),
         (bot, Method::POST, format!("/v1/payments/{}/refund", Uuid::from_u128(7)), 401),
+        (OPERATOR, Method::GET, "/v1/outbox/parked".into(), 200),
+        (AUDITOR, Method::GET, "/v1/outbox/parked".into(), 200),
+        (AUDITOR, Method::GET, "/v1/outbox/parked.csv?kind=dispute".into(), 403),
+        (AUDITOR, Method::POST, "/v1/outbox/1/replay".into(), 403),
+        (bot, Method::GET, "/v1/outbox/parked".into(), 401),
     ];
     for (token, method, path, expected) in cases {
         let status = house.request(method.clone(), &path).bearer_auth(token).send().await.unwrap().status();
@@ -532,10 +539,10 @@ async fn every_documented_route_exists() {
     let documented =
         include_str!("../../API.md").lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
     let routes: Vec<(&str, &str)> = documented.filter_map(|(route, _)| route.split_once(' ')).collect();
-    assert_eq!(routes.len(), 21, "{routes:?}");
+    assert_eq!(routes.len(), 24, "{routes:?}");
     for (method, path) in routes {
         let method: Method = method.parse().unwrap();
-        let path = path.replace("{id}", &house.call.to_string());
+        let path = path.replace("{id}", &house.call.to_string()).replace("{entry}", "1");
         let status = house.request(method.clone(), &path).bearer_auth(OPERATOR).json(&json!({})).send().await.unwrap();
         assert!(!matches!(status.status().as_u16(), 404 | 405), "{method} {path}");
     }

@@ -11,8 +11,9 @@ mod tests;
 
 use std::pin::Pin;
 
+use ::book::outbound::BookState;
 use ::book::outbox::Fault;
-use ::book::{LookUp, LookupKey, Record};
+use ::book::{AccountUpdate, LookUp, LookupKey, Record};
 
 pub use guard::{GuardOptions, GuardedBook};
 pub use sqlite::{Seeded, SqliteBook};
@@ -34,6 +35,11 @@ pub trait AccountBook: Send + Sync {
     /// Writes a record. Writing it again changes nothing: its external id is its key.
     fn deliver(&self, record: Record) -> Answer<'_, ()>;
 
+    /// Writes flags by themselves, before anything else of their call.
+    fn set_flags(&self, update: AccountUpdate, _earlier: Earlier) -> Answer<'_, ()> {
+        self.deliver(update.into())
+    }
+
     /// Whether it takes the records of a call together, once the call is over. Flags it takes at once, by themselves, and then
     /// again with their call.
     fn takes_calls(&self) -> bool {
@@ -41,8 +47,8 @@ pub trait AccountBook: Send + Sync {
     }
 
     /// Writes records of one call, one after another unless the book does better. After one that failed because the book did
-    /// not answer the others are not tried.
-    fn deliver_call(&self, records: Vec<Record>) -> Answers<'_> {
+    /// not answer the others are not tried. What an [`Earlier`] try may have written is looked for before it is written again.
+    fn deliver_call(&self, records: Vec<Record>, _earlier: Earlier) -> Answers<'_> {
         Box::pin(async move {
             let mut answers = Vec::with_capacity(records.len());
             let mut silent = None;
@@ -57,6 +63,39 @@ pub trait AccountBook: Send + Sync {
             answers
         })
     }
+
+    /// How it is, for whoever would place calls.
+    fn state(&self) -> BookState {
+        BookState::GOOD
+    }
+
+    /// Whether it has a way of its own for the records of very many calls.
+    fn takes_backlogs(&self) -> bool {
+        false
+    }
+
+    /// Writes the records of many calls that are over, each call's in their order. It may take minutes. What is
+    /// [refused](BookError::Refused) is to be delivered with its call.
+    fn deliver_backlog(&self, records: Vec<Record>) -> Answers<'_> {
+        self.deliver_call(records, Earlier::None)
+    }
+}
+
+/// What is known of an earlier try to write the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// There was none, or nothing came of it.
+    None,
+    /// There was one, and what came of it is not known.
+    Unclear,
+}
+
+impl Earlier {
+    /// By whether it is unclear.
+    #[must_use]
+    pub const fn of(is_unclear: bool) -> Self {
+        if is_unclear { Self::Unclear } else { Self::None }
+    }
 }
 
 /// Why a book did not answer.
@@ -65,6 +104,9 @@ pub enum BookError {
     /// The deadline passed.
     #[error("the account book did not answer within its deadline")]
     Deadline,
+    /// The answer was lost, or cannot be read.
+    #[error("the account book's answer was lost")]
+    Unclear,
     /// It failed too often just now and is left alone for a moment.
     #[error("the account book failed repeatedly and is not asked for a moment")]
     BreakerOpen,
@@ -83,6 +125,12 @@ pub enum BookError {
     /// The book will not take the record.
     #[error("the account book refuses the record")]
     Refused,
+    /// The book has a row under the record's key that it says is another, and will not change it.
+    #[error("the account book has another row under the record's key")]
+    Differs,
+    /// The book has no place for the record: its mapping must be mended.
+    #[error("the account book has no place for the record")]
+    Unwritable,
 }
 
 impl BookError {
@@ -90,9 +138,23 @@ impl BookError {
     #[must_use]
     pub const fn fault(self) -> Fault {
         match self {
-            Self::Deadline | Self::BreakerOpen | Self::Busy | Self::Failed => Fault::Unavailable,
-            Self::UnknownAccount | Self::Refused | Self::Unreliable => Fault::Rejected,
+            Self::Deadline | Self::Unclear | Self::BreakerOpen | Self::Busy | Self::Failed => Fault::Unavailable,
+            Self::UnknownAccount | Self::Refused | Self::Unreliable | Self::Differs | Self::Unwritable => {
+                Fault::Rejected
+            }
         }
+    }
+
+    /// Whether what was to be written may have been.
+    #[must_use]
+    pub const fn is_unclear(self) -> bool {
+        matches!(self, Self::Deadline | Self::Unclear)
+    }
+
+    /// Whether nothing was even sent.
+    #[must_use]
+    pub const fn is_unsent(self) -> bool {
+        matches!(self, Self::BreakerOpen | Self::Busy)
     }
 
     /// The error's name in logs and metrics.
@@ -100,12 +162,15 @@ impl BookError {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Deadline => "deadline",
+            Self::Unclear => "unclear",
             Self::BreakerOpen => "breaker_open",
             Self::Busy => "busy",
             Self::Failed => "failed",
             Self::Unreliable => "unreliable",
             Self::UnknownAccount => "unknown_account",
             Self::Refused => "refused",
+            Self::Differs => "differs",
+            Self::Unwritable => "unwritable",
         }
     }
 }

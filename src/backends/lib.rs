@@ -11,9 +11,11 @@ pub mod control;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod outbound;
 pub mod outbox;
 pub mod processor;
 pub mod queue;
+pub mod reconciliation;
 pub mod recorder;
 pub mod salesforce;
 pub mod speech;

@@ -6,31 +6,46 @@
 //! A book that [takes calls](AccountBook::takes_calls) gets the records of a call together, once it is over; what forbids
 //! further talk it gets at once, and once more with its call.
 
+mod backlog;
+mod step;
+
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::book::Record;
 use ::book::outbox::{Next, RetryPolicy};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
-use crate::book::{AccountBook, BookError};
-use crate::store::{OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Store, StoreError, Write};
+use crate::book::{AccountBook, BookError, Earlier};
+use crate::store::{Health, OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Store, StoreError, Write};
+
+pub(crate) use backlog::NOT_IN_BACKLOG;
+pub use step::{Observer, Step};
 
 /// Most accounts served side by side.
 const MOST_LANES: usize = 16;
 /// The longest sleep, so that the metrics stay fresh.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// So many waiting entries are a backlog: fewer go faster call by call (Bulk API 2.0 Developer Guide, "How Requests Are Processed").
+const BACKLOG: u64 = 2_000;
+/// Most entries of a backlog that go at once.
+const MOST_BACKLOG: usize = 20_000;
 /// The shortest sleep after nothing could be done, so that trouble does not spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
+/// Why an entry is parked that cannot be read.
+const UNREADABLE: &str = "unreadable";
 
 /// The worker.
 pub struct Outbox {
     store: Store,
     book: Arc<dyn AccountBook>,
     policy: RetryPolicy,
+    observer: Observer,
 }
 
 /// What one round did.
@@ -48,7 +63,13 @@ impl Outbox {
     /// A worker between a store and a book.
     #[must_use]
     pub fn new(store: Store, book: Arc<dyn AccountBook>, policy: RetryPolicy) -> Self {
-        Self { store, book, policy }
+        Self::observed(store, book, policy, Arc::new(|_, _| ()))
+    }
+
+    /// The same, with somebody who is told of every step of every entry, and is waited for.
+    #[must_use]
+    pub fn observed(store: Store, book: Arc<dyn AccountBook>, policy: RetryPolicy, observer: Observer) -> Self {
+        Self { store, book, policy, observer }
     }
 
     /// Works until cancelled. What is left stays in the store for the next start.
@@ -68,87 +89,157 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`] where the store cannot be read or told; a record may then be delivered again.
     pub async fn round(&self, now: Timestamp) -> Result<Round, StoreError> {
-        let changes = if self.book.takes_calls() { self.calls(now).await? } else { self.records(now).await? };
-        if changes.is_empty() {
-            return Ok(Round::default());
+        if self.book.takes_calls() {
+            let due = self.store.outbox_batches(now, MOST_LANES).await?;
+            let round = self.batches(due, now).await?;
+            // What went shows that the book takes something again.
+            if round.delivered == 0 || !self.book.takes_backlogs() { Ok(round) } else { self.backlog(round, now).await }
+        } else {
+            let due = self.store.outbox_due(now, MOST_LANES).await?;
+            total(join_all(due.into_iter().map(|entry| self.record(entry, now))).await)
         }
-        let mut round = Round::default();
-        for change in &changes {
-            match change {
-                OutboxChange::Delivered { .. } | OutboxChange::WithCall { .. } => round.delivered += 1,
-                OutboxChange::Retry { .. } => round.retried += 1,
-                OutboxChange::Park { .. } => round.parked += 1,
-            }
-        }
-        self.store.write(changes.into_iter().map(Write::Outbox).collect::<Vec<_>>()).await?;
-        Ok(round)
     }
 
     /// To a book that takes one record after another.
-    async fn records(&self, now: Timestamp) -> Result<Vec<OutboxChange>, StoreError> {
-        let due = self.store.outbox_due(now, MOST_LANES).await?;
-        Ok(join_all(due.into_iter().map(|entry| self.deliver(entry, now))).await)
+    async fn record(&self, entry: OutboxEntry, now: Timestamp) -> Result<Round, StoreError> {
+        let number = [entry.entry];
+        self.observe(Step::Due, &number);
+        let OutboxEntry { entry, tries, record, .. } = entry;
+        let tries = tries.saturating_add(1);
+        let change = match record {
+            None => unreadable(entry, tries, now),
+            Some(record) => {
+                let kind = record.kind().name();
+                let answer = self.asked(&number, self.book.deliver(record)).await;
+                self.decide(Tried { entry, tries, kind, was_unclear: false }, answer, now)
+            }
+        };
+        self.settle(&number, vec![change]).await
     }
 
-    /// To a book that takes calls.
-    async fn calls(&self, now: Timestamp) -> Result<Vec<OutboxChange>, StoreError> {
-        let due = self.store.outbox_batches(now, MOST_LANES).await?;
-        let changes = join_all(due.into_iter().map(|batch| self.deliver_batch(batch, now))).await;
-        Ok(changes.into_iter().flatten().collect())
+    /// To a book that takes calls. That they are sent is durable before: after a crash it is known that the book may have them.
+    async fn batches(&self, batches: Vec<OutboxBatch>, now: Timestamp) -> Result<Round, StoreError> {
+        if batches.is_empty() {
+            return Ok(Round::default());
+        }
+        let entries: Vec<i64> = batches.iter().flat_map(OutboxBatch::entries).map(|entry| entry.entry).collect();
+        self.observe(Step::Due, &entries);
+        let marks = entries.iter().map(|&entry| Write::Outbox(OutboxChange::Sending { entry }));
+        self.store.write(marks.collect::<Vec<_>>()).await?;
+        self.observe(Step::Marked, &entries);
+        total(join_all(batches.into_iter().map(|batch| self.batch(batch, now))).await)
     }
 
-    async fn deliver_batch(&self, batch: OutboxBatch, now: Timestamp) -> Vec<OutboxChange> {
-        match batch {
-            OutboxBatch::Flags(entry) => vec![match self.deliver(*entry, now).await {
-                OutboxChange::Delivered { entry } => OutboxChange::WithCall { entry },
-                kept @ (OutboxChange::WithCall { .. } | OutboxChange::Retry { .. } | OutboxChange::Park { .. }) => kept,
-            }],
-            OutboxBatch::Call(entries) => self.deliver_call(entries, now).await,
+    async fn batch(&self, batch: OutboxBatch, now: Timestamp) -> Result<Round, StoreError> {
+        let numbers: Vec<i64> = batch.entries().iter().map(|entry| entry.entry).collect();
+        let changes = match batch {
+            OutboxBatch::Flags(entry) => vec![self.flags(*entry, now).await],
+            OutboxBatch::Call(entries) => self.call(&numbers, entries, now).await,
+        };
+        self.settle(&numbers, changes).await
+    }
+
+    async fn flags(&self, entry: OutboxEntry, now: Timestamp) -> OutboxChange {
+        let OutboxEntry { entry, tries, is_unclear, record } = entry;
+        let tries = tries.saturating_add(1);
+        let Some(Record::AccountUpdate(update)) = record else { return unreadable(entry, tries, now) };
+        let kind = ::book::RecordKind::AccountUpdate.name();
+        let answer = self.asked(&[entry], self.book.set_flags(update, Earlier::of(is_unclear))).await;
+        match self.decide(Tried { entry, tries, kind, was_unclear: is_unclear }, answer, now) {
+            OutboxChange::Delivered { entry, .. } => OutboxChange::WithCall { entry },
+            kept @ (OutboxChange::Sending { .. }
+            | OutboxChange::Done { .. }
+            | OutboxChange::WithCall { .. }
+            | OutboxChange::Retry { .. }
+            | OutboxChange::Park { .. }
+            | OutboxChange::Replay { .. }) => kept,
         }
     }
 
-    async fn deliver_call(&self, entries: Vec<OutboxEntry>, now: Timestamp) -> Vec<OutboxChange> {
+    async fn call(&self, numbers: &[i64], entries: Vec<OutboxEntry>, now: Timestamp) -> Vec<OutboxChange> {
         let records: Vec<Record> = entries.iter().filter_map(|entry| entry.record.clone()).collect();
-        let mut answers = self.book.deliver_call(records).await.into_iter();
-        let change = |OutboxEntry { entry, tries, record }| {
+        let earlier = Earlier::of(entries.iter().any(|entry| entry.is_unclear));
+        let answers = self.asked(numbers, self.book.deliver_call(records, earlier)).await;
+        let mut answers = answers.into_iter();
+        let change = |OutboxEntry { entry, tries, is_unclear: was_unclear, record }| {
             let tries = tries.saturating_add(1);
-            let Some(record) = record else { return unreadable(entry, tries) };
-            match answers.next().unwrap_or(Err(BookError::Failed)) {
-                Ok(()) => OutboxChange::Delivered { entry },
-                Err(error) => self.decide((entry, tries), record.kind().name(), error, now),
-            }
+            let Some(record) = record else { return unreadable(entry, tries, now) };
+            let answer = answers.next().unwrap_or(Err(BookError::Failed));
+            self.decide(Tried { entry, tries, kind: record.kind().name(), was_unclear }, answer, now)
         };
         entries.into_iter().map(change).collect()
     }
 
-    async fn deliver(&self, entry: OutboxEntry, now: Timestamp) -> OutboxChange {
-        let OutboxEntry { entry, tries, record } = entry;
-        let tries = tries.saturating_add(1);
-        let Some(record) = record else { return unreadable(entry, tries) };
-        let kind = record.kind().name();
-        match self.book.deliver(record).await {
-            Ok(()) => OutboxChange::Delivered { entry },
-            Err(error) => self.decide((entry, tries), kind, error, now),
-        }
+    /// Waits for an answer of the book.
+    async fn asked<T>(&self, entries: &[i64], answer: impl Future<Output = T>) -> T {
+        let mut answer = pin!(answer);
+        let answered = match answer.as_mut().now_or_never() {
+            Some(answered) => answered,
+            None => {
+                self.observe(Step::Asked, entries);
+                answer.await
+            }
+        };
+        self.observe(Step::Answered, entries);
+        answered
     }
 
-    /// What becomes of an entry that was tried so many times and not taken.
-    fn decide(&self, (entry, tries): (i64, u32), kind: &str, error: BookError, now: Timestamp) -> OutboxChange {
+    /// Makes durable what became of entries.
+    async fn settle(&self, entries: &[i64], changes: Vec<OutboxChange>) -> Result<Round, StoreError> {
+        let mut round = Round::default();
+        for change in &changes {
+            match change {
+                OutboxChange::Delivered { .. } | OutboxChange::Done { .. } | OutboxChange::WithCall { .. } => {
+                    round.delivered += 1;
+                }
+                OutboxChange::Park { .. } => round.parked += 1,
+                OutboxChange::Retry { .. } | OutboxChange::Sending { .. } | OutboxChange::Replay { .. } => {
+                    round.retried += 1;
+                }
+            }
+        }
+        let writes = |change: fn(OutboxChange) -> OutboxChange| -> Vec<Write> {
+            changes.iter().map(|made| Write::Outbox(change(*made))).collect()
+        };
+        match self.store.write(writes(std::convert::identity)).await {
+            // What the book has makes room.
+            Err(StoreError::Full) => self.store.write(writes(OutboxChange::without_memory)).await?,
+            settled => settled?,
+        };
+        self.observe(Step::Settled, entries);
+        Ok(round)
+    }
+
+    fn observe(&self, step: Step, entries: &[i64]) {
+        entries.iter().for_each(|&entry| (self.observer)(step, entry));
+    }
+
+    /// What becomes of an entry by the answer to it.
+    fn decide(&self, tried: Tried, answer: Result<(), BookError>, now: Timestamp) -> OutboxChange {
+        let Tried { entry, tries, kind, was_unclear } = tried;
+        let Err(error) = answer else { return OutboxChange::Delivered { entry, at: now } };
+        let failure = error.name();
         match self.policy.decide(tries, error.fault(), rand::random()) {
             Next::Retry { after } => {
-                tracing::warn!(entry, kind, tries, error = error.name(), "record not delivered, will be tried again");
+                tracing::warn!(entry, kind, tries, error = failure, "record not delivered, will be tried again");
                 let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
-                OutboxChange::Retry { entry, tries, at: now.saturating_add(after).unwrap_or(Timestamp::MAX) }
+                let at = now.saturating_add(after).unwrap_or(Timestamp::MAX);
+                let is_unclear = error.is_unclear() || (error.is_unsent() && was_unclear);
+                OutboxChange::Retry { entry, tries, at, is_unclear, failure }
             }
             Next::Park => {
-                tracing::error!(entry, kind, tries, error = error.name(), "record parked: a person must look at it");
-                OutboxChange::Park { entry, tries }
+                tracing::error!(entry, kind, tries, error = failure, "record parked: a person must look at it");
+                OutboxChange::Park { entry, tries, at: now, failure }
             }
         }
     }
 
     /// One round with its metrics; returns how long to sleep.
     async fn work(&self) -> Duration {
+        if *self.store.health().borrow() != Health::Good {
+            // Room for what must be kept goes before memory of what is done.
+            self.store.write(Write::DeliveredForgotten { before: Timestamp::now() }).await.ok();
+        }
         let round = self.round(Timestamp::now()).await;
         let depth = if self.book.takes_calls() {
             self.store.outbox_depth_of_calls().await
@@ -173,9 +264,31 @@ impl Outbox {
     }
 }
 
-fn unreadable(entry: i64, tries: u32) -> OutboxChange {
+/// An entry that was tried.
+#[derive(Clone, Copy)]
+struct Tried {
+    entry: i64,
+    tries: u32,
+    kind: &'static str,
+    /// Whether the book may have had it before.
+    was_unclear: bool,
+}
+
+/// All rounds as one, or the first error.
+fn total(rounds: Vec<Result<Round, StoreError>>) -> Result<Round, StoreError> {
+    rounds.into_iter().try_fold(Round::default(), |total, round| {
+        let Round { delivered, retried, parked } = round?;
+        Ok(Round {
+            delivered: total.delivered + delivered,
+            retried: total.retried + retried,
+            parked: total.parked + parked,
+        })
+    })
+}
+
+fn unreadable(entry: i64, tries: u32, now: Timestamp) -> OutboxChange {
     tracing::error!(entry, "record parked: it cannot be read");
-    OutboxChange::Park { entry, tries }
+    OutboxChange::Park { entry, tries, at: now, failure: UNREADABLE }
 }
 
 fn show(depth: &OutboxDepth, now: Timestamp) {

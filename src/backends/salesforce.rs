@@ -15,10 +15,12 @@
 mod account_book;
 mod assertion;
 pub mod authority;
+mod bulk;
 mod connection;
 mod description;
 pub mod events;
 pub mod lookups;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -101,9 +103,15 @@ impl SalesforceError {
         }
     }
 
-    /// Whether the request may have been carried out all the same.
+    /// Whether the request may have been carried out all the same: also where something in front of the org answered for it.
     #[must_use]
     pub const fn is_unclear(&self) -> bool {
-        matches!(self, Self::Lost | Self::Malformed)
+        match self {
+            Self::Lost | Self::Malformed => true,
+            Self::Refused(refusal) => {
+                matches!(refusal.fault, book::salesforce::Fault::Unavailable) && refusal.code.is_empty()
+            }
+            Self::SignIn(_) | Self::Unreached | Self::Setting(_) => false,
+        }
     }
 }

@@ -11,9 +11,9 @@
 //! audit chain is not, so [`Store::persist`] waits for a write that is late and never makes it twice.
 
 mod apply;
-mod batches;
 mod health;
 mod monitor;
+mod outbox;
 mod queries;
 mod recovery;
 mod row;
@@ -38,10 +38,10 @@ use crate::audit::{self, Author, Hash, Instance, Signer};
 
 pub(crate) use apply::MASKED;
 pub use health::{Health, HealthProblem};
-pub use recovery::{DialogJournal, INTERRUPTED, Interrupted, Recovery};
+pub use recovery::{DialogJournal, INTERRUPTED, Interrupted, RESTARTED, Recovery};
 pub(crate) use row::Waiting;
 pub use row::{
-    CallRow, ChargeRow, DECLINED, Destination, OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, PaymentRow,
+    CallRow, ChargeRow, DECLINED, Destination, OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Parked, PaymentRow,
     PaymentState, RefundRow, Write,
 };
 pub(crate) use worker::{Worker, WorkerError};
@@ -240,7 +240,7 @@ impl Store {
 
     /// Gives changes to the writer and takes its answer. Past the commit deadline the store counts as stalled.
     async fn submit(&self, Batch(writes): Batch, late: Late) -> Result<Receipt, StoreError> {
-        let has_records = writes.iter().any(|write| matches!(write, Write::Record(_) | Write::CallConcluded { .. }));
+        let has_records = writes.iter().any(Write::fills_outbox);
         let mut reply = self.inner.writer.submit(writes)?;
         let answer = match tokio::time::timeout(self.inner.commit_deadline, &mut reply).await {
             Ok(answer) => answer,

@@ -9,9 +9,11 @@ pub mod breaker;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod import;
+pub mod outbound;
 pub mod outbox;
 pub mod phone;
 pub mod queue;
+pub mod reconciliation;
 pub mod record;
 mod redact;
 pub mod salesforce;

@@ -76,6 +76,15 @@ impl RecordKind {
             Self::AccountUpdate => "account_update",
         }
     }
+
+    /// Whether it must be kept of every call: that it was made, what was said in it, and what was forbidden.
+    #[must_use]
+    pub const fn is_mandatory(self) -> bool {
+        match self {
+            Self::ContactAttempt | Self::ComplianceRecord | Self::AccountUpdate => true,
+            Self::PaymentArrangement | Self::PaymentTransaction => false,
+        }
+    }
 }
 
 impl Record {

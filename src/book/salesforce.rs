@@ -5,6 +5,7 @@
 //! anything else in a statement.
 
 pub mod answer;
+pub mod bulk;
 pub mod card;
 pub mod describe;
 pub mod event;
@@ -16,6 +17,7 @@ pub mod lookup;
 pub mod mapping;
 pub mod name;
 pub mod object;
+pub mod reconciliation;
 #[cfg(test)]
 mod sample;
 pub mod shelf;
@@ -42,4 +44,4 @@ pub use soql::{Condition, Direction, Query, SoqlError, Value};
 pub use subscription::Subscription;
 pub use usage::{Thrift, Usage};
 pub use version::{ApiVersion, InvalidVersion};
-pub use writing::{Delivery, Graph, Heard, Upsert, WriteError, upserts};
+pub use writing::{Delivery, GivenUp, Graph, Heard, Standing, Upsert, WriteError, upserts};

@@ -44,6 +44,7 @@ pub(crate) struct Book {
     pub(crate) namespace: Option<String>,
     pub(crate) session_minutes: Minutes,
     pub(crate) events: Events,
+    pub(crate) reconcile_at: String,
 }
 
 /// Where the very first stream of assignments begins.
@@ -101,6 +102,7 @@ impl Default for Book {
             namespace: None,
             session_minutes: Minutes(60),
             events: Events::default(),
+            reconcile_at: "04:30".to_owned(),
         }
     }
 }
@@ -157,6 +159,9 @@ fn salesforce(book: &Book, found: &mut Vec<Problem>) {
     if Profile::named(&book.profile).is_none() {
         let names = Profile::ALL.map(|profile| format!("\"{}\"", profile.name())).join(" or ");
         found.push(Problem::of("book.profile", format!("is none that comes with the gateway; write {names}")));
+    }
+    if book.reconcile_at.parse::<jiff::civil::Time>().is_err() {
+        found.push(Problem::of("book.reconcile_at", "is no time of day; write one like \"04:30\""));
     }
     if !(1..=1_440).contains(&book.session_minutes.0) {
         found.push(Problem::of("book.session_minutes", "must be 1 to 1440"));
@@ -228,6 +233,7 @@ mod tests {
         assert_eq!(complaints(&Book { session_minutes: Minutes(0), ..org() }), ["book.session_minutes"]);
         let patient = Book { lookup_deadline_milliseconds: Milliseconds(1_801), ..org() };
         assert_eq!(complaints(&patient), ["book.lookup_deadline_milliseconds"]);
+        assert_eq!(complaints(&Book { reconcile_at: "4.30".into(), ..org() }), ["book.reconcile_at"]);
         let forgotten = Book { kind: BookKind::Sqlite, ..org() };
         assert_eq!(complaints(&forgotten), ["book.url", "book.client_id", "book.username", "book.key_file"]);
         let on = Events { enabled: true, ..Events::default() };

@@ -9,33 +9,33 @@ use std::{
 use anyhow::{Context, Result};
 use backends::{
     book::{AccountBook, GuardOptions, GuardedBook, SqliteBook},
-    salesforce::Events,
+    salesforce::{Events, SalesforceBook},
 };
 use book::import::{self, Report};
 use jiff::{Timestamp, tz::TimeZone};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use super::{make_room_for, org};
 use crate::config::{Book, BookKind, Config};
 
-/// Opens the account book, which is watched until `stop` where it is an org, and what subscribes to its assignments.
-pub(super) fn open(
-    config: &Config,
-    stop: &CancellationToken,
-    tasks: &mut Vec<JoinHandle<()>>,
-) -> Result<(GuardedBook, Option<Events>)> {
-    let (book, events): (Arc<dyn AccountBook>, _) = match config.book.kind {
-        BookKind::Sqlite => (Arc::new(embedded(&config.book)?), None),
+/// The account book, the org that it is, and what subscribes to the org's assignments.
+pub(super) struct Opened {
+    pub(super) book: GuardedBook,
+    pub(super) org: Option<Arc<SalesforceBook>>,
+    pub(super) events: Option<Events>,
+}
+
+/// Opens the account book.
+pub(super) fn open(config: &Config) -> Result<Opened> {
+    let (book, org, events): (Arc<dyn AccountBook>, _, _) = match config.book.kind {
+        BookKind::Sqlite => (Arc::new(embedded(&config.book)?), None, None),
         BookKind::Salesforce => {
             let org = org::org(&config.book)?;
             let (book, events) = (Arc::new(org.book()), org.events(config)?);
-            tasks.push(tokio::spawn(org.watch(Arc::clone(&book), stop.clone())));
-            (book, events)
+            (Arc::clone(&book) as Arc<dyn AccountBook>, Some(book), events)
         }
     };
     let look_up = config.book.lookup_deadline_milliseconds.duration();
-    Ok((GuardedBook::new(book, GuardOptions { look_up, ..GuardOptions::default() }), events))
+    Ok(Opened { book: GuardedBook::new(book, GuardOptions { look_up, ..GuardOptions::default() }), org, events })
 }
 
 /// The embedded book, with what it is given.

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use backends::{
     queue::Queue,
-    salesforce::{Connections, Events, EventsOptions, OrgOptions, SalesforceBook, SalesforceError, SignIn, described},
+    salesforce::{Connections, Events, EventsOptions, OrgOptions, SalesforceBook, SignIn, described},
 };
 use book::salesforce::{
     ApiVersion, Finding, Mapping, Profile, compare,
@@ -27,7 +27,7 @@ use crate::config::{Book, Config, FirstEvent, SecretSource};
 const DESCRIBING: Duration = Duration::from_secs(60);
 /// How often a gateway that serves compares the org with its mapping: administrators change both.
 const COMPARE_EVERY: Duration = Duration::from_secs(3_600);
-/// When it is tried again where the org did not describe itself.
+/// When it is done again where the org does not fit, or did not describe itself.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
 /// How long a subscription waits for a gateway that is gone before another takes it over.
 const LEASE: Duration = Duration::from_secs(20);
@@ -73,44 +73,38 @@ impl Org {
             .map(Some)
             .context("book.events")
     }
+}
 
-    /// Keeps the connections warm, has the book made ready, and compares the org with its mapping now and every hour, telling what
-    /// does not fit. Calls are taken meanwhile: what cannot be read of an account is a look-up that failed.
-    pub(super) async fn watch(self, book: Arc<SalesforceBook>, stop: CancellationToken) {
-        let warm = Arc::clone(&self.connections);
-        let comparing = async {
-            book.prepare().await;
-            self.keep_compared().await;
+/// Keeps an org's connections warm, has the book made ready, and compares the org with its mapping now and every hour, telling
+/// what does not fit. Calls are taken meanwhile, and none is placed: what cannot be read of an account is a look-up that failed.
+pub(super) async fn watch(book: Arc<SalesforceBook>, stop: CancellationToken) {
+    let comparing = async {
+        book.prepare().await;
+        keep_compared(&book).await;
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = book.keep_warm() => {}
+        () = comparing => {}
+    }
+}
+
+async fn keep_compared(book: &SalesforceBook) {
+    let mut told = Vec::new();
+    loop {
+        let wait = match book.prove(Instant::now() + DESCRIBING).await {
+            Ok(findings) => {
+                tell(&findings, &told);
+                let is_sound = findings.iter().all(|finding| finding.weight != Weight::Stops);
+                told = findings;
+                if is_sound { COMPARE_EVERY } else { TRY_AGAIN }
+            }
+            Err(error) => {
+                tracing::warn!(error = error.name(), "the org could not be compared with its mapping");
+                TRY_AGAIN
+            }
         };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = warm.keep_warm() => {}
-            () = comparing => {}
-        }
-    }
-
-    async fn keep_compared(&self) {
-        let mut told = Vec::new();
-        loop {
-            let wait = match self.compared().await {
-                Ok(findings) => {
-                    tell(&findings, &told);
-                    told = findings;
-                    COMPARE_EVERY
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the org could not be compared with its mapping");
-                    TRY_AGAIN
-                }
-            };
-            tokio::time::sleep(wait).await;
-        }
-    }
-
-    async fn compared(&self) -> Result<Vec<Finding>, SalesforceError> {
-        let deadline = Instant::now() + DESCRIBING;
-        let described = described(&self.connections, &self.mapping, self.version, deadline).await?;
-        Ok(compare(&self.mapping, &described))
+        tokio::time::sleep(wait).await;
     }
 }
 
@@ -136,7 +130,9 @@ fn tell(findings: &[Finding], told: &[Finding]) {
 /// # Errors
 /// Where a setting cannot be used or the org does not answer.
 pub(crate) async fn compared(config: &Book) -> Result<Vec<Finding>> {
-    Ok(org(config)?.compared().await?)
+    let Org { connections, mapping, version } = org(config)?;
+    let described = described(&connections, &mapping, version, Instant::now() + DESCRIBING).await?;
+    Ok(compare(&mapping, &described))
 }
 
 /// The org of a configuration; nothing is connected to yet.

@@ -4,6 +4,7 @@ mod access;
 mod agents;
 mod carried;
 mod charge;
+mod dead_letters;
 mod journal;
 mod payments;
 mod refunds;
@@ -16,13 +17,14 @@ use std::{
 use backends::{
     book::{AccountBook, GuardedBook},
     carrier::CarrierLink,
+    outbound::Outbound,
     recorder::{Gaps, Keeping, Recorder, Recording, Silenced, Summary},
     speech::{PromptStore, Recogniser, Recognisers},
     store::Store,
     vault::VaultLink,
     withhold::Withholds,
 };
-use book::{ComplianceRecord, ContactAttempt};
+use book::{ComplianceRecord, ContactAttempt, salesforce::Mapping};
 use call::{
     CallId, Entry,
     api::SessionUpdate,
@@ -39,6 +41,7 @@ use crate::admin::Readiness;
 pub(crate) use access::StoreTrail;
 pub(crate) use agents::{Agents, Server};
 pub(crate) use charge::Cashier;
+pub(crate) use dead_letters::Undelivered;
 pub(crate) use journal::Journal;
 pub(crate) use refunds::Desk;
 
@@ -52,6 +55,10 @@ pub(crate) struct Backends {
     pub(crate) store: Store,
     pub(crate) journal: Journal,
     pub(crate) book: Arc<GuardedBook>,
+    /// Whether outbound calls may be placed.
+    pub(crate) outbound: Outbound,
+    /// Of an org, what it calls what.
+    pub(crate) mapping: Option<Arc<Mapping>>,
     pub(crate) prompts: Arc<PromptStore>,
     pub(crate) recognisers: Arc<Recognisers>,
     pub(crate) recorder: Recorder,

@@ -60,6 +60,10 @@ const ONLY_ON_EVENT: &[(&str, &str)] = &[
     ("tonegate_salesforce_strategy_readings_total", "strategies were read from Salesforce"),
     ("tonegate_salesforce_sign_ins_total", "the gateway signed in at Salesforce"),
     ("tonegate_salesforce_sweeps_total", "accounts of Salesforce's queue were asked for"),
+    ("tonegate_reconciliation_timestamp_seconds", "a day was held against the org"),
+    ("tonegate_reconciliation_difference", "a day was held against the org"),
+    ("tonegate_bulk_rows_total", "a backlog was sent in bulk"),
+    ("tonegate_outbox_verified_total", "the answer to a delivery was lost"),
 ];
 /// The secret of the auditor in these tests.
 const AUDITOR_TOKEN: &str = "auditor-token-of-this-machine-only";

@@ -74,6 +74,7 @@ async fn mutual_tls_hears_only_clients_of_the_right_authority() {
         accounts: Arc::new(Accounts(Uuid::nil())),
         audit: Arc::new(Trail::default()),
         refunds: Arc::new(Money),
+        dead_letters: Arc::new(outbox::Letters),
         deadline: Duration::from_secs(1),
         bank_accounts: false,
     };

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::book::breaker::{Breaker, BreakerPolicy};
+use ::book::outbound::BookState;
 use ::book::outbox::Fault;
 use ::book::vetting::vet;
-use ::book::{LookUp, LookupKey, Record};
+use ::book::{AccountUpdate, LookUp, LookupKey, Record};
 use metrics::{counter, gauge, histogram};
 
-use super::{AccountBook, Answer, Answers, BookError};
+use super::{AccountBook, Answer, Answers, BookError, Earlier};
 
 /// How long a book may take, and when it is left alone.
 #[derive(Clone, Copy, Debug)]
@@ -85,9 +86,9 @@ impl GuardedBook {
 
 impl GuardedBook {
     /// Delivers a call, as one delivery to deadline and breaker.
-    async fn deliver_fit(&self, records: Vec<Record>) -> Vec<Result<(), BookError>> {
+    async fn deliver_fit(&self, records: Vec<Record>, earlier: Earlier) -> Vec<Result<(), BookError>> {
         let count = records.len();
-        let delivered = self.book.deliver_call(records);
+        let delivered = self.book.deliver_call(records, earlier);
         let answer: Answer<'_, _> = Box::pin(async move {
             let answers = delivered.await;
             let silent =
@@ -129,17 +130,64 @@ impl AccountBook for GuardedBook {
         self.book.takes_calls()
     }
 
-    fn deliver_call(&self, records: Vec<Record>) -> Answers<'_> {
+    fn set_flags(&self, update: AccountUpdate, earlier: Earlier) -> Answer<'_, ()> {
+        match fit(update.into()) {
+            Ok(Record::AccountUpdate(update)) => {
+                Box::pin(self.guard(Class::Write, self.options.deliver, self.book.set_flags(update, earlier)))
+            }
+            Ok(_) => Box::pin(std::future::ready(Err(BookError::Refused))),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+
+    fn deliver_call(&self, records: Vec<Record>, earlier: Earlier) -> Answers<'_> {
         Box::pin(async move {
-            let fitted: Vec<Result<Record, BookError>> = records.into_iter().map(fit).collect();
-            let fitting = fitted.iter().filter_map(|record| record.as_ref().ok().cloned()).collect();
-            let mut delivered = self.deliver_fit(fitting).await.into_iter();
-            let answer = |record: Result<Record, BookError>| {
-                record.and_then(|_| delivered.next().unwrap_or(Err(BookError::Failed)))
-            };
-            fitted.into_iter().map(answer).collect()
+            let (fitting, answers) = fitted(records);
+            answers.with(self.deliver_fit(fitting, earlier).await)
         })
     }
+
+    fn state(&self) -> BookState {
+        let is_failing = self.breakers.iter().any(|breaker| !held(breaker).is_closed());
+        BookState { is_failing, ..self.book.state() }
+    }
+
+    fn takes_backlogs(&self) -> bool {
+        self.book.takes_backlogs()
+    }
+
+    /// Nobody waits for it, and it has deadlines of its own.
+    fn deliver_backlog(&self, records: Vec<Record>) -> Answers<'_> {
+        Box::pin(async move {
+            let (fitting, answers) = fitted(records);
+            answers.with(self.book.deliver_backlog(fitting).await)
+        })
+    }
+}
+
+/// What is answered to records of which some are delivered and some not fit to be.
+struct Fitted(Vec<Option<BookError>>);
+
+impl Fitted {
+    /// Puts the answers to what was delivered in their places.
+    fn with(self, delivered: Vec<Result<(), BookError>>) -> Vec<Result<(), BookError>> {
+        let mut delivered = delivered.into_iter();
+        let answer = |unfit: Option<BookError>| match unfit {
+            Some(error) => Err(error),
+            None => delivered.next().unwrap_or(Err(BookError::Failed)),
+        };
+        self.0.into_iter().map(answer).collect()
+    }
+}
+
+/// The records that may be delivered, and the answers to the others.
+fn fitted(records: Vec<Record>) -> (Vec<Record>, Fitted) {
+    let (mut fitting, mut unfit) = (Vec::new(), Vec::new());
+    for record in records.into_iter().map(fit) {
+        unfit.push(record.as_ref().err().copied());
+        fitting.extend(record);
+    }
+    (fitting, Fitted(unfit))
 }
 
 /// A record that no card number is in, whoever made it. What is masked here was not on its way into the store, and so stands in no

@@ -192,6 +192,100 @@ async fn a_silent_book_is_given_up_at_the_deadline_and_then_left_alone() {
     }
 }
 
+/// A book that answers deliveries by the status of a payment, and counts them.
+#[derive(Default)]
+struct Choosy {
+    takes_calls: bool,
+    asked: std::sync::Mutex<Vec<PaymentStatus>>,
+}
+
+impl AccountBook for Choosy {
+    fn name(&self) -> &'static str {
+        "choosy"
+    }
+
+    fn look_up(&self, _key: LookupKey) -> Answer<'_, LookUp> {
+        Box::pin(std::future::ready(Ok(LookUp::Nothing)))
+    }
+
+    fn deliver(&self, record: Record) -> Answer<'_, ()> {
+        let Record::PaymentTransaction(payment) = record else { panic!("payments alone") };
+        self.asked.lock().unwrap().push(payment.status);
+        let answer = match payment.status {
+            PaymentStatus::Failed => Err(BookError::Refused),
+            PaymentStatus::Pending => Err(BookError::Unclear),
+            PaymentStatus::Initiated | PaymentStatus::Succeeded | PaymentStatus::Refunded => Ok(()),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn takes_calls(&self) -> bool {
+        self.takes_calls
+    }
+}
+
+fn payments(statuses: &[PaymentStatus]) -> Vec<Record> {
+    statuses.iter().map(|status| payment(*status).into()).collect()
+}
+
+#[tokio::test]
+async fn a_call_is_delivered_one_record_after_another_until_the_book_does_not_answer() {
+    use PaymentStatus::{Failed, Pending, Refunded, Succeeded};
+    let book = Choosy::default();
+    let answers = book.deliver_call(payments(&[Succeeded, Failed, Pending, Refunded]), Earlier::None).await;
+    let expected = [Ok(()), Err(BookError::Refused), Err(BookError::Unclear), Err(BookError::Unclear)];
+    assert_eq!(answers, expected, "a refusal keeps nothing else back, silence does");
+    assert_eq!(*book.asked.lock().unwrap(), [Succeeded, Failed, Pending]);
+}
+
+#[tokio::test]
+async fn a_guarded_call_is_answered_by_record_or_comes_again_as_a_whole() {
+    use PaymentStatus::{Failed, Pending, Succeeded};
+    let inner = Arc::new(Choosy { takes_calls: true, ..Choosy::default() });
+    let book = GuardedBook::new(Arc::clone(&inner) as Arc<dyn AccountBook>, GuardOptions::default());
+    assert!(book.takes_calls());
+    let answers = book.deliver_call(payments(&[Succeeded, Failed]), Earlier::None).await;
+    assert_eq!(answers, [Ok(()), Err(BookError::Refused)]);
+    let answers = book.deliver_call(payments(&[Succeeded, Pending]), Earlier::None).await;
+    assert_eq!(answers, [Err(BookError::Unclear); 2], "what was written comes again and changes nothing");
+    for _ in 0..4 {
+        book.deliver_call(payments(&[Pending]), Earlier::None).await;
+    }
+    let asked = inner.asked.lock().unwrap().len();
+    let answers = book.deliver_call(payments(&[Succeeded, Succeeded]), Earlier::None).await;
+    assert_eq!(answers, [Err(BookError::BreakerOpen); 2], "five failures in a row");
+    assert_eq!(inner.asked.lock().unwrap().len(), asked);
+}
+
+#[tokio::test]
+async fn a_guarded_call_that_is_never_answered_ends_at_its_deadline() {
+    /// Takes calls and never answers to one.
+    struct Stuck;
+
+    impl AccountBook for Stuck {
+        fn name(&self) -> &'static str {
+            "stuck"
+        }
+
+        fn look_up(&self, _key: LookupKey) -> Answer<'_, LookUp> {
+            Box::pin(std::future::pending())
+        }
+
+        fn deliver(&self, _record: Record) -> Answer<'_, ()> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    let options = GuardOptions { deliver: Duration::from_millis(1), ..GuardOptions::default() };
+    let book = GuardedBook::new(Arc::new(Stuck), options);
+    let answers = book.deliver_call(payments(&[PaymentStatus::Succeeded; 2]), Earlier::None).await;
+    assert_eq!(answers, [Err(BookError::Deadline); 2]);
+    let set = [Flag::Cease].into();
+    let external_id = ExternalId::update(CALL, 1);
+    let update = AccountUpdate { external_id, call: CALL, account: account(), set, at: Timestamp::UNIX_EPOCH };
+    assert_eq!(book.set_flags(update, Earlier::None).await, Err(BookError::Deadline));
+}
+
 /// A card number that no network issues.
 const CARD: &str = "9999271828459041";
 

@@ -1,3 +1,5 @@
+mod outage;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
@@ -6,15 +8,18 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
-use crate::book::{Answer, BookError};
+use crate::book::{Answer, Answers, BookError};
 use crate::store::StoreOptions;
 use crate::tests::until;
 
 /// A book that answers deliveries as scripted, and well after that.
 #[derive(Default)]
 struct Scripted {
+    takes_calls: bool,
     answers: Mutex<VecDeque<Result<(), BookError>>>,
     taken: Mutex<Vec<Uuid>>,
+    /// What was said of an earlier try, for each call.
+    earlier: Mutex<Vec<Earlier>>,
 }
 
 impl AccountBook for Scripted {
@@ -33,6 +38,21 @@ impl AccountBook for Scripted {
         }
         Box::pin(std::future::ready(answer))
     }
+
+    fn takes_calls(&self) -> bool {
+        self.takes_calls
+    }
+
+    fn deliver_call(&self, records: Vec<Record>, earlier: Earlier) -> Answers<'_> {
+        self.earlier.lock().unwrap().push(earlier);
+        Box::pin(async move {
+            let mut answers = Vec::new();
+            for record in records {
+                answers.push(self.deliver(record).await);
+            }
+            answers
+        })
+    }
 }
 
 struct Bench {
@@ -44,6 +64,10 @@ struct Bench {
 
 /// A store with attempts of one account, and a book that will answer so.
 async fn bench(attempts: u128, answers: impl IntoIterator<Item = Result<(), BookError>>) -> Bench {
+    bench_of(Scripted { answers: Mutex::new(answers.into_iter().collect()), ..Scripted::default() }, attempts).await
+}
+
+async fn bench_of(book: Scripted, attempts: u128) -> Bench {
     let directory = TempDir::new().unwrap();
     let options = StoreOptions {
         commit_deadline: Duration::from_secs(30),
@@ -57,7 +81,7 @@ async fn bench(attempts: u128, answers: impl IntoIterator<Item = Result<(), Book
         let record = Record::from(ContactAttempt { account: Some(account.clone()), ..attempt });
         store.write(Write::from(record)).await.unwrap();
     }
-    let book = Arc::new(Scripted { answers: Mutex::new(answers.into_iter().collect()), taken: Mutex::default() });
+    let book = Arc::new(book);
     let outbox = Outbox::new(store.clone(), book.clone(), RetryPolicy::default());
     Bench { _directory: directory, store, book, outbox }
 }
@@ -106,4 +130,84 @@ async fn the_running_worker_is_woken_by_a_record_and_stops_when_told() {
     assert_eq!(*book.taken.lock().unwrap(), [Uuid::from_u128(4)]);
     cancelled.cancel();
     tokio::time::timeout(Duration::from_secs(30), worker).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_parked_and_the_rest_of_its_call_goes() {
+    let Bench { _directory, store, book, outbox } =
+        bench_of(Scripted { takes_calls: true, ..Scripted::default() }, 1).await;
+    let compliance = ::book::ComplianceRecord {
+        account: Some(::book::AccountId::parse("CA-1001").unwrap()),
+        ..::book::ComplianceRecord::empty(Uuid::from_u128(0))
+    };
+    store.write(Write::from(Record::from(compliance))).await.unwrap();
+    let file = rusqlite::Connection::open(_directory.path().join("tonegate.sqlite")).unwrap();
+    file.execute("UPDATE outbox SET record = '{}' WHERE entry = 1", ()).unwrap();
+    let round = outbox.round(minutes_from_now(1)).await.unwrap();
+    assert_eq!(round, Round { delivered: 1, retried: 0, parked: 1 });
+    assert_eq!(*book.taken.lock().unwrap(), [Uuid::from_u128(0)]);
+    let parked = store.outbox_parked().await.unwrap();
+    assert_eq!((parked.len(), parked[0].entry, &*parked[0].failure), (1, 1, UNREADABLE));
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_was_lost_is_told_so_until_it_is_known() {
+    let answers = [BookError::Unclear, BookError::BreakerOpen, BookError::Failed].map(Err).into();
+    let book = Scripted { takes_calls: true, answers: Mutex::new(answers), ..Scripted::default() };
+    let Bench { _directory, book, outbox, .. } = bench_of(book, 1).await;
+    for minute in 1..=4 {
+        outbox.round(minutes_from_now(2 * minute)).await.unwrap();
+    }
+    let told = book.earlier.lock().unwrap().clone();
+    assert_eq!(told, [Earlier::None, Earlier::Unclear, Earlier::Unclear, Earlier::None]);
+    assert_eq!(book.taken.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn every_step_of_a_delivery_is_told_in_order() {
+    for (takes_calls, steps) in [
+        (true, vec![Step::Due, Step::Marked, Step::Answered, Step::Settled]),
+        (false, vec![Step::Due, Step::Answered, Step::Settled]),
+    ] {
+        let bench = bench_of(Scripted { takes_calls, ..Scripted::default() }, 1).await;
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&told);
+        let observer = Arc::new(move |step, entry| seen.lock().unwrap().push((step, entry)));
+        let book = Arc::clone(&bench.book) as Arc<dyn AccountBook>;
+        let outbox = Outbox::observed(bench.store.clone(), book, RetryPolicy::default(), observer);
+        outbox.round(minutes_from_now(1)).await.unwrap();
+        assert_eq!(*told.lock().unwrap(), steps.into_iter().map(|step| (step, 1)).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_full_volume_is_drained_all_the_same() {
+    let directory = TempDir::new().unwrap();
+    let options = StoreOptions {
+        commit_deadline: Duration::from_secs(30),
+        least_free: 0,
+        page_limit: Some(80),
+        ..StoreOptions::at(directory.path().join("tonegate.sqlite"))
+    };
+    let (store, _) = Store::open(options, Timestamp::UNIX_EPOCH).unwrap();
+    let attempt = |call| ContactAttempt::inbound(Uuid::from_u128(call), "carrier", Timestamp::UNIX_EPOCH, "collector");
+    let mut count = 0;
+    let refusal = loop {
+        match store.write(Write::from(Record::from(attempt(count)))).await {
+            Ok(_) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refusal, StoreError::Full) && count > 20, "{refusal} after {count}");
+    let book = Arc::new(Scripted { takes_calls: true, ..Scripted::default() });
+    let outbox = Outbox::new(store.clone(), Arc::clone(&book) as Arc<dyn AccountBook>, RetryPolicy::default());
+    let mut delivered = 0;
+    while delivered < count as usize {
+        let round = outbox.round(minutes_from_now(1)).await.unwrap();
+        assert!(round.delivered > 0, "{round:?} after {delivered} of {count}");
+        delivered += round.delivered;
+    }
+    let taken = book.taken.lock().unwrap().clone();
+    assert_eq!(taken, (0..count).map(Uuid::from_u128).collect::<Vec<_>>(), "each once, in order");
+    store.write(Write::from(Record::from(attempt(count)))).await.unwrap();
 }

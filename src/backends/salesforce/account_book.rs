@@ -1,20 +1,32 @@
 //! The account book that is an org: accounts are found by one query, and a call is written as one graph.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use ::book::{
-    AccountUpdate, LookUp, LookupKey, Record, outbox,
-    salesforce::{ApiVersion, Delivery, Fault, Graph, Heard, Mapping, Object, Refusal, Upsert, upserts},
+    AccountUpdate, ExternalId, LookUp, LookupKey, Record,
+    outbound::BookState,
+    salesforce::{
+        ApiVersion, Delivery, Fault, Finding, GivenUp, Graph, Heard, Mapping, Object, Refusal, Standing, Thrift,
+        Upsert, bulk::Drained, compare, describe::Weight, reconciliation, upserts,
+    },
 };
 use metrics::counter;
 use reqwest::Method;
 use tracing::{error, warn};
 
-use super::{Connections, LookUps, SalesforceError};
-use crate::book::{AccountBook, Answer, Answers, BookError};
+use super::{
+    Connections, LookUps, SalesforceError,
+    bulk::{self, Bulk},
+    described,
+    standing::standings,
+};
+use crate::book::{AccountBook, Answer, Answers, BookError, Earlier};
 
 /// How long the records of a call may take, all requests together.
 const DEADLINE: Duration = Duration::from_secs(9);
@@ -27,6 +39,10 @@ pub struct SalesforceBook {
     look_ups: LookUps,
     mapping: Mapping,
     version: ApiVersion,
+    /// How often a bulk job is looked at.
+    every: Duration,
+    /// Whether the org was seen to have what the mapping says.
+    is_proven: AtomicBool,
 }
 
 impl SalesforceBook {
@@ -34,7 +50,47 @@ impl SalesforceBook {
     #[must_use]
     pub fn new(connections: Arc<Connections>, mapping: Mapping, version: ApiVersion) -> Self {
         let look_ups = LookUps::new(Arc::clone(&connections), mapping.clone(), version);
-        Self { connections, look_ups, mapping, version }
+        Self { connections, look_ups, mapping, version, every: bulk::EVERY, is_proven: AtomicBool::new(false) }
+    }
+
+    /// The same, and bulk jobs are looked at so often.
+    #[must_use]
+    pub fn polling(self, every: Duration) -> Self {
+        Self { every, ..self }
+    }
+
+    /// Has the org describe its objects and says what does not fit the mapping, until `deadline`. Unless something
+    /// [stops calls](Weight::Stops) the org is proven from then on.
+    ///
+    /// # Errors
+    /// [`SalesforceError`] where the org does not tell; what was known before stays.
+    pub async fn prove(&self, deadline: Instant) -> Result<Vec<Finding>, SalesforceError> {
+        let described = described(&self.connections, &self.mapping, self.version, deadline).await?;
+        let findings = compare(&self.mapping, &described);
+        let is_proven = findings.iter().all(|finding| finding.weight != Weight::Stops);
+        self.is_proven.store(is_proven, Ordering::Relaxed);
+        Ok(findings)
+    }
+
+    /// What the org is, for whoever writes rows otherwise.
+    #[must_use]
+    pub const fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// The attempts of these, at most [`MOST_ASKED`](reconciliation::MOST_ASKED), that the org has not.
+    ///
+    /// # Errors
+    /// [`SalesforceError`] where it does not tell.
+    pub async fn missing(&self, attempts: &[ExternalId]) -> Result<Vec<ExternalId>, SalesforceError> {
+        let statement = reconciliation::statement(&self.mapping, attempts).map_err(|_| SalesforceError::Malformed)?;
+        let answer = self.connections.query(self.version, &statement, Instant::now() + DEADLINE).await?;
+        reconciliation::missing(&self.mapping, attempts, &answer.body).ok_or(SalesforceError::Malformed)
+    }
+
+    /// Keeps the connections warm for as long as it is polled.
+    pub async fn keep_warm(&self) {
+        self.connections.keep_warm().await;
     }
 
     /// Reads what look-ups need beside accounts, so that the first find it.
@@ -43,17 +99,23 @@ impl SalesforceBook {
     }
 
     /// Writes flags, and then the dispute that follows from them: each row by itself, so that nothing holds up the flags.
-    async fn set_flags(&self, update: AccountUpdate) -> Result<(), BookError> {
+    async fn write_flags(&self, update: AccountUpdate, earlier: Earlier) -> Result<(), BookError> {
         let deadline = Instant::now() + DEADLINE;
         let record = Record::from(update);
         let mut refused: Vec<(Object, Refusal)> = Vec::new();
         let mut written = 0;
         // Two rows, and each of them once more, reduced.
-        for _ in 0..=4 {
+        for round in 0..=4 {
             let rows = upserts(&self.mapping, &record, &refused).map_err(|why| {
                 error!(%why, "this org cannot take flags of an account");
-                BookError::Refused
+                BookError::Unwritable
             })?;
+            if round == 0
+                && earlier == Earlier::Unclear
+                && self.are_there(&rows.iter().collect::<Vec<_>>(), deadline).await?
+            {
+                return Ok(());
+            }
             let Some(row) = rows.get(written) else { return Ok(()) };
             match self.upsert(row, deadline).await {
                 Ok(()) => written += 1,
@@ -66,44 +128,71 @@ impl SalesforceBook {
         Err(BookError::Refused)
     }
 
+    /// Writes a row; one that is said to be there already and differs once more.
     async fn upsert(&self, row: &Upsert, deadline: Instant) -> Result<(), SalesforceError> {
         let url = row.url(self.version);
-        let written = self.connections.write(Method::PATCH, &url, row.body(), deadline).await;
-        match written {
-            Err(SalesforceError::Refused(refusal)) if refusal.fault == Fault::Duplicate => {
-                if self.is_there(row, deadline).await? { Ok(()) } else { Err(SalesforceError::Refused(refusal)) }
+        let mut is_again = false;
+        loop {
+            match self.connections.write(Method::PATCH, &url, row.body(), deadline).await {
+                Err(SalesforceError::Refused(refusal)) if refusal.fault == Fault::Duplicate => {
+                    match self.standing(row, deadline).await? {
+                        Standing::Same => return Ok(()),
+                        Standing::Differs if !is_again => is_again = true,
+                        Standing::Differs | Standing::Absent => return Err(SalesforceError::Refused(refusal)),
+                    }
+                }
+                answered => return answered.map(drop),
             }
-            Err(error) => Err(error),
-            Ok(_) => Ok(()),
         }
     }
 
-    /// Whether a row with this external id is in the org.
-    async fn is_there(&self, row: &Upsert, deadline: Instant) -> Result<bool, SalesforceError> {
-        let url = row.url(self.version);
-        let path = url.split_once('?').map_or(url.as_str(), |(path, _)| path);
-        match self.connections.read(path, deadline).await {
-            Ok(_) => Ok(true),
-            Err(SalesforceError::Refused(refusal)) if refusal.fault == Fault::Absent => Ok(false),
-            Err(error) => Err(error),
+    async fn standing(&self, row: &Upsert, deadline: Instant) -> Result<Standing, SalesforceError> {
+        let found = standings(&self.connections, &self.mapping, self.version, &[row], deadline).await?;
+        Ok(found.first().copied().unwrap_or(Standing::Absent))
+    }
+
+    /// Whether an earlier try, whose answer was lost, has written rows as they would be written now. Where it cannot be known
+    /// because the org does not answer, nothing is written either; where the org will not tell, they are.
+    async fn are_there(&self, rows: &[&Upsert], deadline: Instant) -> Result<bool, BookError> {
+        match standings(&self.connections, &self.mapping, self.version, rows, deadline).await {
+            Ok(found) => {
+                let is_same = !found.is_empty() && found.iter().all(|standing| *standing == Standing::Same);
+                counter!("tonegate_outbox_verified_total", "result" => if is_same { "written" } else { "not_written" })
+                    .increment(1);
+                Ok(is_same)
+            }
+            Err(SalesforceError::Refused(refusal)) if !refusal.fault.passes() => Ok(false),
+            Err(why) => {
+                warn!(why = why.name(), "it is not known whether a call is in the org");
+                Err(BookError::Unclear)
+            }
         }
     }
 
-    async fn write_call(&self, records: Vec<Record>) -> Result<Vec<Result<(), BookError>>, BookError> {
+    async fn write_call(
+        &self,
+        records: Vec<Record>,
+        earlier: Earlier,
+    ) -> Result<Vec<Result<(), BookError>>, BookError> {
         let deadline = Instant::now() + DEADLINE;
         let mut delivery = Delivery::new(&self.mapping, records);
-        for _ in 0..MOST_GRAPHS {
+        for round in 0..MOST_GRAPHS {
             let graph = delivery.graph().map_err(|why| {
                 error!(%why, "this org cannot take the records of a call");
-                BookError::Refused
+                BookError::Unwritable
             })?;
             let Some(graph) = graph else { return Ok(results(&delivery)) };
+            let rows: Vec<&Upsert> = graph.nodes().iter().map(|node| &node.upsert).collect();
+            if round == 0 && earlier == Earlier::Unclear && self.are_there(&rows, deadline).await? {
+                return Ok(results(&delivery));
+            }
             match self.send(&mut delivery, &graph, deadline).await? {
                 Heard::Written => return Ok(results(&delivery)),
                 Heard::Again => {}
                 Heard::Duplicate(node) => {
-                    let is_there = self.is_there(&node.upsert, deadline).await.map_err(|_| BookError::Failed)?;
-                    delivery.found(&node, is_there);
+                    // All of a graph was undone.
+                    let standing = self.standing(&node.upsert, deadline).await.map_err(|_| BookError::Failed)?;
+                    delivery.found(&node, standing);
                 }
                 Heard::Later(fault) => {
                     warn!(fault = fault.name(), "the org does not take the records of a call now");
@@ -121,10 +210,10 @@ impl SalesforceBook {
         // What refuses a request as a whole says nothing of the records: they are kept until it does not.
         let answered = answered.map_err(|why| {
             warn!(why = why.name(), "the records of a call do not reach the org");
-            if why == SalesforceError::Lost { BookError::Deadline } else { BookError::Failed }
+            if why.is_unclear() { BookError::Unclear } else { BookError::Failed }
         })?;
         let outcomes = graph.outcomes(answered.status, answered.body.to_string().as_bytes());
-        let outcomes = outcomes.map_err(|_| BookError::Failed)?;
+        let outcomes = outcomes.map_err(|_| BookError::Unclear)?;
         for outcome in outcomes.iter().filter(|outcome| outcome.is_culprit()) {
             let Err(Refusal { code, fields, .. }) = &outcome.result else { continue };
             warn!(object = outcome.object.name(), code, ?fields, "the org refuses a row");
@@ -145,25 +234,54 @@ impl AccountBook for SalesforceBook {
     fn deliver(&self, record: Record) -> Answer<'_, ()> {
         Box::pin(async move {
             match record {
-                Record::AccountUpdate(update) => self.set_flags(update).await,
+                Record::AccountUpdate(update) => self.write_flags(update, Earlier::None).await,
                 Record::ContactAttempt(_)
                 | Record::ComplianceRecord(_)
                 | Record::PaymentArrangement(_)
                 | Record::PaymentTransaction(_) => {
-                    self.write_call(vec![record]).await?.pop().unwrap_or(Err(BookError::Failed))
+                    self.write_call(vec![record], Earlier::None).await?.pop().unwrap_or(Err(BookError::Failed))
                 }
             }
         })
+    }
+
+    fn set_flags(&self, update: AccountUpdate, earlier: Earlier) -> Answer<'_, ()> {
+        Box::pin(self.write_flags(update, earlier))
     }
 
     fn takes_calls(&self) -> bool {
         true
     }
 
-    fn deliver_call(&self, records: Vec<Record>) -> Answers<'_> {
+    fn deliver_call(&self, records: Vec<Record>, earlier: Earlier) -> Answers<'_> {
         Box::pin(async move {
             let count = records.len();
-            self.write_call(records).await.unwrap_or_else(|error| vec![Err(error); count])
+            self.write_call(records, earlier).await.unwrap_or_else(|error| vec![Err(error); count])
+        })
+    }
+
+    fn state(&self) -> BookState {
+        BookState {
+            is_failing: false,
+            is_saving: self.connections.thrift() == Thrift::NoNewCalls,
+            is_proven: self.is_proven.load(Ordering::Relaxed),
+        }
+    }
+
+    fn takes_backlogs(&self) -> bool {
+        true
+    }
+
+    fn deliver_backlog(&self, records: Vec<Record>) -> Answers<'_> {
+        Box::pin(async move {
+            let Self { connections, mapping, version, every, .. } = self;
+            let bulk = Bulk { connections, mapping, version: *version, every: *every };
+            let answer = |drained| match drained {
+                Drained::Written => Ok(()),
+                Drained::Refused => Err(BookError::Refused),
+                Drained::Later => Err(BookError::Unclear),
+            };
+            bulk.drain(records).await.into_iter().map(answer).collect()
         })
     }
 }
@@ -174,13 +292,12 @@ fn results(delivery: &Delivery<'_>) -> Vec<Result<(), BookError>> {
         counter!("tonegate_control_failures_total", "control" => "salesforce_row").increment(1);
         error!("a row of a call is not written: the org refuses it");
     }
-    let result = |result: Result<(), outbox::Fault>| {
-        result.map_err(|fault| match fault {
-            outbox::Fault::Rejected => BookError::Refused,
-            outbox::Fault::Unavailable => BookError::Failed,
-        })
+    let error = |why| match why {
+        GivenUp::Refused => BookError::Refused,
+        GivenUp::Differs => BookError::Differs,
+        GivenUp::Unwritable => BookError::Unwritable,
     };
-    delivery.results().into_iter().map(result).collect()
+    delivery.results().into_iter().map(|result| result.map_err(error)).collect()
 }
 
 /// Whether a row that was refused may be taken with less in it: once.
@@ -199,10 +316,7 @@ fn told(object: &'static str, error: &SalesforceError) -> BookError {
                 BookError::Failed
             }
         },
-        SalesforceError::Lost => BookError::Deadline,
-        SalesforceError::SignIn(_)
-        | SalesforceError::Unreached
-        | SalesforceError::Malformed
-        | SalesforceError::Setting(_) => BookError::Failed,
+        SalesforceError::Lost | SalesforceError::Malformed => BookError::Unclear,
+        SalesforceError::SignIn(_) | SalesforceError::Unreached | SalesforceError::Setting(_) => BookError::Failed,
     }
 }

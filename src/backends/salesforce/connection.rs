@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use book::salesforce::{Fault, Hedge, Quota, Refusal, Thrift, Usage};
+use book::salesforce::{ApiVersion, Fault, Hedge, Quota, Refusal, Thrift, Usage};
 use futures_util::future::select;
 use metrics::{counter, gauge, histogram};
-use reqwest::{Method, Response, redirect::Policy};
+use reqwest::{Method, Response, header::CONTENT_TYPE, redirect::Policy};
 use serde_json::Value;
 use tokio::time::{sleep, timeout_at};
 
@@ -28,13 +28,15 @@ const WARM_EVERY: Duration = Duration::from_secs(30);
 const WARM_WITHIN: Duration = Duration::from_secs(5);
 /// For how long an org that refused for its day's requests is asked for nothing that can wait.
 const EXHAUSTED: Duration = Duration::from_secs(300);
+/// Most bytes of the results of a bulk job: 10,000 rows of 6,400 bytes.
+const MOST_TABLE: usize = 64 << 20;
 
 /// An answer: its status, and its body, `null` where there was none.
 #[derive(Clone, PartialEq)]
 pub struct Answer {
     /// 200 to 299, or 300 or 304 where the request allows for it.
     pub status: u16,
-    /// The body. It holds facts of an account.
+    /// The body, of a table its text. It holds facts of an account.
     pub body: Value,
 }
 
@@ -59,9 +61,18 @@ struct Request<'a> {
     method: Method,
     /// From the root on, with its query.
     path: &'a str,
-    body: Option<&'a Value>,
+    body: Payload<'a>,
+    /// Most bytes of its answer.
+    most: usize,
     /// Whether it may be asked again over the other connection before it is answered.
     is_hedged: bool,
+}
+
+/// What is sent with a request.
+enum Payload<'a> {
+    Nothing,
+    Json(&'a Value),
+    Csv(&'a str),
 }
 
 impl Connections {
@@ -92,7 +103,25 @@ impl Connections {
     /// # Errors
     /// [`SalesforceError`].
     pub async fn read(&self, path: &str, deadline: Instant) -> Result<Answer, SalesforceError> {
-        self.until(deadline, &Request { method: Method::GET, path, body: None, is_hedged: true }).await
+        self.until(
+            deadline,
+            &Request { method: Method::GET, path, body: Payload::Nothing, most: MOST_ANSWER, is_hedged: true },
+        )
+        .await
+    }
+
+    /// Asks a query by its statement, until `deadline`, as [`read`](Self::read) does.
+    ///
+    /// # Errors
+    /// [`SalesforceError`].
+    pub async fn query(
+        &self,
+        version: ApiVersion,
+        statement: &str,
+        deadline: Instant,
+    ) -> Result<Answer, SalesforceError> {
+        let statement: String = form_urlencoded::byte_serialize(statement.as_bytes()).collect();
+        self.read(&format!("/services/data/{version}/query?q={statement}"), deadline).await
     }
 
     /// Writes, until `deadline`, over one connection alone.
@@ -106,7 +135,31 @@ impl Connections {
         body: &Value,
         deadline: Instant,
     ) -> Result<Answer, SalesforceError> {
-        self.until(deadline, &Request { method, path, body: Some(body), is_hedged: false }).await
+        let body = Payload::Json(body);
+        self.until(deadline, &Request { method, path, body, most: MOST_ANSWER, is_hedged: false }).await
+    }
+
+    /// Uploads a table as CSV, until `deadline`.
+    ///
+    /// # Errors
+    /// [`SalesforceError`].
+    pub async fn upload(&self, path: &str, table: &str, deadline: Instant) -> Result<Answer, SalesforceError> {
+        let body = Payload::Csv(table);
+        self.until(deadline, &Request { method: Method::PUT, path, body, most: MOST_ANSWER, is_hedged: false }).await
+    }
+
+    /// Reads a table, which is CSV, until `deadline`.
+    ///
+    /// # Errors
+    /// [`SalesforceError`].
+    pub async fn table(&self, path: &str, deadline: Instant) -> Result<String, SalesforceError> {
+        let (method, body) = (Method::GET, Payload::Nothing);
+        let answer = self.until(deadline, &Request { method, path, body, most: MOST_TABLE, is_hedged: false }).await?;
+        match answer.body {
+            Value::String(table) => Ok(table),
+            Value::Null => Ok(String::new()),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Err(SalesforceError::Malformed),
+        }
     }
 
     /// What is done without, by the org's last word about requests of the day.
@@ -207,13 +260,16 @@ impl Connections {
         let url = session.instance().join(request.path).map_err(|_| SalesforceError::Setting("path"))?;
         let built = self.clients[connection].request(request.method.clone(), url).bearer_auth(session.token());
         let built = match request.body {
-            Some(body) => built.json(body),
-            None => built,
+            Payload::Json(body) => built.json(body),
+            Payload::Csv(table) => built.header(CONTENT_TYPE, "text/csv").body(table.to_owned()),
+            Payload::Nothing => built,
         };
         let response = built.send().await.map_err(|error| failure(&error))?;
         self.note_usage(&response);
         let status = response.status();
-        let body = bounded(response, MOST_ANSWER).await?;
+        let is_table =
+            response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/csv"));
+        let body = bounded(response, request.most).await?;
         if !status.is_success() {
             let refusal = Refusal::read(status.as_u16(), &body);
             if refusal.fault == Fault::Quota(Quota::Daily) {
@@ -221,8 +277,11 @@ impl Connections {
             }
             return Err(SalesforceError::Refused(refusal));
         }
-        let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
-        let body = body.map_err(|_| SalesforceError::Malformed)?;
+        let body = match (body.is_empty(), is_table) {
+            (true, _) => Value::Null,
+            (false, true) => Value::from(String::from_utf8(body).map_err(|_| SalesforceError::Malformed)?),
+            (false, false) => serde_json::from_slice(&body).map_err(|_| SalesforceError::Malformed)?,
+        };
         Ok(Answer { status: status.as_u16(), body })
     }
 

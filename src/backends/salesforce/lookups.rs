@@ -15,7 +15,7 @@ use ::book::{
 use metrics::counter;
 use tracing::{error, warn};
 
-use super::{Answer, Connections, SalesforceError};
+use super::{Connections, SalesforceError};
 use crate::book::BookError;
 
 /// How long a look-up may take: what is left of two seconds belongs to the agent and the voice.
@@ -76,21 +76,25 @@ impl Inner {
     /// Finds an account whose strategy is known; `None` where it is not.
     async fn find_short(&self, key: &LookupKey, deadline: Instant) -> Result<Option<LookUp>, BookError> {
         let statement = lookup::statement(&self.mapping, key, StrategyPart::Id).map_err(|why| unwritten(&why))?;
-        let answered = self.query(&statement, deadline).await.map_err(|why| failed(&why))?;
+        let answered = self.connections.query(self.version, &statement, deadline).await.map_err(|why| failed(&why))?;
         let known = |id: &_| self.shelf().find(Instant::now(), id).cloned();
         answer::read_with(&self.mapping, &answered.body, known).map_err(unreliable)
     }
 
     async fn find_whole(&self, key: &LookupKey, deadline: Instant) -> Result<LookUp, BookError> {
         let statement = lookup::statement(&self.mapping, key, StrategyPart::Whole).map_err(|why| unwritten(&why))?;
-        let answered = self.query(&statement, deadline).await.map_err(|why| failed(&why))?;
+        let answered = self.connections.query(self.version, &statement, deadline).await.map_err(|why| failed(&why))?;
         answer::read(&self.mapping, &answered.body).map_err(unreliable)
     }
 
     async fn read_strategies(&self) {
         let read = async {
             let statement = lookup::strategies(&self.mapping).map_err(|why| unwritten(&why))?;
-            let answered = self.query(&statement, Instant::now() + READING).await.map_err(|why| failed(&why))?;
+            let answered = self
+                .connections
+                .query(self.version, &statement, Instant::now() + READING)
+                .await
+                .map_err(|why| failed(&why))?;
             answer::read_strategies(&self.mapping, &answered.body).map_err(unreliable)
         };
         let read = read.await;
@@ -102,11 +106,6 @@ impl Inner {
                 warn!(error = error.name(), "strategies are not read again: accounts bring theirs after an hour")
             }
         }
-    }
-
-    async fn query(&self, statement: &str, deadline: Instant) -> Result<Answer, SalesforceError> {
-        let statement: String = form_urlencoded::byte_serialize(statement.as_bytes()).collect();
-        self.connections.read(&format!("/services/data/{}/query?q={statement}", self.version), deadline).await
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {

@@ -21,11 +21,14 @@ use tempfile::TempDir;
 use super::*;
 use crate::book::BookError;
 
+mod bulk;
 mod delivery;
 mod description;
 mod events;
 mod faults;
+mod killed;
 mod lookups;
+mod reconciliation;
 mod sample;
 mod sign_in;
 

@@ -1,14 +1,14 @@
 //! Changes as SQL, inside the writer's transaction.
 
 use book::vetting::{Forbidden, Vetted, vet};
-use book::{ComplianceRecord, ContactAttempt, Record, RecordKind};
+use book::{ComplianceRecord, ContactAttempt, Record};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::batches::FLAGS;
+use super::outbox;
 use super::queries::is_open_elsewhere;
-use super::row::{CallRow, ChargeRow, Destination, OutboxChange, PaymentRow, PaymentState, Write};
+use super::row::{CallRow, ChargeRow, Destination, PaymentRow, PaymentState, Write};
 use super::{Receipt, StoreError};
 use crate::audit::{self, Author, Details, Entry, Hash, Kind, Signer};
 
@@ -51,7 +51,9 @@ fn make(connection: &Connection, write: &Write, author: &Author, receipt: &mut R
         }
         Write::Checkpoint { at, kept, posted } => audit::make_checkpoint(connection, author, *at, (*kept, *posted)),
         Write::CheckpointsShipped { destination, through } => mark_shipped(connection, *destination, *through),
-        Write::Outbox(change) => change_outbox(connection, *change),
+        Write::Outbox(change) => outbox::change(connection, *change),
+        Write::DeliveredForgotten { before } => outbox::forget(connection, *before),
+        Write::Redelivered { call, at } => outbox::redeliver(connection, *call, *at),
     }
 }
 
@@ -178,18 +180,14 @@ fn settle_payment(connection: &Connection, record: &Record, now: Timestamp) -> r
     }
 }
 
-/// Puts a record in its lane. Flags have a lane of their own, so that nothing holds them up: they only forbid.
 fn put_in_outbox(
     connection: &Connection,
     record: &Record,
     now: Timestamp,
     signer: Option<&Signer>,
 ) -> rusqlite::Result<()> {
-    let owner = record.account().map_or_else(|| record.call().to_string(), |account| account.as_str().to_owned());
-    let lane = if record.kind() == RecordKind::AccountUpdate { format!("{FLAGS}{owner}") } else { owner };
-    let statement = "INSERT INTO outbox (lane, kind, record, created_ms, next_ms) VALUES (?1, ?2, ?3, ?4, ?4)";
-    let text = vetted(connection, record.call(), record, signer)?;
-    execute(connection, statement, params![lane, record.kind().name(), text, now.as_millisecond()])
+    let json = vetted(connection, record.call(), record, signer)?;
+    outbox::put(connection, record, &json, now)
 }
 
 fn mark_shipped(connection: &Connection, destination: Destination, through: u64) -> rusqlite::Result<()> {
@@ -198,23 +196,6 @@ fn mark_shipped(connection: &Connection, destination: Destination, through: u64)
         Destination::Collector => "UPDATE audit_checkpoints SET posted = 1 WHERE number <= ?1 AND NOT posted",
     };
     execute(connection, statement, params![through.cast_signed()])
-}
-
-fn change_outbox(connection: &Connection, change: OutboxChange) -> rusqlite::Result<()> {
-    match change {
-        OutboxChange::Delivered { entry } => execute(connection, "DELETE FROM outbox WHERE entry = ?1", params![entry]),
-        OutboxChange::WithCall { entry } => {
-            let statement = "UPDATE outbox SET lane = substr(lane, length(?2) + 1), tries = 0 WHERE entry = ?1";
-            execute(connection, statement, params![entry, FLAGS])
-        }
-        OutboxChange::Retry { entry, tries, at } => {
-            let statement = "UPDATE outbox SET tries = ?2, next_ms = ?3 WHERE entry = ?1";
-            execute(connection, statement, params![entry, tries, at.as_millisecond()])
-        }
-        OutboxChange::Park { entry, tries } => {
-            execute(connection, "UPDATE outbox SET parked = 1, tries = ?2 WHERE entry = ?1", params![entry, tries])
-        }
-    }
 }
 
 fn execute(connection: &Connection, statement: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {

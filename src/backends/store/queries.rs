@@ -6,27 +6,11 @@ use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
 use super::apply::from_json;
-use super::row::{Destination, OutboxDepth, OutboxEntry, PaymentRow, PaymentState, RefundRow, Waiting};
+use super::row::{Destination, PaymentRow, PaymentState, RefundRow, Waiting};
 use super::{Store, StoreError};
 use crate::audit::{self, CONTROLS, Place, Slice};
 
 impl Store {
-    /// The records that may be tried at `now`: the first waiting one of each lane, at most `most` of them.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn outbox_due(&self, now: Timestamp, most: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.read(move |connection| outbox_due(connection, now, most)).await
-    }
-
-    /// How full the outbox is.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn outbox_depth(&self) -> Result<OutboxDepth, StoreError> {
-        self.read(outbox_depth).await
-    }
-
     /// A payment, if it was opened.
     ///
     /// # Errors
@@ -125,37 +109,6 @@ fn unshipped(connection: &Connection, destination: Destination, most: usize) -> 
         Ok(Waiting { number: row.get::<_, i64>(0)?.unsigned_abs(), note: row.get(1)?, made_at })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-fn outbox_due(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT entry, tries, record FROM outbox WHERE next_ms <= ?1 AND entry IN \
-         (SELECT MIN(entry) FROM outbox WHERE parked = 0 GROUP BY lane) ORDER BY entry LIMIT ?2",
-    )?;
-    let rows = statement.query_map((now.as_millisecond(), i64::try_from(most).unwrap_or(i64::MAX)), |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
-    })?;
-    rows.map(|row| {
-        let (entry, tries, record) = row?;
-        Ok(OutboxEntry { entry, tries, record: from_json(&record).ok() })
-    })
-    .collect()
-}
-
-fn outbox_depth(connection: &Connection) -> Result<OutboxDepth, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT COUNT(*) FILTER (WHERE parked = 0), COUNT(*) FILTER (WHERE parked = 1), \
-         MIN(created_ms) FILTER (WHERE parked = 0), MIN(next_ms) FILTER (WHERE parked = 0) FROM outbox",
-    )?;
-    let moment = |millis: Option<i64>| millis.and_then(|millis| Timestamp::from_millisecond(millis).ok());
-    Ok(statement.query_row([], |row| {
-        Ok(OutboxDepth {
-            waiting: row.get::<_, i64>(0)?.unsigned_abs(),
-            parked: row.get::<_, i64>(1)?.unsigned_abs(),
-            oldest: moment(row.get(2)?),
-            next: moment(row.get(3)?),
-        })
-    })?)
 }
 
 /// The columns of a payment, in the order of [`Columns`].

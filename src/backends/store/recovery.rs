@@ -13,6 +13,9 @@ use crate::audit::{Author, Details, Entry, Kind, Signer};
 /// The reason of a call that the gateway did not live to end.
 pub const INTERRUPTED: &str = "interrupted";
 
+/// The reason of a call that was being dialled when the gateway ended: its outcome is unknown.
+pub const RESTARTED: &str = "gateway_restarted";
+
 /// What `open` found of an earlier run.
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
@@ -55,8 +58,7 @@ pub(super) fn recover(connection: &mut Connection, author: &Author, now: Timesta
         let values = (dialog.call.to_string(), &dialog.journal);
         transaction.execute("INSERT OR REPLACE INTO dialogs (call, journal) VALUES (?1, ?2)", values)?;
     }
-    // What the book objected to may have been mended meanwhile.
-    transaction.execute("UPDATE outbox SET parked = 0, tries = 0 WHERE parked = 1", ())?;
+    super::outbox::replay_all(&transaction)?;
     let payments = super::queries::open_payments(&transaction)?;
     transaction.commit()?;
     Ok(Recovery { interrupted, dialogs, payments, is_rolled_back: false })
@@ -76,12 +78,14 @@ fn interrupt_calls(
         let mut attempt: ContactAttempt = from_json(&attempt)?;
         let mut compliance: ComplianceRecord = from_json(&compliance)?;
         let call = attempt.call;
-        let details = Details::new().text("reason", INTERRUPTED);
+        // Whether somebody answered a call that was being dialled, nobody knows.
+        let reason = if attempt.status == AttemptStatus::Dialing { RESTARTED } else { INTERRUPTED };
+        let details = Details::new().text("reason", reason);
         let entry = Entry { call, at: now, kind: Kind::CallInterrupted, details };
         attempt.status = AttemptStatus::Interrupted;
-        attempt.end_reason = Some(INTERRUPTED.to_owned());
+        attempt.end_reason = Some(reason.to_owned());
         compliance.account = attempt.account.clone();
-        conclude(transaction, (&attempt, &compliance), &entry, INTERRUPTED, signer)?;
+        conclude(transaction, (&attempt, &compliance), &entry, reason, signer)?;
         calls.push(Interrupted { call, trunk: attempt.trunk });
     }
     Ok(calls)

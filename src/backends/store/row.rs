@@ -27,6 +27,17 @@ pub struct CallRow {
     pub compliance: ComplianceRecord,
 }
 
+impl CallRow {
+    /// The intent to dial: durable before any INVITE leaves, so that no call that was placed can be forgotten. It is concluded as
+    /// any call is; where the gateway ends before, its next start concludes it.
+    #[must_use]
+    pub fn dialing(attempt: ContactAttempt) -> Self {
+        let compliance = ComplianceRecord { account: attempt.account.clone(), ..ComplianceRecord::empty(attempt.call) };
+        let (call, trunk, started_at) = (attempt.call, attempt.trunk.clone(), attempt.started_at);
+        Self { call, trunk, started_at, attempt, compliance }
+    }
+}
+
 /// How far a payment has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -350,6 +361,48 @@ pub enum Write {
     },
     /// What became of an entry of the outbox.
     Outbox(OutboxChange),
+    /// What was delivered is forgotten, to make room.
+    DeliveredForgotten {
+        /// When it was delivered at the latest.
+        before: Timestamp,
+    },
+    /// The book lacks what it took of a call: all of that goes into the outbox again.
+    Redelivered {
+        /// The call.
+        call: Uuid,
+        /// When that was seen.
+        at: Timestamp,
+    },
+}
+
+impl Write {
+    /// Whether something may be due in the outbox that was not before.
+    pub(super) const fn fills_outbox(&self) -> bool {
+        matches!(
+            self,
+            Self::Record(_)
+                | Self::CallConcluded { .. }
+                | Self::CallEnded { .. }
+                | Self::Redelivered { .. }
+                | Self::Outbox(OutboxChange::Replay { .. })
+        )
+    }
+}
+
+impl OutboxChange {
+    /// The same where the volume is full.
+    #[must_use]
+    pub const fn without_memory(self) -> Self {
+        match self {
+            Self::Delivered { entry, .. } => Self::Done { entry },
+            Self::Sending { .. }
+            | Self::Done { .. }
+            | Self::WithCall { .. }
+            | Self::Retry { .. }
+            | Self::Park { .. }
+            | Self::Replay { .. } => self,
+        }
+    }
 }
 
 impl From<Record> for Write {
@@ -392,6 +445,8 @@ pub struct OutboxEntry {
     pub entry: i64,
     /// How often it was tried.
     pub tries: u32,
+    /// Whether it was sent, and what came of that is not known: the book may have it.
+    pub is_unclear: bool,
     /// The record; `None` where the entry cannot be read, which no trying again will mend.
     pub record: Option<Record>,
 }
@@ -405,11 +460,34 @@ pub enum OutboxBatch {
     Call(Vec<OutboxEntry>),
 }
 
+impl OutboxBatch {
+    /// What is in it.
+    #[must_use]
+    pub fn entries(&self) -> &[OutboxEntry] {
+        match self {
+            Self::Flags(entry) => std::slice::from_ref(entry),
+            Self::Call(entries) => entries,
+        }
+    }
+}
+
 /// What became of an entry of the outbox.
 #[derive(Clone, Copy, Debug)]
 pub enum OutboxChange {
+    /// It is about to be sent: from now on the book may have it.
+    Sending {
+        /// The entry.
+        entry: i64,
+    },
     /// The book has it.
     Delivered {
+        /// The entry.
+        entry: i64,
+        /// When.
+        at: Timestamp,
+    },
+    /// The book has it, and there is no room to remember that.
+    Done {
         /// The entry.
         entry: i64,
     },
@@ -426,6 +504,10 @@ pub enum OutboxChange {
         tries: u32,
         /// When it may be tried again.
         at: Timestamp,
+        /// Whether the book may have it.
+        is_unclear: bool,
+        /// Why the book has it not, by its name.
+        failure: &'static str,
     },
     /// A person must look at it.
     Park {
@@ -433,6 +515,15 @@ pub enum OutboxChange {
         entry: i64,
         /// How often it was tried.
         tries: u32,
+        /// When it was given up.
+        at: Timestamp,
+        /// Why, by its name.
+        failure: &'static str,
+    },
+    /// A person has looked at it, and wants it tried again.
+    Replay {
+        /// The entry, which must be parked.
+        entry: i64,
     },
 }
 
@@ -445,6 +536,27 @@ pub struct OutboxDepth {
     pub parked: u64,
     /// When the oldest waiting entry was written.
     pub oldest: Option<Timestamp>,
+    /// When the oldest waiting entry was written that must be kept of every call ([`book::RecordKind::is_mandatory`]).
+    pub oldest_mandatory: Option<Timestamp>,
     /// When the next waiting entry may be tried.
     pub next: Option<Timestamp>,
+}
+
+/// An entry that the account book refused for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// The entry.
+    pub entry: i64,
+    /// The kind of its record, by its name.
+    pub kind: String,
+    /// The external id of its record; empty where it cannot be read.
+    pub key: String,
+    /// How often it was tried.
+    pub tries: u32,
+    /// Why it was given up, by its name.
+    pub failure: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it was given up.
+    pub parked_at: Timestamp,
 }

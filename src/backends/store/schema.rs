@@ -77,16 +77,36 @@ const MIGRATIONS: &[&str] = &[
     "
     ALTER TABLE payments ADD COLUMN refund_since TEXT;
 ",
+    "
+    ALTER TABLE outbox ADD COLUMN call TEXT NOT NULL DEFAULT '';
+    ALTER TABLE outbox ADD COLUMN key TEXT NOT NULL DEFAULT '';
+    ALTER TABLE outbox ADD COLUMN unclear INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE outbox ADD COLUMN failure TEXT;
+    ALTER TABLE outbox ADD COLUMN finished_ms INTEGER;
+    UPDATE outbox SET
+        call = COALESCE(CASE WHEN json_valid(record) THEN json_extract(record, '$.call') END, 'entry ' || entry),
+        key = COALESCE(CASE WHEN json_valid(record) THEN json_extract(record, '$.external_id') END, '');
+    DROP INDEX outbox_lanes;
+    CREATE INDEX outbox_waiting ON outbox (parked, lane, call, kind, entry, next_ms, created_ms);
+    CREATE INDEX outbox_accounts ON outbox (lane, kind);
+    CREATE INDEX outbox_delivered ON outbox (finished_ms) WHERE parked = 2;
+    CREATE INDEX outbox_delivered_calls ON outbox (call) WHERE parked = 2;
+",
 ];
 
 /// Brings a file to the current schema, each migration in a transaction of its own.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    migrate_to(connection, MIGRATIONS.len())
+}
+
+/// Makes the first `count` migrations, as far as the file has not had them.
+pub(super) fn migrate_to(connection: &mut Connection, count: usize) -> Result<(), StoreError> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let versions = (1_u32..).zip(MIGRATIONS);
     if found > versions.clone().map(|(version, _)| version).last().unwrap_or(0) {
         return Err(StoreError::Newer);
     }
-    for (version, migration) in versions.filter(|(version, _)| *version > found) {
+    for (version, migration) in versions.take(count).filter(|(version, _)| *version > found) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", version)?;

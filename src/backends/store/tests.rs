@@ -216,19 +216,41 @@ async fn a_refund_has_one_key_until_it_is_refused() {
 async fn a_file_of_before_charges_is_read_as_it_was() {
     let directory = TempDir::new().unwrap();
     let (payment, path) = (Uuid::from_u128(7), directory.path().join("tonegate.sqlite"));
-    let (store, _) = open(&directory);
-    store.write(Write::PaymentOpened(payment_row(payment).into())).await.unwrap();
-    drop(store);
-    let file = rusqlite::Connection::open(&path).unwrap();
-    file.execute_batch(
-        "UPDATE payments SET row = json_remove(row, '$.processor', '$.method'); ALTER TABLE payments DROP COLUMN charge; \
-         ALTER TABLE payments DROP COLUMN refund; ALTER TABLE payments DROP COLUMN refund_since; \
-         PRAGMA user_version = 2;",
-    )
-    .unwrap();
+    let mut file = rusqlite::Connection::open(&path).unwrap();
+    schema::migrate_to(&mut file, 2).unwrap();
+    let mut row = serde_json::to_value(payment_row(payment)).unwrap();
+    for later in ["processor", "method"] {
+        row.as_object_mut().unwrap().remove(later);
+    }
+    let statement = "INSERT INTO payments (payment, call, state, row, updated_at) VALUES (?1, ?2, 'submitted', ?3, ?4)";
+    let values = (payment.to_string(), Uuid::from_u128(1).to_string(), row.to_string(), "1970-01-01T00:00:00Z");
+    file.execute(statement, values).unwrap();
     drop(file);
     let (store, _) = open(&directory);
     assert_eq!(store.payment(payment).await.unwrap(), Some(payment_row(payment)));
+}
+
+#[tokio::test]
+async fn an_entry_of_before_calls_were_told_apart_goes_with_its_call() {
+    let directory = TempDir::new().unwrap();
+    let mut file = rusqlite::Connection::open(directory.path().join("tonegate.sqlite")).unwrap();
+    schema::migrate_to(&mut file, 4).unwrap();
+    let record = serde_json::to_string(&Record::from(call_row(Uuid::from_u128(1)).attempt)).unwrap();
+    for record in [record.as_str(), "torn"] {
+        let statement = "INSERT INTO outbox (lane, kind, record, created_ms, next_ms) \
+                         VALUES ('CA-1001', 'contact_attempt', ?1, 0, 0)";
+        file.execute(statement, [record]).unwrap();
+    }
+    drop(file);
+    let (store, _) = open(&directory);
+    let batches = store.outbox_batches(Timestamp::UNIX_EPOCH, 16).await.unwrap();
+    assert_eq!(batches.iter().map(|batch| batch.entries()[0].entry).collect::<Vec<_>>(), [1], "the lane's first call");
+    store
+        .write(Write::Outbox(OutboxChange::Park { entry: 1, tries: 1, at: Timestamp::UNIX_EPOCH, failure: "refused" }))
+        .await
+        .unwrap();
+    let parked = store.outbox_parked().await.unwrap();
+    assert_eq!(parked[0].key, ExternalId::attempt(Uuid::from_u128(1)).as_str());
 }
 
 #[tokio::test]
@@ -258,7 +280,7 @@ async fn a_concluded_call_has_its_records_and_the_evidence_in_them() {
     let (attempt, reason) = (attempt.into(), "completed".to_owned());
     let compliance = Box::new(ComplianceRecord { disclosures, ..compliance });
     let receipt = store.write(Write::CallConcluded { attempt, compliance, entry, reason }).await.unwrap();
-    store.write(Write::Outbox(OutboxChange::Delivered { entry: 1 })).await.unwrap();
+    store.write(Write::Outbox(OutboxChange::Delivered { entry: 1, at: Timestamp::UNIX_EPOCH })).await.unwrap();
     let due = store.outbox_due(Timestamp::now(), 16).await.unwrap();
     let Some(Record::ComplianceRecord(record)) = &due[0].record else { panic!("the attempt went first") };
     assert_eq!(record.evidence, Some(crate::audit::to_hex(&receipt.audit[0])));
@@ -280,43 +302,4 @@ async fn the_receipt_names_the_hash_of_each_audit_entry() {
     let summary = verify(&directory.path().join("tonegate.sqlite"), &Evidence::default()).unwrap();
     assert_eq!(summary.head, receipt.audit[1]);
     assert_eq!(store.call_audit(call).await.unwrap().len(), 2);
-}
-
-#[tokio::test]
-async fn lanes_keep_their_order_and_flags_overtake_them() {
-    let directory = TempDir::new().unwrap();
-    let (store, _) = open(&directory);
-    let account = AccountId::parse("CA-1001").unwrap();
-    let attempt = |call: u128| {
-        let call = Uuid::from_u128(call);
-        Record::from(ContactAttempt { account: Some(account.clone()), ..call_row(call).attempt })
-    };
-    let flags = book::AccountUpdate {
-        external_id: ExternalId::update(Uuid::from_u128(1), 1),
-        call: Uuid::from_u128(1),
-        account: account.clone(),
-        set: [rules::contact::Flag::Cease].into(),
-        at: Timestamp::UNIX_EPOCH,
-    };
-    let other = Record::from(call_row(Uuid::from_u128(9)).attempt);
-    let records = [attempt(1), attempt(2), flags.into(), other];
-    store.write(records.into_iter().map(Write::from).collect::<Vec<_>>()).await.unwrap();
-    let numbers = |due: Vec<OutboxEntry>| due.into_iter().map(|entry| entry.entry).collect::<Vec<_>>();
-    let later = Timestamp::now() + jiff::SignedDuration::from_secs(1);
-    assert_eq!(numbers(store.outbox_due(later, 16).await.unwrap()), [1, 3, 4]);
-    store.write(Write::Outbox(OutboxChange::Delivered { entry: 1 })).await.unwrap();
-    assert_eq!(numbers(store.outbox_due(later, 16).await.unwrap()), [2, 3, 4]);
-    // A record that waits for its next try holds up its lane; a parked one does not.
-    let at = later + jiff::SignedDuration::from_secs(60);
-    store.write(Write::Outbox(OutboxChange::Retry { entry: 2, tries: 1, at })).await.unwrap();
-    store.write(Write::from(attempt(3))).await.unwrap();
-    assert_eq!(numbers(store.outbox_due(later, 16).await.unwrap()), [3, 4]);
-    store.write(Write::Outbox(OutboxChange::Park { entry: 2, tries: 3 })).await.unwrap();
-    assert_eq!(numbers(store.outbox_due(later, 16).await.unwrap()), [3, 4, 5]);
-    let depth = store.outbox_depth().await.unwrap();
-    assert_eq!((depth.waiting, depth.parked), (3, 1));
-    drop(store);
-    let (store, _) = open(&directory);
-    let depth = store.outbox_depth().await.unwrap();
-    assert_eq!((depth.waiting, depth.parked), (4, 0), "each start offers what is parked again");
 }

@@ -165,4 +165,15 @@ impl ContactAttempt {
             agent: agent.to_owned(),
         }
     }
+
+    /// The attempt of an outbound call before anything was sent: the intent to dial, which counts as a call from then on.
+    #[must_use]
+    pub fn outbound(call: Uuid, account: AccountId, trunk: &str, started_at: Timestamp, agent: &str) -> Self {
+        Self {
+            account: Some(account),
+            direction: Direction::Outbound,
+            status: AttemptStatus::Dialing,
+            ..Self::inbound(call, trunk, started_at, agent)
+        }
+    }
 }

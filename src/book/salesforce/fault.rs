@@ -135,6 +135,16 @@ impl Refusal {
         }
     }
 
+    /// Reads the error of one row in the results of a bulk job: `CODE:message:Field,Field --`.
+    #[must_use]
+    pub fn read_text(text: &str) -> Self {
+        let (code, rest) = text.split_once(':').unwrap_or((text, ""));
+        let fields = rest.trim_end().trim_end_matches("--").rsplit_once(':').map_or("", |(_, fields)| fields);
+        let names = fields.split(',').map(|field| shown(field.trim())).filter(|field| !field.is_empty());
+        let fault = of_code(code, rest).unwrap_or(Fault::Rejected);
+        Self { fault, code: shown(code), fields: names.take(MOST_FIELDS).collect() }
+    }
+
     fn of_items(status: u16, items: &[Item]) -> Self {
         let Some(first) = items.first() else {
             return Self { fault: of_bare(status), code: String::new(), fields: vec![] };
@@ -297,6 +307,25 @@ mod tests {
     fn nothing_but_codes_and_names_is_kept() {
         let body = r#"[{"errorCode":"not a code: Dana","message":"Dana","fields":["Dana Whitfield","Name"]}]"#;
         assert_eq!(read(400, body), (Fault::Rejected, String::new(), vec!["Name".into()]));
+    }
+
+    #[test]
+    fn the_error_of_a_bulk_row_is_read_without_what_it_quotes() {
+        for (text, fault, code, fields) in [
+            (
+                "STRING_TOO_LONG:Notes: data value too large: Dana:cxp__Notes__c --",
+                Fault::Rejected,
+                "STRING_TOO_LONG",
+                vec!["cxp__Notes__c"],
+            ),
+            ("UNABLE_TO_LOCK_ROW:unable to obtain exclusive access:--", Fault::Locked, "UNABLE_TO_LOCK_ROW", vec![]),
+            ("InternalServerError : Dana", Fault::Rejected, "", vec![]),
+            ("", Fault::Rejected, "", vec![]),
+        ] {
+            let refusal = Refusal::read_text(text);
+            assert_eq!((refusal.fault, refusal.code.as_str()), (fault, code), "{text}");
+            assert_eq!(refusal.fields, fields, "{text}");
+        }
     }
 
     proptest! {

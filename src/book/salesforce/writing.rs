@@ -4,6 +4,7 @@
 //! before it is anything else, so that no card number leaves, whole or cut.
 
 mod account;
+mod accounts;
 mod arrangement;
 mod attempt;
 mod body;
@@ -13,14 +14,18 @@ mod dispute;
 mod graph;
 mod outcome;
 mod payment;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 use serde_json::Value;
 
-pub use delivery::{Delivery, Heard};
+pub use accounts::{MOST_GRAPHS, account_results, accounts};
+pub(super) use delivery::rows as own_rows;
+pub use delivery::{Delivery, GivenUp, Heard};
 pub use graph::{Graph, Node};
 pub use outcome::{NodeOutcome, Written};
+pub use standing::{MOST_READ, Standing, reading};
 
 use super::fault::Refusal;
 use super::field::Field;
@@ -92,6 +97,14 @@ impl Upsert {
     #[must_use]
     pub fn key(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Adds what another says of the same row: where both say something, that counts.
+    pub(super) fn merge(&mut self, later: Self) {
+        if let (Value::Object(own), Value::Object(later)) = (&mut self.body, later.body) {
+            own.extend(later);
+        }
+        self.masked.extend(later.masked);
     }
 
     /// The fields by their API names.

@@ -87,7 +87,10 @@ impl House {
     async fn record(&self) -> PaymentTransaction {
         let due = self.store.outbox_due(Timestamp::now(), 1).await.unwrap();
         let entry = due.into_iter().next().expect("a record");
-        self.store.write(Write::Outbox(OutboxChange::Delivered { entry: entry.entry })).await.unwrap();
+        self.store
+            .write(Write::Outbox(OutboxChange::Delivered { entry: entry.entry, at: Timestamp::now() }))
+            .await
+            .unwrap();
         match entry.record {
             Some(Record::PaymentTransaction(record)) => record,
             other => panic!("another record: {other:?}"),

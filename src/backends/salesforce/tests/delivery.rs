@@ -27,16 +27,18 @@ use crate::{
 const ACCOUNT: &str = "CA-0";
 
 /// A store with its outbox, and an org of a profile with one account.
-struct Desk {
-    sample: Sample,
-    store: Store,
+pub(super) struct Desk {
+    pub(super) sample: Sample,
+    pub(super) store: Store,
     outbox: Outbox,
+    /// What the outbox delivers to.
+    pub(super) book: Arc<SalesforceBook>,
     minutes: i64,
     _directory: TempDir,
 }
 
 impl Desk {
-    async fn of(profile: Profile) -> Self {
+    pub(super) async fn of(profile: Profile) -> Self {
         let sample = Sample::of(profile).await;
         sample.add(0);
         sample.rig.without_hedges().await;
@@ -48,35 +50,36 @@ impl Desk {
         };
         let (store, _) = Store::open(options, Timestamp::UNIX_EPOCH).unwrap();
         let book = SalesforceBook::new(Arc::clone(&sample.rig.connections), sample.mapping.clone(), version());
-        let outbox = Outbox::new(store.clone(), Arc::new(book), RetryPolicy::default());
-        Self { sample, store, outbox, minutes: 0, _directory: directory }
+        let book = Arc::new(book.polling(Duration::from_millis(1)));
+        let outbox = Outbox::new(store.clone(), Arc::clone(&book) as Arc<dyn AccountBook>, RetryPolicy::default());
+        Self { sample, store, outbox, book, minutes: 0, _directory: directory }
     }
 
-    async fn put(&self, records: impl IntoIterator<Item = Record>) {
+    pub(super) async fn put(&self, records: impl IntoIterator<Item = Record>) {
         self.store.write(records.into_iter().map(Write::from).collect::<Vec<_>>()).await.unwrap();
     }
 
     /// One round of the outbox, each two minutes after the one before, so that what waits is due.
-    async fn round(&mut self) -> Round {
+    pub(super) async fn round(&mut self) -> Round {
         self.minutes += 2;
         self.outbox.round(Timestamp::now() + SignedDuration::from_mins(self.minutes)).await.unwrap()
     }
 
-    async fn rounds(&mut self) {
+    pub(super) async fn rounds(&mut self) {
         for _ in 0..6 {
             self.round().await;
         }
     }
 
-    fn api(&self, object: Object) -> String {
+    pub(super) fn api(&self, object: Object) -> String {
         self.sample.mapping.api(object).as_str().to_owned()
     }
 
-    fn rows(&self, object: Object) -> Vec<Value> {
+    pub(super) fn rows(&self, object: Object) -> Vec<Value> {
         self.sample.rig.org.rows(&self.api(object))
     }
 
-    fn trouble(&self, object: Object, code: &str, times: Option<u32>) {
+    pub(super) fn trouble(&self, object: Object, code: &str, times: Option<u32>) {
         self.sample.rig.org.trouble(RowTrouble::rejected(&self.api(object), code, times));
     }
 
@@ -84,7 +87,7 @@ impl Desk {
         self.sample.rig.order("composite/graph", Some(1), trouble);
     }
 
-    fn value(&self, field: ::book::salesforce::Field) -> Value {
+    pub(super) fn value(&self, field: ::book::salesforce::Field) -> Value {
         let path = self.sample.mapping.field(field).unwrap().path.as_str();
         self.rows(field.object)[0][path].clone()
     }
@@ -101,21 +104,21 @@ impl Desk {
         .map(|object| self.rows(object).len())
     }
 
-    async fn depth(&self) -> (u64, u64) {
+    pub(super) async fn depth(&self) -> (u64, u64) {
         let OutboxDepth { waiting, parked, .. } = self.store.outbox_depth().await.unwrap();
         (waiting, parked)
     }
 }
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_796_040_000 + second).unwrap()
 }
 
-fn account_id() -> AccountId {
+pub(super) fn account_id() -> AccountId {
     AccountId::parse(ACCOUNT).unwrap()
 }
 
-fn ended(call: u128, second: i64) -> ContactAttempt {
+pub(super) fn ended(call: u128, second: i64) -> ContactAttempt {
     let call = Uuid::from_u128(call);
     ContactAttempt {
         account: Some(account_id()),
@@ -127,7 +130,7 @@ fn ended(call: u128, second: i64) -> ContactAttempt {
     }
 }
 
-fn compliance(call: u128) -> ComplianceRecord {
+pub(super) fn compliance(call: u128) -> ComplianceRecord {
     let call = Uuid::from_u128(call);
     ComplianceRecord { account: Some(account_id()), evidence: Some("e5".repeat(32)), ..ComplianceRecord::empty(call) }
 }
@@ -174,7 +177,7 @@ fn payment(call: u128) -> PaymentTransaction {
     }
 }
 
-fn update(call: u128, flag: Flag) -> AccountUpdate {
+pub(super) fn update(call: u128, flag: Flag) -> AccountUpdate {
     let call = Uuid::from_u128(call);
     AccountUpdate {
         external_id: ExternalId::update(call, 1),
@@ -186,7 +189,7 @@ fn update(call: u128, flag: Flag) -> AccountUpdate {
 }
 
 /// What a call leaves, in the order in which the store gets it.
-fn whole(call: u128) -> [Record; 4] {
+pub(super) fn whole(call: u128) -> [Record; 4] {
     [arrangement(call).into(), payment(call).into(), ended(call, 0).into(), compliance(call).into()]
 }
 
@@ -303,6 +306,84 @@ async fn an_account_that_may_not_be_changed_keeps_no_record_back() {
     desk.put(whole(1)).await;
     desk.trouble(Object::CollectionAccount, "FIELD_CUSTOM_VALIDATION_EXCEPTION", None);
     assert_eq!((desk.round().await.delivered, desk.counts()), (4, [1, 1, 1, 1, 0]));
+}
+
+#[tokio::test]
+async fn what_was_written_is_not_written_again_where_the_answer_was_lost() {
+    for (trouble, graphs) in [
+        (Trouble::ResetAfter, 1),
+        (Trouble::Truncated, 1),
+        (Trouble::ResetBefore, 2),
+        (Trouble::Html { status: 504 }, 2),
+        (Trouble::Html { status: 200 }, 2),
+        (refused(503, "SERVER_UNAVAILABLE", ""), 2),
+    ] {
+        let mut desk = Desk::of(Profile::CollectXpert).await;
+        desk.put(whole(1)).await;
+        desk.graph(trouble.clone());
+        desk.rounds().await;
+        assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 1, 1, 0], (0, 0)), "{trouble:?}");
+        assert_eq!(desk.sample.rig.asked("graph"), graphs, "{trouble:?}");
+        let asks = u64::from(!matches!(trouble, Trouble::Refused { .. })) * 5;
+        assert_eq!(desk.sample.rig.asked("query"), asks, "one for each object, where it is not known: {trouble:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_written_where_it_cannot_be_known_what_was() {
+    let mut desk = Desk::of(Profile::CollectXpert).await;
+    desk.put(whole(1)).await;
+    desk.graph(Trouble::ResetAfter);
+    desk.sample.rig.order("query", Some(2), refused(503, "SERVER_UNAVAILABLE", ""));
+    desk.rounds().await;
+    assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 1, 1, 0], (0, 0)));
+    assert_eq!(desk.sample.rig.asked("graph"), 1);
+}
+
+#[tokio::test]
+async fn flags_whose_answer_was_lost_are_not_set_twice() {
+    for (trouble, upserts) in [(Trouble::ResetAfter, 2), (Trouble::ResetBefore, 4)] {
+        let mut desk = Desk::of(Profile::CollectXpert).await;
+        desk.put([update(1, Flag::Dispute).into()]).await;
+        desk.sample.rig.order("sobjects/cxp__Dispute", Some(1), trouble);
+        desk.round().await;
+        desk.round().await;
+        assert_eq!((desk.value(account::DISPUTE), desk.counts()[4]), (json!(true), 1));
+        assert_eq!(desk.sample.rig.asked("upsert"), upserts);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_as_a_whole_costs_no_record() {
+    for trouble in [
+        refused(403, "API_DISABLED_FOR_ORG", ""),
+        refused(410, "UNSUPPORTED_API_VERSION", ""),
+        refused(400, "JSON_PARSER_ERROR", ""),
+    ] {
+        let mut desk = Desk::of(Profile::CollectXpert).await;
+        desk.put(whole(1)).await;
+        desk.sample.rig.order("composite/graph", Some(5), trouble);
+        for _ in 0..5 {
+            assert_eq!(desk.round().await, Round { retried: 4, ..Round::default() });
+        }
+        assert_eq!((desk.round().await.delivered, desk.counts()), (4, [1, 1, 1, 1, 0]));
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_differs_from_what_was_sent_is_sent_again_and_given_up_where_that_fails() {
+    for (times, depth, status) in [(Some(1), (0, 0), "Refunded"), (None, (0, 1), "Succeeded")] {
+        let mut desk = Desk::of(Profile::CollectXpert).await;
+        desk.put(whole(1)).await;
+        desk.round().await;
+        desk.put([PaymentTransaction { status: PaymentStatus::Refunded, ..payment(1) }.into()]).await;
+        desk.trouble(Object::PaymentTransaction, "DUPLICATE_VALUE", times);
+        desk.rounds().await;
+        assert_eq!(desk.depth().await, depth);
+        assert_eq!(desk.value(::book::salesforce::object::payment::STATUS), status);
+        let parked = desk.store.outbox_parked().await.unwrap();
+        assert!(parked.iter().all(|parked| parked.failure == "differs"));
+    }
 }
 
 #[tokio::test]

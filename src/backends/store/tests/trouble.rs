@@ -35,7 +35,7 @@ async fn a_full_volume_surfaces_turns_health_bad_and_loses_nothing_acknowledged(
     assert_eq!(verify(&path, &Evidence::default()).unwrap().records, acknowledged.len() as u64);
 
     // The outbox drains, which frees space: writing works again and health says so by itself.
-    let drained = (1..=i64::try_from(acknowledged.len()).unwrap()).map(|entry| OutboxChange::Delivered { entry });
+    let drained = (1..=i64::try_from(acknowledged.len()).unwrap()).map(|entry| OutboxChange::Done { entry });
     store.persist(drained.map(Write::Outbox).collect::<Vec<_>>()).await.unwrap();
     becomes(&mut health, |health| health == Health::Good).await;
     store.write(Write::Audit(entry(Uuid::from_u128(1), Kind::CallEnded))).await.unwrap();

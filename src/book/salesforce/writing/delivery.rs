@@ -4,16 +4,16 @@
 //! |---|---|
 //! | refused by a rule of the org | it is written once more, reduced, and if that is refused too, left out |
 //! | refused because mapping, rights or keys do not fit | it is left out |
-//! | said to be there already | it is looked for: where it is there it is done, else it is left out |
+//! | said to be there already | it is read: as it was sent it is done; otherwise it is sent once more; where it is not there it is left out |
 //! | locked, or the org is in trouble | nothing is written now: all of it comes again later |
 //!
 //! What is left out is told, so that somebody looks at it; all that can be written is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::outcome::NodeOutcome;
+use super::standing::Standing;
 use super::{Graph, Node, WriteError, upserts};
-use crate::outbox;
 use crate::record::{ExternalId, Record};
 use crate::salesforce::fault::{Fault, Refusal};
 use crate::salesforce::mapping::Mapping;
@@ -29,8 +29,21 @@ pub struct Delivery<'a> {
     refused: Vec<(Object, Refusal)>,
     /// References of rows that are in no further graph.
     left_out: BTreeSet<String>,
-    /// Rows that were refused in the end.
-    given_up: BTreeSet<(Object, String)>,
+    /// References of rows that were there with other values.
+    differing: BTreeSet<String>,
+    /// Rows that are given up.
+    given_up: BTreeMap<(Object, String), GivenUp>,
+}
+
+/// Why a record is not written, and will not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GivenUp {
+    /// This org has no row for it.
+    Unwritable,
+    /// The org refuses a row of it.
+    Refused,
+    /// The org has a row under its key with other values, and does not take these.
+    Differs,
 }
 
 /// What follows from the answer to a graph.
@@ -42,7 +55,7 @@ pub enum Heard {
     Again,
     /// Nothing was written, and may be later.
     Later(Fault),
-    /// This row is said to be there: whether it is, is to be told by [`Delivery::found`], and then the next graph is sent.
+    /// This row is said to be there: how it stands is to be told by [`Delivery::found`], and then the next graph is sent.
     Duplicate(Node),
 }
 
@@ -51,8 +64,8 @@ impl<'a> Delivery<'a> {
     #[must_use]
     pub fn new(mapping: &'a Mapping, records: Vec<Record>) -> Self {
         let unwritable = records.iter().map(|record| upserts(mapping, record, &[]).is_err()).collect();
-        let (left_out, given_up) = (BTreeSet::new(), BTreeSet::new());
-        Self { mapping, records, unwritable, refused: Vec::new(), left_out, given_up }
+        let (left_out, differing, given_up) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        Self { mapping, records, unwritable, refused: Vec::new(), left_out, differing, given_up }
     }
 
     /// What to send next. `None` where nothing is left.
@@ -70,9 +83,8 @@ impl<'a> Delivery<'a> {
     fn linked(&self, record: &Record) -> Record {
         let mut record = record.clone();
         if let Record::PaymentTransaction(payment) = &mut record {
-            let is_given_up = |id: &ExternalId| {
-                self.given_up.iter().any(|(object, key)| *object == Object::PaymentArrangement && key == id.as_str())
-            };
+            let is_given_up =
+                |id: &ExternalId| self.given_up.contains_key(&(Object::PaymentArrangement, id.as_str().to_owned()));
             payment.arrangement.take_if(|id| is_given_up(id));
         }
         record
@@ -110,17 +122,25 @@ impl<'a> Delivery<'a> {
             | Fault::Locked
             | Fault::Quota(_)
             | Fault::ReadOnly
-            | Fault::Unavailable => self.found(node, false),
+            | Fault::Unavailable => self.give_up(node, GivenUp::Refused),
         }
         Heard::Again
     }
 
-    /// Whether the row of a node that is said to be there is. If so it is done; if not, another row has what may be there once.
-    pub fn found(&mut self, node: &Node, is_there: bool) {
-        self.left_out.insert(node.reference.clone());
-        if !is_there {
-            self.given_up.insert((node.upsert.object(), node.upsert.key().to_owned()));
+    /// How the row of a node stands that is said to be there. With other values it is sent once more: it may have been half of a
+    /// race. Where it is not there, another row has what may be there once.
+    pub fn found(&mut self, node: &Node, standing: Standing) {
+        match standing {
+            Standing::Same => drop(self.left_out.insert(node.reference.clone())),
+            Standing::Differs if self.differing.insert(node.reference.clone()) => {}
+            Standing::Differs => self.give_up(node, GivenUp::Differs),
+            Standing::Absent => self.give_up(node, GivenUp::Refused),
         }
+    }
+
+    fn give_up(&mut self, node: &Node, why: GivenUp) {
+        self.left_out.insert(node.reference.clone());
+        self.given_up.insert((node.upsert.object(), node.upsert.key().to_owned()), why);
     }
 
     /// Whether no row is given up.
@@ -129,19 +149,21 @@ impl<'a> Delivery<'a> {
         self.given_up.is_empty() && !self.unwritable.contains(&true)
     }
 
-    /// The records that were not written although everything else was, by their place: [`outbox::Fault::Rejected`].
+    /// What became of each record, by its place, now that everything else is written.
     #[must_use]
-    pub fn results(&self) -> Vec<Result<(), outbox::Fault>> {
+    pub fn results(&self) -> Vec<Result<(), GivenUp>> {
         let result = |(record, is_unwritable): (&Record, &bool)| {
-            let is_refused = *is_unwritable || rows(record).iter().any(|row| self.given_up.contains(row));
-            if is_refused { Err(outbox::Fault::Rejected) } else { Ok(()) }
+            if *is_unwritable {
+                return Err(GivenUp::Unwritable);
+            }
+            rows(record).iter().find_map(|row| self.given_up.get(row)).map_or(Ok(()), |why| Err(*why))
         };
         self.records.iter().zip(&self.unwritable).map(result).collect()
     }
 }
 
 /// The rows that tell of a record. That of its account, which tells of the call too, stands for an update alone.
-fn rows(record: &Record) -> Vec<(Object, String)> {
+pub(in crate::salesforce) fn rows(record: &Record) -> Vec<(Object, String)> {
     let own = |object| vec![(object, record.external_id().as_str().to_owned())];
     match record {
         Record::ContactAttempt(_) => own(Object::ContactAttempt),

@@ -1,0 +1,69 @@
+//! A backlog: what is left of an outage goes in one piece, where the book has a way for that.
+
+use ::book::Record;
+use jiff::Timestamp;
+
+use super::{BACKLOG, MOST_BACKLOG, MOST_LANES, Outbox, Round, Step, total};
+use crate::book::BookError;
+use crate::store::{OutboxChange, OutboxEntry, StoreError, Write};
+
+/// Changes that are made at once: calls that begin or end wait for no more.
+const AT_ONCE: usize = 500;
+/// Why an entry did not go with a backlog. It goes with its call then, and its account's later ones after it.
+pub(crate) const NOT_IN_BACKLOG: &str = "not_in_backlog";
+
+impl Outbox {
+    /// After a round: where very much waits, all of it that may go in one piece. Flags go meanwhile.
+    pub(super) async fn backlog(&self, round: Round, now: Timestamp) -> Result<Round, StoreError> {
+        if self.store.outbox_depth_of_calls().await?.waiting <= BACKLOG {
+            return Ok(round);
+        }
+        let entries = self.store.outbox_backlog(MOST_BACKLOG).await?;
+        if entries.len() as u64 <= BACKLOG {
+            return Ok(round);
+        }
+        let numbers: Vec<i64> = entries.iter().map(|entry| entry.entry).collect();
+        self.observe(Step::Due, &numbers);
+        for numbers in numbers.chunks(AT_ONCE) {
+            let marks = numbers.iter().map(|&entry| Write::Outbox(OutboxChange::Sending { entry }));
+            self.store.write(marks.collect::<Vec<_>>()).await?;
+        }
+        self.observe(Step::Marked, &numbers);
+        let records: Vec<Record> = entries.iter().filter_map(|entry| entry.record.clone()).collect();
+        let answers = self.with_flags(self.asked(&numbers, self.book.deliver_backlog(records))).await;
+        let mut answers = answers.into_iter();
+        let change = |OutboxEntry { entry, tries, record, .. }: OutboxEntry| {
+            let answer = record.map_or(Err(BookError::Refused), |_| answers.next().unwrap_or(Err(BookError::Unclear)));
+            let Err(error) = answer else { return OutboxChange::Delivered { entry, at: now } };
+            let failure = if error.is_unclear() { error.name() } else { NOT_IN_BACKLOG };
+            OutboxChange::Retry { entry, tries, at: now, is_unclear: error.is_unclear(), failure }
+        };
+        let changes: Vec<OutboxChange> = entries.into_iter().map(change).collect();
+        let mut rounds = vec![Ok(round)];
+        for (numbers, changes) in numbers.chunks(AT_ONCE).zip(changes.chunks(AT_ONCE)) {
+            rounds.push(self.settle(numbers, changes.to_vec()).await);
+        }
+        total(rounds)
+    }
+
+    /// Waits for an answer, and meanwhile delivers flags as they come.
+    async fn with_flags<T>(&self, answer: impl Future<Output = T>) -> T {
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            tokio::select! {
+                answered = &mut answer => return answered,
+                () = self.store.outbox_changed() => {
+                    let now = Timestamp::now();
+                    let flags = self.store.outbox_flags(now, MOST_LANES).await;
+                    let sent = match flags {
+                        Ok(flags) => self.batches(flags, now).await.map(drop),
+                        Err(error) => Err(error),
+                    };
+                    if let Err(error) = sent {
+                        tracing::warn!(%error, "flags wait for the end of a backlog");
+                    }
+                }
+            }
+        }
+    }
+}

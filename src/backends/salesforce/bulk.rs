@@ -1,0 +1,157 @@
+//! A backlog of many calls, written by jobs of Bulk API 2.0, and the accounts that it changes by graphs of one row each.
+//!
+//! | step | request | where it fails |
+//! |---|---|---|
+//! | a job begins | `POST jobs/ingest` | nothing is written; the backlog is left for another time |
+//! | its rows | `PUT …/batches`, once, then `PATCH` to `UploadComplete` | the job is ended, and asked what became of its rows |
+//! | its work | `GET` until it is over | asked again until the deadline, then ended |
+//! | its rows again | `GET` of three tables | nothing is known of the rows, and they are sent again |
+
+use std::time::{Duration, Instant};
+
+use ::book::Record;
+use ::book::salesforce::{
+    ApiVersion, Mapping,
+    bulk::{Counts, Drain, Drained, Job, JobState, Lot, Results, RowResult, Table, creation},
+    writing::{MOST_GRAPHS, account_results, accounts},
+};
+use metrics::counter;
+use reqwest::Method;
+use serde_json::json;
+use tracing::{info, warn};
+
+use super::{Connections, SalesforceError};
+
+/// How long one request may take: the longest that a REST request may.
+const REQUEST: Duration = Duration::from_secs(60);
+/// How long a job may take before it is ended.
+const JOB: Duration = Duration::from_secs(1_200);
+/// How often a job is looked at.
+pub(super) const EVERY: Duration = Duration::from_secs(5);
+
+/// What drains a backlog.
+pub(super) struct Bulk<'a> {
+    pub(super) connections: &'a Connections,
+    pub(super) mapping: &'a Mapping,
+    pub(super) version: ApiVersion,
+    /// How often a job is looked at.
+    pub(super) every: Duration,
+}
+
+impl Bulk<'_> {
+    /// Writes the records of many calls; what became of each, in their order.
+    pub(super) async fn drain(&self, records: Vec<Record>) -> Vec<Drained> {
+        let mut drain = Drain::new(self.mapping, records);
+        while let Some(lot) = drain.next_lot() {
+            let answered = if lot.object.is_created() { self.job(&lot).await } else { self.accounts(&lot).await };
+            match answered {
+                Ok(results) => drain.answered(lot, &results),
+                Err(why) => {
+                    warn!(object = lot.object.name(), why = why.name(), "the org does not take a backlog now");
+                    drain.stopped(&lot);
+                }
+            }
+        }
+        tell(drain.counts());
+        drain.results()
+    }
+
+    /// One job; what became of each row. An error where there is no job, and so nothing was written.
+    async fn job(&self, lot: &Lot) -> Result<Vec<Option<RowResult>>, SalesforceError> {
+        let job =
+            self.connections.write(Method::POST, &self.path(""), &creation(self.mapping, lot.object), soon()).await?;
+        let job = Job::read(&job.body).map_err(|_| SalesforceError::Malformed)?;
+        let table = Table::of(self.mapping, lot.object, &lot.rows).csv();
+        let state = match self.worked(&job, &table).await {
+            Ok(state) => state,
+            Err(why) => {
+                warn!(object = lot.object.name(), why = why.name(), "a bulk job is ended");
+                self.ended(&job).await
+            }
+        };
+        let results = match self.results(lot, &job).await {
+            Ok(results) => lot.rows.iter().map(|row| results.of(row.key()).cloned()).collect(),
+            Err(why) => {
+                warn!(object = lot.object.name(), why = why.name(), "it is not known what a bulk job has written");
+                vec![None; lot.rows.len()]
+            }
+        };
+        info!(object = lot.object.name(), rows = lot.rows.len(), ?state, "a bulk job is over");
+        Ok(results)
+    }
+
+    /// Uploads the rows of a job, and waits until it is over.
+    async fn worked(&self, job: &Job, table: &str) -> Result<JobState, SalesforceError> {
+        let place = self.path(&format!("/{}", job.id));
+        self.connections.upload(&format!("{place}/batches"), table, soon()).await?;
+        self.connections.write(Method::PATCH, &place, &json!({ "state": "UploadComplete" }), soon()).await?;
+        let deadline = Instant::now() + JOB;
+        loop {
+            tokio::time::sleep(self.every).await;
+            match self.connections.read(&place, soon()).await {
+                Ok(answer) => match Job::read(&answer.body) {
+                    Ok(job) if job.state.is_over() => return Ok(job.state),
+                    Ok(_) => {}
+                    Err(_) => return Err(SalesforceError::Malformed),
+                },
+                Err(SalesforceError::Refused(refusal)) if !refusal.fault.passes() => {
+                    return Err(SalesforceError::Refused(refusal));
+                }
+                Err(why) => warn!(why = why.name(), "a bulk job does not tell how far it is"),
+            }
+            if Instant::now() >= deadline {
+                return Err(SalesforceError::Lost);
+            }
+        }
+    }
+
+    /// Ends a job that cannot be waited for. It may be over already.
+    async fn ended(&self, job: &Job) -> JobState {
+        let place = self.path(&format!("/{}", job.id));
+        let ended = self.connections.write(Method::PATCH, &place, &json!({ "state": "Aborted" }), soon()).await;
+        if let Err(why) = ended {
+            warn!(why = why.name(), "a bulk job cannot be ended");
+        }
+        JobState::Aborted
+    }
+
+    async fn results(&self, lot: &Lot, job: &Job) -> Result<Results, SalesforceError> {
+        let table = async |name: &str| self.connections.table(&self.path(&format!("/{}/{name}", job.id)), soon()).await;
+        let (succeeded, failed) = (table("successfulResults").await?, table("failedResults").await?);
+        let unprocessed = table("unprocessedrecords").await?;
+        Results::read(self.mapping, lot.object, [&succeeded, &failed, &unprocessed])
+            .map_err(|_| SalesforceError::Malformed)
+    }
+
+    /// Changes accounts that exist, which no job of upserts can do.
+    async fn accounts(&self, lot: &Lot) -> Result<Vec<Option<RowResult>>, SalesforceError> {
+        let path = format!("/services/data/{}/composite/graph", self.version);
+        let mut results = Vec::new();
+        for rows in lot.rows.chunks(MOST_GRAPHS) {
+            let answered = self.connections.write(Method::POST, &path, &accounts(rows, self.version), soon()).await;
+            match answered {
+                Ok(answer) => results.extend(account_results(rows.len(), &answer.body)),
+                Err(why) if why.is_unclear() => results.extend(vec![None; rows.len()]),
+                Err(why) if results.is_empty() => return Err(why),
+                Err(_) => results.extend(vec![Some(RowResult::Unprocessed); rows.len()]),
+            }
+        }
+        Ok(results)
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/services/data/{}/jobs/ingest{rest}", self.version)
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + REQUEST
+}
+
+fn tell(counts: Counts) {
+    let Counts { sent, written, refused, unprocessed } = counts;
+    info!(sent, written, refused, unprocessed, "a backlog was sent");
+    for (result, rows) in [("written", written), ("refused", refused), ("unprocessed", unprocessed)] {
+        counter!("tonegate_bulk_rows_total", "result" => result).increment(rows as u64);
+    }
+}

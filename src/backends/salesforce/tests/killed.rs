@@ -1,0 +1,190 @@
+//! A gateway that is killed at any step of a delivery has lost nothing, doubled nothing and kept the order, once it has run again.
+
+use std::process::Stdio;
+
+use ::book::{AccountId, ComplianceRecord, ContactAttempt, Record, outbox::RetryPolicy, salesforce::object::account};
+use jiff::{SignedDuration, Timestamp};
+use rules::contact::Flag;
+use tokio::process::{Child, Command};
+use uuid::Uuid;
+
+use super::delivery::{compliance, ended, update};
+use super::*;
+use crate::{
+    outbox::{Outbox, Step},
+    store::{Store, StoreOptions, Write},
+    tests::until,
+};
+
+/// What the child is told: the store's file, the org's address, its authority's certificate, and the key to sign in with.
+const TOLD: [&str; 4] = ["TONEGATE_TEST_STORE", "TONEGATE_TEST_ORG", "TONEGATE_TEST_AUTHORITY", "TONEGATE_TEST_KEY"];
+/// The step and the entry at which it is to die: `2 5`.
+const DIES_AT: &str = "TONEGATE_TEST_DIES_AT";
+
+/// Does nothing in a normal run. In the child it delivers what is in the store, and may be told to die over that.
+#[tokio::test]
+async fn child_delivers_until_killed() {
+    let told = TOLD.map(std::env::var);
+    let [Ok(store), Ok(url), Ok(authority), Ok(key)] = told else { return };
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let options = OrgOptions {
+        url,
+        client_id: CONSUMER_KEY.to_owned(),
+        sign_in: SignIn::Assertion { username: USERNAME.to_owned(), key: key.into() },
+        authority: Some(authority.into()),
+        session: Duration::from_secs(3_600),
+    };
+    let mapping = Profile::CollectXpert.mapping(None).unwrap();
+    let book = SalesforceBook::new(Arc::new(Connections::new(options).unwrap()), mapping, version());
+    let dies_at = std::env::var(DIES_AT).ok().and_then(|text| {
+        let (step, entry) = text.split_once(' ')?;
+        Some((Step::ALL[step.parse::<usize>().ok()?], entry.parse::<i64>().ok()?))
+    });
+    let observer = Arc::new(move |step: Step, entry: i64| {
+        if Some((step, entry)) == dies_at {
+            let own = rustix::process::getpid();
+            rustix::process::kill_process(own, rustix::process::Signal::KILL).unwrap();
+        }
+    });
+    let store = open(store.as_ref());
+    let outbox = Outbox::observed(store.clone(), Arc::new(book), RetryPolicy::default(), observer);
+    let mut now = Timestamp::now();
+    while store.outbox_depth().await.unwrap().waiting > 0 {
+        now += SignedDuration::from_mins(2);
+        outbox.round(now).await.unwrap();
+    }
+}
+
+fn open(path: &std::path::Path) -> Store {
+    let options = StoreOptions { commit_deadline: Duration::from_secs(30), least_free: 0, ..StoreOptions::at(path) };
+    Store::open(options, Timestamp::UNIX_EPOCH).unwrap().0
+}
+
+/// An org with two accounts, and a store with two calls of the first, one of the second, and flags of another call.
+struct Case {
+    rig: Rig,
+    mapping: Mapping,
+    directory: TempDir,
+}
+
+/// Flags, then attempt and compliance record of each call.
+const ENTRIES: std::ops::RangeInclusive<i64> = 1..=7;
+
+impl Case {
+    async fn begin() -> Self {
+        let sample = Sample::of(Profile::CollectXpert).await;
+        sample.add(0);
+        sample.add(1);
+        let case = Self { rig: sample.rig, mapping: sample.mapping, directory: TempDir::new().unwrap() };
+        let records = [update(9, Flag::Cease).into()].into_iter().chain(call(1, "CA-0")).chain(call(2, "CA-0"));
+        let store = open(&case.store());
+        let writes = records.chain(call(3, "CA-1")).map(Write::from);
+        store.write(writes.collect::<Vec<_>>()).await.unwrap();
+        case
+    }
+
+    fn store(&self) -> PathBuf {
+        self.directory.path().join("tonegate.sqlite")
+    }
+
+    /// A gateway, which dies at a step of an entry.
+    fn run(&self, dies_at: Option<(Step, i64)>) -> Child {
+        let authority = self.rig.org.authority();
+        let told = [self.store(), self.rig.org.login_url().into(), authority, self.rig.org.key_file().to_owned()];
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "salesforce::tests::killed::child_delivers_until_killed"])
+            .envs(TOLD.into_iter().zip(told))
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        if let Some((step, entry)) = dies_at {
+            let step = Step::ALL.iter().position(|one| *one == step).unwrap();
+            command.env(DIES_AT, format!("{step} {entry}"));
+        }
+        command.spawn().unwrap()
+    }
+
+    fn rows(&self, object: Object) -> Vec<Value> {
+        self.rig.org.rows(self.mapping.api(object).as_str())
+    }
+
+    fn has_flag(&self) -> bool {
+        let cease = self.mapping.field(account::CEASE).unwrap().path.as_str();
+        self.rows(Object::CollectionAccount)[0][cease] == true
+    }
+
+    /// Runs a gateway to its end, and looks at what is in the org.
+    async fn ends_well(&self, what: &str) {
+        let ended = ended_in_time(self.run(None)).await;
+        assert!(ended.success(), "{what}: {ended}");
+        let (attempts, compliances) = (self.rows(Object::ContactAttempt), self.rows(Object::ComplianceRecord));
+        let key = |row: &Value| row["cxp__External_Id__c"].as_str().unwrap().to_owned();
+        let call = |number| Uuid::from_u128(number).to_string();
+        let place = |number| attempts.iter().position(|row| key(row) == format!("attempt-{}", call(number)));
+        assert_eq!((attempts.len(), compliances.len()), (3, 3), "{what}");
+        assert!(place(1) < place(2) && place(1).is_some() && place(3).is_some(), "{what}: order of the account");
+        for row in attempts.iter().chain(&compliances) {
+            assert_eq!(row["CreatedDate"], row["LastModifiedDate"], "{what}: {} was written once", key(row));
+        }
+        assert!(self.has_flag(), "{what}");
+        assert_eq!(self.rig.asked("upsert"), 1, "{what}: flags are set once");
+        let account = &self.rows(Object::CollectionAccount)[0];
+        let last = self.mapping.field(account::LAST_CONTACT_AT).unwrap().path.as_str();
+        assert!(account[last].as_str().unwrap().contains("T12:03:20"), "{what}: {account}");
+    }
+}
+
+async fn ended_in_time(mut child: Child) -> std::process::ExitStatus {
+    tokio::time::timeout(Duration::from_secs(60), child.wait()).await.expect("an end in time").unwrap()
+}
+
+/// What a call leaves.
+fn call(number: u128, account: &str) -> [Record; 2] {
+    let account = Some(AccountId::parse(account).unwrap());
+    [
+        ContactAttempt { account: account.clone(), ..ended(number, number as i64 * 100) }.into(),
+        ComplianceRecord { account, ..compliance(number) }.into(),
+    ]
+}
+
+#[tokio::test]
+async fn a_process_killed_at_any_step_loses_nothing_doubles_nothing_and_keeps_the_order() {
+    for step in [Step::Due, Step::Marked, Step::Answered, Step::Settled] {
+        // Flags, and of each call its first entry or its last.
+        for entry in [1, 2, 5, 6] {
+            assert!(ENTRIES.contains(&entry));
+            let case = Case::begin().await;
+            let what = format!("killed at {step:?} of {entry}");
+            let ended = ended_in_time(case.run(Some((step, entry)))).await;
+            assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9), "{what}: {ended}");
+            case.ends_well(&what).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_process_killed_while_the_org_has_written_and_not_answered_loses_and_doubles_nothing() {
+    for path in ["composite/graph", "sobjects"] {
+        let case = Case::begin().await;
+        case.rig.order(path, Some(1), Trouble::HangsAfter);
+        let mut child = case.run(None);
+        // All that the first round sends is written, and one answer of it is never given.
+        until("rows", async || case.has_flag() && case.rows(Object::ContactAttempt).len() >= 2).await;
+        child.kill().await.unwrap();
+        case.ends_well(path).await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_killed_again_and_again_comes_to_an_end() {
+    let case = Case::begin().await;
+    let mut killed = 0;
+    for entry in ENTRIES {
+        for step in [Step::Marked, Step::Answered] {
+            let ended = ended_in_time(case.run(Some((step, entry)))).await;
+            killed += u32::from(!ended.success());
+        }
+    }
+    assert!(killed > 5, "steps were reached");
+    case.ends_well("killed again and again").await;
+}
