@@ -5,20 +5,22 @@ mod batches;
 mod changes;
 mod delivered;
 mod depth;
+mod entry;
 mod parked;
 #[cfg(test)]
 mod tests;
+
+pub use entry::{OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Parked};
 
 pub(super) use changes::{change, forget, put, redeliver, replay_all};
 
 use rusqlite::Row;
 
 use super::apply::from_json;
-use super::row::OutboxEntry;
 
 /// How the lanes of flags begin.
 const FLAGS: &str = "flags:";
-/// The columns of an entry, in the order of [`entry`].
+/// The columns of an entry, in the order of [`read_entry`].
 const ENTRY: &str = "entry, tries, unclear, record";
 
 /// Whether an entry is of no call that is up. What cannot be read is of no call.
@@ -42,7 +44,7 @@ macro_rules! mandatory {
 use {mandatory, over, ready};
 
 /// The entry in a row of [`ENTRY`].
-fn entry(row: &Row<'_>) -> rusqlite::Result<OutboxEntry> {
+fn read_entry(row: &Row<'_>) -> rusqlite::Result<OutboxEntry> {
     let record: String = row.get(3)?;
     Ok(OutboxEntry { entry: row.get(0)?, tries: row.get(1)?, is_unclear: row.get(2)?, record: from_json(&record).ok() })
 }

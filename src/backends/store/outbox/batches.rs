@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::super::row::{OutboxBatch, OutboxEntry};
 use super::super::{Store, StoreError};
-use super::{ENTRY, entry, over};
+use super::entry::{OutboxBatch, OutboxEntry};
+use super::{ENTRY, over, read_entry};
 use crate::outbox::NOT_IN_BACKLOG;
 
 /// Most records of one batch: a book takes so many at once.
@@ -59,7 +59,7 @@ fn due(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<Outbo
         "SELECT {ENTRY} FROM outbox WHERE next_ms <= ?1 AND entry IN \
          (SELECT MIN(entry) FROM outbox WHERE parked = 0 GROUP BY lane) ORDER BY entry LIMIT ?2"
     ))?;
-    let rows = statement.query_map((now.as_millisecond(), limit(most)), entry)?;
+    let rows = statement.query_map((now.as_millisecond(), limit(most)), read_entry)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -69,7 +69,7 @@ fn flags(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<Out
          (SELECT MIN(entry) FROM outbox WHERE parked = 0 AND lane >= 'flags:' AND lane < 'flags;' GROUP BY lane) \
          ORDER BY entry LIMIT ?2"
     ))?;
-    let rows = statement.query_map((now.as_millisecond(), limit(most)), entry)?;
+    let rows = statement.query_map((now.as_millisecond(), limit(most)), read_entry)?;
     Ok(rows.map(|row| Ok(OutboxBatch::Flags(Box::new(row?)))).collect::<rusqlite::Result<_>>()?)
 }
 
@@ -93,7 +93,7 @@ fn batch(connection: &Connection, lane: &str, call: &str) -> Result<OutboxBatch,
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {ENTRY} FROM outbox WHERE parked = 0 AND lane = ?1 AND call = ?2 ORDER BY entry LIMIT ?3"
     ))?;
-    let rows = statement.query_map((lane, call, MOST_RECORDS), entry)?;
+    let rows = statement.query_map((lane, call, MOST_RECORDS), read_entry)?;
     Ok(OutboxBatch::Call(rows.collect::<rusqlite::Result<_>>()?))
 }
 
@@ -108,7 +108,7 @@ fn backlog(connection: &Connection, most: usize) -> Result<Vec<OutboxEntry>, Sto
          SELECT entry, tries, unclear, record FROM outbox JOIN ended USING (lane, call) WHERE parked = 0 \
          ORDER BY place, entry LIMIT ?2"
     ))?;
-    let rows = statement.query_map((NOT_IN_BACKLOG, limit(most)), entry)?;
+    let rows = statement.query_map((NOT_IN_BACKLOG, limit(most)), read_entry)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::super::row::OutboxChange;
 use super::FLAGS;
+use super::entry::OutboxChange;
 
 /// How long it is remembered what was delivered.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);

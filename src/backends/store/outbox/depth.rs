@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::super::row::OutboxDepth;
 use super::super::{Store, StoreError};
+use super::entry::OutboxDepth;
 use super::ready;
 
 /// The columns of a depth: of what waits, only what may go counts as old.

@@ -4,9 +4,10 @@ use book::{AccountId, Record};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 
-use super::super::row::{OutboxChange, Parked, Write};
+use super::super::row::Write;
 use super::super::{Store, StoreError};
-use super::{FLAGS, entry, mandatory};
+use super::entry::{OutboxChange, Parked};
+use super::{FLAGS, mandatory, read_entry};
 
 /// Most entries that are told at once.
 const MOST_TOLD: i64 = 10_000;
@@ -87,7 +88,7 @@ fn one(row: &Row<'_>) -> rusqlite::Result<Parked> {
 fn records(connection: &Connection) -> Result<Vec<Record>, StoreError> {
     let mut statement = connection
         .prepare_cached(&format!("SELECT {} FROM outbox WHERE parked = 1 ORDER BY entry LIMIT ?1", super::ENTRY))?;
-    let rows = statement.query_map([MOST_TOLD], entry)?;
+    let rows = statement.query_map([MOST_TOLD], read_entry)?;
     let entries: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
     Ok(entries.into_iter().filter_map(|entry| entry.record).collect())
 }

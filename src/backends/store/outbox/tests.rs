@@ -6,8 +6,9 @@ use rules::money::{Currency, Money};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::super::row::{CallRow, OutboxBatch, OutboxChange, OutboxEntry, Write};
+use super::super::row::{CallRow, Write};
 use super::super::{Store, StoreOptions};
+use super::entry::{OutboxBatch, OutboxChange, OutboxEntry};
 use crate::audit::{Details, Entry, Kind};
 
 /// A store of its own.
