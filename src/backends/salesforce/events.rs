@@ -123,7 +123,7 @@ impl Events {
         let held = self.queue.claim(self.holder.clone(), now, until).await;
         match self.queue.tidy(now).await {
             Ok(expired) => {
-                counter!("tonegate_salesforce_events_total", "outcome" => "expired_waiting").increment(expired)
+                counter!("tonegate_salesforce_events_total", "outcome" => "expired_waiting").increment(expired);
             }
             Err(why) => warn!(%why, "the call queue cannot be tidied"),
         }

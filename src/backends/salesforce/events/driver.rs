@@ -57,7 +57,7 @@ struct Opened {
 
 /// What happened.
 enum Happened {
-    Opened(Opened),
+    Opened(Box<Opened>),
     Answered(Result<FetchResponse, End>),
     Stored(Stored),
     Swept(bool),
@@ -98,7 +98,7 @@ impl<'a> Driver<'a> {
             self.act();
             self.show();
             match self.next(&mut lease, cancelled).await {
-                Happened::Opened(opened) => self.opened(opened),
+                Happened::Opened(opened) => self.opened(*opened),
                 Happened::Answered(Ok(answer)) => self.take(answer),
                 Happened::Answered(Err(end)) => self.end(end),
                 Happened::Stored(Stored::At(place)) => self.subscription.handle_stored(Instant::now(), place),
@@ -120,7 +120,7 @@ impl<'a> Driver<'a> {
         let is_storing = self.storing.is_some();
         tokio::select! {
             () = cancelled.cancelled() => Happened::Cancelled,
-            opened = done(&mut self.opening) => Happened::Opened(opened),
+            opened = done(&mut self.opening) => Happened::Opened(Box::new(opened)),
             stored = done(&mut self.storing) => Happened::Stored(stored),
             swept = done(&mut self.sweeping) => Happened::Swept(swept),
             answered = answer(&mut self.stream), if !is_storing => Happened::Answered(answered),
