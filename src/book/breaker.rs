@@ -140,9 +140,9 @@ mod tests {
         for number in 0..19 {
             // Never five in a row, and not yet twenty.
             if number % 3 == 0 {
-                breaker.succeeded()
+                breaker.succeeded();
             } else {
-                breaker.failed(start)
+                breaker.failed(start);
             }
             assert!(breaker.is_closed(), "{number}");
         }

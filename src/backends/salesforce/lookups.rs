@@ -103,7 +103,7 @@ impl Inner {
         match read {
             Ok(strategies) => self.shelf().put(Instant::now(), strategies),
             Err(error) => {
-                warn!(error = error.name(), "strategies are not read again: accounts bring theirs after an hour")
+                warn!(error = error.name(), "strategies are not read again: accounts bring theirs after an hour");
             }
         }
     }

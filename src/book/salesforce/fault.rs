@@ -231,9 +231,9 @@ fn of_token(status: u16, error: &str) -> Fault {
 
 /// Of an answer without a code of Salesforce's: something in front of the org may have given it, and it says nothing of a row.
 const fn of_bare(status: u16) -> Fault {
-    match of_status(status) {
-        Fault::Rejected | Fault::Absent | Fault::NotUnique | Fault::Locked => Fault::Unavailable,
-        fault => fault,
+    match status {
+        300 | 400 | 404 | 409 | 412 | 422 | 423 => Fault::Unavailable,
+        _ => of_status(status),
     }
 }
 
