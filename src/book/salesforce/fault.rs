@@ -232,7 +232,7 @@ fn of_token(status: u16, error: &str) -> Fault {
 /// Of an answer without a code of Salesforce's: something in front of the org may have given it, and it says nothing of a row.
 const fn of_bare(status: u16) -> Fault {
     match status {
-        300 | 400 | 404 | 409 | 412 | 422 | 423 => Fault::Unavailable,
+        400 | 404 | 409 | 412 | 422 | 423 => Fault::Unavailable,
         _ => of_status(status),
     }
 }
@@ -279,6 +279,33 @@ mod tests {
             (410, "[]", Fault::Configuration),
         ] {
             assert_eq!(read(status, body), (fault, String::new(), vec![]), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_front_of_the_org_says_nothing_of_a_row() {
+        for status in [400, 404, 409, 412, 422, 502, 503] {
+            assert_eq!(read(status, "<html>No such page</html>").0, Fault::Unavailable, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_message_tells_what_a_code_does_not() {
+        for (code, message, fault) in [
+            (
+                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+                "cxp.Trigger: execution of AfterUpdate caused by: first error: UNABLE_TO_LOCK_ROW, unable to obtain",
+                Fault::Locked,
+            ),
+            ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "a trigger says no", Fault::Rejected),
+            ("INVALID_FIELD", "Foreign key external ID: a-1 not found for field External_Id__c", Fault::Rejected),
+            ("INVALID_FIELD", "No such column 'X__c' on entity 'Y__c'", Fault::Configuration),
+            ("NOT_FOUND", "Provided external ID field does not exist or is not accessible", Fault::Configuration),
+            ("NOT_FOUND", "The requested resource does not exist", Fault::Absent),
+            ("STORAGE_LIMIT_EXCEEDED", "storage limit exceeded", Fault::Quota(Quota::Storage)),
+        ] {
+            let body = format!(r#"[{{"message":"{message}","errorCode":"{code}"}}]"#);
+            assert_eq!(read(400, &body).0, fault, "{code}: {message}");
         }
     }
 
