@@ -107,6 +107,12 @@ impl Upsert {
         self.masked.extend(later.masked);
     }
 
+    /// Takes out the links to a row that will not be there.
+    pub(super) fn unlink(&mut self, external_id: &str, key: &str) {
+        let Value::Object(fields) = &mut self.body else { return };
+        fields.retain(|_, value| value.get(external_id).and_then(Value::as_str) != Some(key));
+    }
+
     /// The fields by their API names.
     #[must_use]
     pub const fn body(&self) -> &Value {

@@ -121,8 +121,11 @@ fn holder<'a>(
 }
 
 fn absent(mapped: &MappedField, what: String, remedy: String) -> Box<Finding> {
-    let Field { object, name, .. } = mapped.field;
-    Box::new(Finding { weight: field::weight(&mapped.field), object, field: Some(name), what, remedy })
+    let Field { object, name, is_read, is_filtered, is_written, .. } = mapped.field;
+    // What is asked for or written and is not there has the whole request refused.
+    let is_used = is_read || is_filtered || is_written;
+    let weight = if is_used { Weight::Stops } else { field::weight(&mapped.field) };
+    Box::new(Finding { weight, object, field: Some(name), what, remedy })
 }
 
 /// Fields without which the org takes no row, and which the gateway does not write, or not in every row.

@@ -160,9 +160,10 @@ fn is_like_a_card(key: &str) -> bool {
     matches!(masked(key), Cow::Owned(_))
 }
 
-/// Whether a refusal is of this field. One that names none may be of any.
+/// Whether a refusal is of the value of this picklist. One of a picklist that names none may be of any; another one is of a rule.
 fn names(refusal: &Refusal, mapped: &MappedField) -> bool {
-    refusal.fields.is_empty() || refusal.fields.iter().any(|field| field.eq_ignore_ascii_case(mapped.path.as_str()))
+    let is_of_any = refusal.fields.is_empty() && refusal.code == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST";
+    is_of_any || refusal.fields.iter().any(|field| field.eq_ignore_ascii_case(mapped.path.as_str()))
 }
 
 /// At most so many characters, counted as Salesforce counts them: one beyond the basic plane is two.

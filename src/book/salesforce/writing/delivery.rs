@@ -20,7 +20,6 @@ use crate::salesforce::mapping::Mapping;
 use crate::salesforce::object::Object;
 
 /// Records of one call on their way.
-#[derive(Debug)]
 pub struct Delivery<'a> {
     mapping: &'a Mapping,
     records: Vec<Record>,
@@ -76,7 +75,17 @@ impl<'a> Delivery<'a> {
         let written = self.records.iter().zip(&self.unwritable).filter(|(_, is_unwritable)| !**is_unwritable);
         let records: Vec<Record> = written.map(|(record, _)| self.linked(record)).collect();
         let graph = Graph::of_call(self.mapping, &records, &self.refused)?;
-        Ok(graph.and_then(|graph| graph.without(&self.left_out)))
+        Ok(graph.and_then(|graph| graph.without(&self.left_out)).map(|graph| self.unlinked(graph)))
+    }
+
+    /// A graph without links to an attempt that is not written: what was agreed, paid and said is written all the same.
+    fn unlinked(&self, graph: Graph) -> Graph {
+        let Some(external_id) = self.mapping.field(Object::ContactAttempt.external_id()) else { return graph };
+        let unwritten = self.records.iter().zip(&self.unwritable).filter(|(_, is_unwritable)| **is_unwritable);
+        let unwritten = unwritten.map(|(record, _)| record.external_id().as_str());
+        let given_up = self.given_up.keys().filter(|(object, _)| *object == Object::ContactAttempt);
+        let keys = given_up.map(|(_, key)| key.as_str()).chain(unwritten);
+        keys.fold(graph, |graph, key| graph.unlinked(external_id.path.as_str(), key))
     }
 
     /// A record without its link to an arrangement that is given up: what was paid is written all the same.

@@ -83,6 +83,12 @@ impl Graph {
         (!self.nodes.is_empty()).then_some(self)
     }
 
+    /// The same without links to a row that will not be there, by its external id.
+    pub(super) fn unlinked(mut self, external_id: &str, key: &str) -> Self {
+        self.nodes.iter_mut().for_each(|node| node.upsert.unlink(external_id, key));
+        self
+    }
+
     /// The body of `POST /services/data/{version}/composite/graph`.
     #[must_use]
     pub fn payload(&self, version: ApiVersion) -> Value {

@@ -61,6 +61,20 @@ fn a_rule_of_the_org_keeps_out_its_own_row_and_no_other() {
 }
 
 #[test]
+fn an_attempt_that_the_org_refuses_takes_nothing_with_it() {
+    for mapping in mappings() {
+        let mut delivery = Delivery::new(&mapping, records().to_vec());
+        let graphs =
+            deliver(&mut delivery, Object::ContactAttempt, Fault::Rejected, "FIELD_CUSTOM_VALIDATION_EXCEPTION");
+        assert_eq!((graphs, refused(&delivery)), (3, vec![0]), "whole, reduced, without it");
+        let graph = next(&delivery);
+        let attempt = ExternalId::attempt(CALL);
+        let links = |node: &Node| node.upsert.body().to_string().contains(attempt.as_str());
+        assert!(!graph.nodes().iter().any(links), "and nothing links to it any more");
+    }
+}
+
+#[test]
 fn what_no_reduction_mends_is_left_out_at_once() {
     for mapping in mappings() {
         let mut delivery = Delivery::new(&mapping, records().to_vec());
