@@ -24,7 +24,7 @@ use backends::{
     vault::VaultLink,
     withhold::Withholds,
 };
-use book::{ComplianceRecord, ContactAttempt, salesforce::Mapping};
+use book::{ComplianceRecord, ContactAttempt, LookUp, salesforce::Mapping};
 use call::{
     CallId, Entry,
     api::SessionUpdate,
@@ -159,7 +159,7 @@ impl Backends {
     async fn answer(&self, call: CallId, request: Request) -> Reply {
         match request {
             Request::LookUp(key) => match self.book.look_up(key).await {
-                Ok(found) => Reply::Account(found),
+                Ok(found) => self.with_waiting_flags(call, found).await,
                 Err(error) => {
                     tracing::warn!(call = %call, error = error.name(), "the account look-up failed");
                     Reply::Failed(Failure::Unavailable)
@@ -190,6 +190,21 @@ impl Backends {
             Request::ResolvePayment { payment } => self.resolve_payment(payment).await,
             // The driver of a call prepares it by itself.
             Request::Prepare { .. } => Reply::Failed(Failure::Unavailable),
+        }
+    }
+
+    /// What the book found, with the flags that it does not have yet.
+    async fn with_waiting_flags(&self, call: CallId, found: LookUp) -> Reply {
+        let LookUp::Found(mut found) = found else { return Reply::Account(found) };
+        match self.store.waiting_flags(found.account.id.clone()).await {
+            Ok(flags) => {
+                found.account.flags.set.extend(flags);
+                Reply::Account(LookUp::Found(found))
+            }
+            Err(error) => {
+                tracing::warn!(call = %call, %error, "it is not known what of an account waits for the account book");
+                Reply::Failed(Failure::Unavailable)
+            }
         }
     }
 

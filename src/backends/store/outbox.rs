@@ -9,6 +9,7 @@ mod entry;
 mod parked;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use entry::{OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Parked};
 

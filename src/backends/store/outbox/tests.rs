@@ -134,6 +134,21 @@ fn delivered(entry: i64) -> OutboxChange {
 }
 
 #[tokio::test]
+async fn flags_that_wait_or_were_refused_are_known_until_the_book_has_them() {
+    let bench = Bench::open();
+    assert!(bench.store.waiting_flags(account()).await.unwrap().is_empty());
+    bench.put([flags(1)]).await;
+    let known = || async { bench.store.waiting_flags(account()).await.unwrap() };
+    assert_eq!(known().await, [Flag::Cease].into());
+    assert!(bench.store.waiting_flags(AccountId::parse("CA-2").unwrap()).await.unwrap().is_empty());
+    bench.change(park(1)).await;
+    assert_eq!(known().await, [Flag::Cease].into(), "what was refused forbids all the same");
+    bench.change(OutboxChange::Replay { entry: 1 }).await;
+    bench.change(OutboxChange::WithCall { entry: 1 }).await;
+    assert!(known().await.is_empty(), "the book has them");
+}
+
+#[tokio::test]
 async fn lanes_keep_their_order_and_flags_overtake_them() {
     let bench = Bench::open();
     let other = ContactAttempt { account: None, ..attempt(9) };
