@@ -266,14 +266,14 @@ pub(crate) const KEYS: &[Key] = &[
         "How old an assignment may be when it comes; an older one is dropped and counted.",
     ),
     key(
-        "queue.database",
-        r#""var/queue.sqlite""#,
-        "SQLite file of the call queue. Gateways of one machine may share it: one of them subscribes, and another takes over where it fails.",
-    ),
-    key(
         "book.reconcile_at",
         r#""04:30""#,
         "Time of day, in `business.time_zone`, at which the org is asked for every attempt that it took the day before; what it lacks is delivered again.",
+    ),
+    key(
+        "queue.database",
+        r#""var/queue.sqlite""#,
+        "SQLite file of the call queue. Gateways of one machine may share it: one of them subscribes, and another takes over where it fails.",
     ),
     key("store.database", r#""var/tonegate.sqlite""#, "SQLite file of calls, dialogs, payments, audit and outbox."),
     key(
