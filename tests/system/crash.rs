@@ -88,7 +88,7 @@ fn row(store: &Path, call: &str) -> Option<(bool, Option<String>)> {
 }
 
 fn open_work(store: &Path) -> i64 {
-    let query = "SELECT (SELECT count(*) FROM dialogs) + (SELECT count(*) FROM outbox)";
+    let query = "SELECT (SELECT count(*) FROM dialogs) + (SELECT count(*) FROM outbox WHERE parked < 2)";
     read(store).query_row(query, [], |row| row.get(0)).expect("a count")
 }
 
