@@ -309,6 +309,13 @@ impl Rig {
     }
 
     fn disclosed_holding(hold: fn(&Request) -> bool) -> Self {
+        let mut rig = Self::verified_holding(hold);
+        rig.play_all();
+        rig
+    }
+
+    /// The same before the disclosure is played.
+    fn verified_holding(hold: fn(&Request) -> bool) -> Self {
         let mut rig = Self::holding(AgentKind::Stream, hold);
         rig.signal(Signal::Acknowledged);
         rig.play_all();
@@ -317,7 +324,6 @@ impl Rig {
         rig.verify(Factor::Name, "yes");
         rig.verify(Factor::DateOfBirth, "1984-03-17");
         rig.verify(Factor::PostalCode, "20009");
-        rig.play_all();
         rig
     }
 

@@ -6,15 +6,7 @@ use super::*;
 
 /// A bot's call with the right party verified, whose readings of the account are answered by the test.
 fn verified() -> Rig {
-    let mut rig = Rig::holding(AgentKind::Stream, |request| matches!(request, Request::LookUp(LookupKey::Account(_))));
-    rig.signal(Signal::Acknowledged);
-    rig.play_all();
-    rig.call.handle_bot(rig.now, BotEvent::Connected);
-    rig.drain();
-    rig.verify(Factor::Name, "yes");
-    rig.verify(Factor::DateOfBirth, "1984-03-17");
-    rig.verify(Factor::PostalCode, "20009");
-    rig
+    Rig::verified_holding(|request| matches!(request, Request::LookUp(LookupKey::Account(_))))
 }
 
 /// The same, once the disclosure was played and the account read.
