@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use axum::http::Version;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -17,6 +18,8 @@ pub struct Counts {
     pub api_calls: u64,
     /// Every request by its kind, refused ones and those that a fault swallowed included.
     pub by_kind: BTreeMap<String, u64>,
+    /// Those of them that came over HTTP/2.
+    pub http2: u64,
 }
 
 /// Counts, and the allowance of a day.
@@ -61,7 +64,8 @@ impl Counters {
     }
 
     /// Notes that a request came.
-    pub(crate) fn note(&mut self, method: &str, path: &str) {
+    pub(crate) fn note(&mut self, version: Version, method: &str, path: &str) {
+        self.counts.http2 += u64::from(version == Version::HTTP_2);
         *self.counts.by_kind.entry(kind(method, path).to_owned()).or_default() += 1;
     }
 }

@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{ConnectInfo, DefaultBodyLimit, State},
-    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version, header},
 };
 use futures_util::stream;
 use rustls::ServerConfig;
@@ -24,6 +24,8 @@ use crate::{
 
 /// Largest body: an upload of a bulk job, and what goes with it.
 const MOST_BODY: usize = 101_000_000;
+/// What a peer may choose from.
+const PROTOCOLS: [&str; 2] = ["h2", "http/1.1"];
 
 /// A listener that is served until this is dropped.
 pub(crate) struct Listener {
@@ -32,7 +34,8 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) async fn start(tls: ServerConfig, port: u16, world: Arc<Shared>) -> io::Result<Self> {
+    pub(crate) async fn start(mut tls: ServerConfig, port: u16, world: Arc<Shared>) -> io::Result<Self> {
+        tls.alpn_protocols = PROTOCOLS.map(Vec::from).into();
         let socket = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = socket.local_addr()?;
         let listener = Shaking::new(socket, TlsAcceptor::from(Arc::new(tls)))?;
@@ -55,6 +58,7 @@ impl Drop for Listener {
 async fn answer(
     State(world): State<Arc<Shared>>,
     ConnectInfo(line): ConnectInfo<Handle>,
+    version: Version,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -62,7 +66,7 @@ async fn answer(
 ) -> Response<Body> {
     let (late, fault) = {
         let mut world = lock(&world);
-        world.counters.note(method.as_str(), uri.path());
+        world.counters.note(version, method.as_str(), uri.path());
         world.faults.meet(method.as_str(), uri.path())
     };
     if !late.is_zero() {

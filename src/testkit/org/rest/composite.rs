@@ -90,7 +90,7 @@ fn too_much(parts: &[Part]) -> Option<Reply> {
 type Handler = fn(&mut World, &Call<'_>) -> Result<Reply, Failure>;
 
 /// Does every part in its order; each may refer to those before it.
-pub(super) fn run(world: &mut World, parts: &[Part], handler: Handler) -> Vec<Done> {
+pub(super) fn run<'a>(world: &mut World, parts: impl IntoIterator<Item = &'a Part>, handler: Handler) -> Vec<Done> {
     let (mut answers, mut done) = (Answers::new(), Vec::new());
     for part in parts {
         let savepoint = world.store.savepoint();

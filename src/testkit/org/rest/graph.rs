@@ -57,10 +57,13 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>) -> Result<Reply, Failur
     Ok(Reply::json(200, json!({"graphs": told})))
 }
 
-/// Does a graph whole, or takes it back.
+/// Does a graph whole, or takes it back. It is told of in the order of the request.
 fn run(world: &mut World, graph: &Graph) -> Result<Vec<Done>, &'static str> {
     let savepoint = world.store.savepoint();
-    let mut done = composite::run(world, &graph.composite_request, node);
+    let (places, parts): (Vec<usize>, Vec<&Part>) = order(graph).into_iter().unzip();
+    let mut done: Vec<(usize, Done)> = places.into_iter().zip(composite::run(world, parts, node)).collect();
+    done.sort_by_key(|(place, _)| *place);
+    let mut done: Vec<Done> = done.into_iter().map(|(_, done)| done).collect();
     if !done.iter().all(Done::is_success) {
         world.store.roll_back(savepoint);
         composite::halt(&mut done);
@@ -109,15 +112,45 @@ fn kind(part: &Part) -> (String, String) {
     (part.method.to_ascii_uppercase(), kind.join("/"))
 }
 
+/// Parts with their places, those first that others refer to. Nothing else is promised, so that the rest goes backwards: who
+/// relies on the order of a request is found out.
+fn order(graph: &Graph) -> Vec<(usize, &Part)> {
+    let parts = &graph.composite_request;
+    let own: BTreeSet<&str> = parts.iter().map(|part| part.reference_id.as_str()).collect();
+    let mut waiting: Vec<(usize, &Part, BTreeSet<String>)> = parts
+        .iter()
+        .enumerate()
+        .map(|(place, part)| {
+            (place, part, names(part).into_iter().filter(|name| own.contains(name.as_str())).collect())
+        })
+        .collect();
+    let mut ordered = Vec::with_capacity(parts.len());
+    while !waiting.is_empty() {
+        // Of parts that refer to one another in a circle none can be done: the last is tried, and refused.
+        let next = waiting.iter().rposition(|(_, _, names)| names.is_empty()).unwrap_or(waiting.len() - 1);
+        let (place, part, _) = waiting.remove(next);
+        for (_, _, names) in &mut waiting {
+            names.remove(&part.reference_id);
+        }
+        ordered.push((place, part));
+    }
+    ordered
+}
+
 /// The longest chain of references.
 fn depth(graph: &Graph) -> usize {
     let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
-    for part in &graph.composite_request {
-        let mut names = BTreeSet::new();
-        reference::names(&part.body, &mut names);
-        reference::names(&Value::from(part.url.as_str()), &mut names);
-        let below = names.iter().filter_map(|name| depths.get(name.as_str())).max().copied().unwrap_or_default();
+    for (_, part) in order(graph) {
+        let below = names(part).iter().filter_map(|name| depths.get(name.as_str())).max().copied().unwrap_or_default();
         depths.insert(&part.reference_id, below + 1);
     }
     depths.into_values().max().unwrap_or_default()
+}
+
+/// The parts that a part refers to.
+fn names(part: &Part) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    reference::names(&part.body, &mut names);
+    reference::names(&Value::from(part.url.as_str()), &mut names);
+    names
 }

@@ -20,7 +20,7 @@ fn call(number: usize) -> Value {
             "PATCH",
             &format!("cxp__Compliance_Record__c/cxp__External_Id__c/CR-{number}"),
             "cr",
-            &json!({"cxp__Contact_Attempt__r": {"cxp__External_Id__c": format!("AT-{number}")}}),
+            &json!({"cxp__Contact_Attempt__c": "@{att.id}"}),
         ),
         node(
             "PATCH",
@@ -61,6 +61,25 @@ async fn a_graph_happens_whole_or_not_at_all() {
         "again"
     );
     assert_eq!(peer.org.counts().api_calls, 2);
+}
+
+#[tokio::test]
+async fn a_graph_is_done_in_the_order_of_its_references_and_of_nothing_else() {
+    let peer = Peer::start().await;
+    peer.account("CA-1");
+    let mut backwards = call(1);
+    backwards["compositeRequest"].as_array_mut().unwrap().reverse();
+    let done = graphs(&peer, vec![backwards]).await;
+    assert_eq!(done[0]["isSuccessful"], true, "{done:?}");
+    let told = done[0]["graphResponse"]["compositeResponse"].as_array().unwrap();
+    let names: Vec<&str> = told.iter().map(|part| part["referenceId"].as_str().unwrap()).collect();
+    assert_eq!(names, ["acc", "cr", "att"], "told in the order of the request");
+    let mut hopeful = call(2);
+    hopeful["compositeRequest"][1]["body"] = json!({"cxp__Contact_Attempt__r": {"cxp__External_Id__c": "AT-2"}});
+    assert_eq!(graphs(&peer, vec![hopeful]).await[0]["isSuccessful"], false, "its attempt may not be there yet");
+    let mut circle = call(3);
+    circle["compositeRequest"][0]["body"]["cxp__Outcome__c"] = json!("@{acc.id}");
+    assert_eq!(graphs(&peer, vec![circle]).await[0]["isSuccessful"], false);
 }
 
 #[tokio::test]
