@@ -48,7 +48,7 @@ pub trait AccountBook: Send + Sync {
 
     /// Writes records of one call, one after another unless the book does better. After one that failed because the book did
     /// not answer the others are not tried. What an [`Earlier`] try may have written is looked for before it is written again.
-    fn deliver_call(&self, records: Vec<Record>, _earlier: Earlier) -> Answers<'_> {
+    fn deliver_call(&self, records: Vec<Record>, _history: History) -> Answers<'_> {
         Box::pin(async move {
             let mut answers = Vec::with_capacity(records.len());
             let mut silent = None;
@@ -77,7 +77,7 @@ pub trait AccountBook: Send + Sync {
     /// Writes the records of many calls that are over, each call's in their order. It may take minutes. What is
     /// [refused](BookError::Refused) is to be delivered with its call.
     fn deliver_backlog(&self, records: Vec<Record>) -> Answers<'_> {
-        self.deliver_call(records, Earlier::None)
+        self.deliver_call(records, History::NONE)
     }
 }
 
@@ -96,6 +96,20 @@ impl Earlier {
     pub const fn of(is_unclear: bool) -> Self {
         if is_unclear { Self::Unclear } else { Self::None }
     }
+}
+
+/// What is known beside the records of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// An earlier try to write them.
+    pub earlier: Earlier,
+    /// Whether the book may have a later call of the same account: the last word on the account is that call's.
+    pub is_superseded: bool,
+}
+
+impl History {
+    /// There is none.
+    pub const NONE: Self = Self { earlier: Earlier::None, is_superseded: false };
 }
 
 /// Why a book did not answer.

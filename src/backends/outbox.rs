@@ -4,28 +4,32 @@
 //! go side by side. What the book refuses is parked and counted, and no longer holds up its account.
 //!
 //! A book that [takes calls](AccountBook::takes_calls) gets the records of a call together, once it is over; what forbids
-//! further talk it gets at once, and once more with its call.
+//! further talk it gets at once, whatever else is on its way, and once more with its call.
 
 mod backlog;
 mod step;
+mod urgent;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::book::Record;
-use ::book::outbox::{Next, RetryPolicy};
+use ::book::outbox::{Fault, Next, RetryPolicy};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
-use crate::book::{AccountBook, BookError, Earlier};
-use crate::store::{Health, OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Store, StoreError, Write};
+use crate::book::{AccountBook, BookError, Earlier, History};
+use crate::store::{
+    Health, HealthProblem, OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Store, StoreError, Write,
+};
 
 pub(crate) use backlog::NOT_IN_BACKLOG;
 pub use step::{Observer, Step};
+use urgent::entries;
 
 /// Most accounts served side by side.
 const MOST_LANES: usize = 16;
@@ -35,8 +39,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 const BACKLOG: u64 = 2_000;
 /// Most entries of a backlog that go at once.
 const MOST_BACKLOG: usize = 20_000;
-/// The shortest sleep after nothing could be done, so that trouble does not spin.
+/// The shortest sleep after nothing could be done, so that trouble does not spin, and after all that was tried failed.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
+const SHORTEST_TROUBLE: Duration = Duration::from_secs(1);
 /// Why an entry is parked that cannot be read.
 const UNREADABLE: &str = "unreadable";
 
@@ -91,7 +96,8 @@ impl Outbox {
     pub async fn round(&self, now: Timestamp) -> Result<Round, StoreError> {
         if self.book.takes_calls() {
             let due = self.store.outbox_batches(now, MOST_LANES).await?;
-            let round = self.batches(due, now).await?;
+            let under_way = due.iter().flat_map(entries).collect();
+            let round = self.with_flags(&under_way, self.batches(due, now)).await?;
             // What went shows that the book takes something again.
             if round.delivered == 0 || !self.book.takes_backlogs() { Ok(round) } else { self.backlog(round, now).await }
         } else {
@@ -104,14 +110,11 @@ impl Outbox {
     async fn record(&self, entry: OutboxEntry, now: Timestamp) -> Result<Round, StoreError> {
         let number = [entry.entry];
         self.observe(Step::Due, &number);
-        let OutboxEntry { entry, tries, record, .. } = entry;
-        let tries = tries.saturating_add(1);
-        let change = match record {
-            None => unreadable(entry, tries, now),
+        let change = match entry.record.clone() {
+            None => unreadable(&entry, now),
             Some(record) => {
-                let kind = record.kind().name();
                 let answer = self.asked(&number, self.book.deliver(record)).await;
-                self.decide(Tried { entry, tries, kind, was_unclear: false }, answer, now)
+                self.decide(&entry, answer, now)
             }
         };
         self.settle(&number, vec![change]).await
@@ -122,30 +125,30 @@ impl Outbox {
         if batches.is_empty() {
             return Ok(Round::default());
         }
-        let entries: Vec<i64> = batches.iter().flat_map(OutboxBatch::entries).map(|entry| entry.entry).collect();
-        self.observe(Step::Due, &entries);
-        let marks = entries.iter().map(|&entry| Write::Outbox(OutboxChange::Sending { entry }));
+        let numbers: Vec<i64> = batches.iter().flat_map(entries).collect();
+        self.observe(Step::Due, &numbers);
+        let marks = numbers.iter().map(|&entry| Write::Outbox(OutboxChange::Sending { entry }));
         self.store.write(marks.collect::<Vec<_>>()).await?;
-        self.observe(Step::Marked, &entries);
+        self.observe(Step::Marked, &numbers);
         total(join_all(batches.into_iter().map(|batch| self.batch(batch, now))).await)
     }
 
     async fn batch(&self, batch: OutboxBatch, now: Timestamp) -> Result<Round, StoreError> {
-        let numbers: Vec<i64> = batch.entries().iter().map(|entry| entry.entry).collect();
+        let numbers: Vec<i64> = entries(&batch).collect();
         let changes = match batch {
-            OutboxBatch::Flags(entry) => vec![self.flags(*entry, now).await],
-            OutboxBatch::Call(entries) => self.call(&numbers, entries, now).await,
+            OutboxBatch::Flags(entry) => vec![self.flags(&entry, now).await],
+            OutboxBatch::Call { entries, is_superseded } => {
+                let earlier = Earlier::of(entries.iter().any(|entry| entry.is_unclear));
+                self.call(&numbers, &entries, History { earlier, is_superseded }, now).await
+            }
         };
         self.settle(&numbers, changes).await
     }
 
-    async fn flags(&self, entry: OutboxEntry, now: Timestamp) -> OutboxChange {
-        let OutboxEntry { entry, tries, is_unclear, record } = entry;
-        let tries = tries.saturating_add(1);
-        let Some(Record::AccountUpdate(update)) = record else { return unreadable(entry, tries, now) };
-        let kind = ::book::RecordKind::AccountUpdate.name();
-        let answer = self.asked(&[entry], self.book.set_flags(update, Earlier::of(is_unclear))).await;
-        match self.decide(Tried { entry, tries, kind, was_unclear: is_unclear }, answer, now) {
+    async fn flags(&self, entry: &OutboxEntry, now: Timestamp) -> OutboxChange {
+        let Some(Record::AccountUpdate(update)) = entry.record.clone() else { return unreadable(entry, now) };
+        let answer = self.asked(&[entry.entry], self.book.set_flags(update, Earlier::of(entry.is_unclear))).await;
+        match self.decide(entry, answer, now) {
             OutboxChange::Delivered { entry, .. } => OutboxChange::WithCall { entry },
             kept @ (OutboxChange::Sending { .. }
             | OutboxChange::Done { .. }
@@ -156,18 +159,21 @@ impl Outbox {
         }
     }
 
-    async fn call(&self, numbers: &[i64], entries: Vec<OutboxEntry>, now: Timestamp) -> Vec<OutboxChange> {
+    async fn call(
+        &self,
+        numbers: &[i64],
+        entries: &[OutboxEntry],
+        history: History,
+        now: Timestamp,
+    ) -> Vec<OutboxChange> {
         let records: Vec<Record> = entries.iter().filter_map(|entry| entry.record.clone()).collect();
-        let earlier = Earlier::of(entries.iter().any(|entry| entry.is_unclear));
-        let answers = self.asked(numbers, self.book.deliver_call(records, earlier)).await;
+        let answers = self.asked(numbers, self.book.deliver_call(records, history)).await;
         let mut answers = answers.into_iter();
-        let change = |OutboxEntry { entry, tries, is_unclear: was_unclear, record }| {
-            let tries = tries.saturating_add(1);
-            let Some(record) = record else { return unreadable(entry, tries, now) };
-            let answer = answers.next().unwrap_or(Err(BookError::Failed));
-            self.decide(Tried { entry, tries, kind: record.kind().name(), was_unclear }, answer, now)
+        let change = |entry: &OutboxEntry| match entry.record {
+            None => unreadable(entry, now),
+            Some(_) => self.decide(entry, answers.next().unwrap_or(Err(BookError::Failed)), now),
         };
-        entries.into_iter().map(change).collect()
+        entries.iter().map(change).collect()
     }
 
     /// Waits for an answer of the book.
@@ -215,17 +221,20 @@ impl Outbox {
     }
 
     /// What becomes of an entry by the answer to it.
-    fn decide(&self, tried: Tried, answer: Result<(), BookError>, now: Timestamp) -> OutboxChange {
-        let Tried { entry, tries, kind, was_unclear } = tried;
+    fn decide(&self, tried: &OutboxEntry, answer: Result<(), BookError>, now: Timestamp) -> OutboxChange {
+        let OutboxEntry { entry, is_unclear: was_unclear, .. } = *tried;
         let Err(error) = answer else { return OutboxChange::Delivered { entry, at: now } };
-        let failure = error.name();
-        match self.policy.decide(tries, error.fault(), rand::random()) {
+        let (failure, fault) = (error.name(), error.fault());
+        let kind = tried.record.as_ref().map_or(UNREADABLE, |record| record.kind().name());
+        let tries = tried.tries.saturating_add(1);
+        let rejections = tried.rejections.saturating_add(u32::from(fault == Fault::Rejected));
+        match self.policy.decide(tries, rejections, fault, rand::random()) {
             Next::Retry { after } => {
                 tracing::warn!(entry, kind, tries, error = failure, "record not delivered, will be tried again");
                 let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
                 let at = now.saturating_add(after).unwrap_or(Timestamp::MAX);
                 let is_unclear = error.is_unclear() || (error.is_unsent() && was_unclear);
-                OutboxChange::Retry { entry, tries, at, is_unclear, failure }
+                OutboxChange::Retry { entry, tries, rejections, at, is_unclear, failure }
             }
             Next::Park => {
                 tracing::error!(entry, kind, tries, error = failure, "record parked: a person must look at it");
@@ -236,7 +245,7 @@ impl Outbox {
 
     /// One round with its metrics; returns how long to sleep.
     async fn work(&self) -> Duration {
-        if *self.store.health().borrow() != Health::Good {
+        if *self.store.health().borrow() == Health::Bad(HealthProblem::LowSpace) {
             // Room for what must be kept goes before memory of what is done.
             self.store.write(Write::DeliveredForgotten { before: Timestamp::now() }).await.ok();
         }
@@ -252,8 +261,9 @@ impl Outbox {
         }
         match (round, depth) {
             (Ok(round), _) if round.delivered > 0 => Duration::ZERO,
-            (Ok(_), Ok(OutboxDepth { next: Some(next), .. })) => {
-                Duration::try_from(next.duration_since(now)).unwrap_or_default().clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+            (Ok(round), Ok(OutboxDepth { next: Some(next), .. })) => {
+                let shortest = if round.retried > 0 { SHORTEST_TROUBLE } else { SHORTEST_SLEEP };
+                Duration::try_from(next.duration_since(now)).unwrap_or_default().clamp(shortest, LONGEST_SLEEP)
             }
             (Ok(_), _) => LONGEST_SLEEP,
             (Err(error), _) => {
@@ -262,16 +272,6 @@ impl Outbox {
             }
         }
     }
-}
-
-/// An entry that was tried.
-#[derive(Clone, Copy)]
-struct Tried {
-    entry: i64,
-    tries: u32,
-    kind: &'static str,
-    /// Whether the book may have had it before.
-    was_unclear: bool,
 }
 
 /// All rounds as one, or the first error.
@@ -286,7 +286,8 @@ fn total(rounds: Vec<Result<Round, StoreError>>) -> Result<Round, StoreError> {
     })
 }
 
-fn unreadable(entry: i64, tries: u32, now: Timestamp) -> OutboxChange {
+fn unreadable(tried: &OutboxEntry, now: Timestamp) -> OutboxChange {
+    let (entry, tries) = (tried.entry, tried.tries.saturating_add(1));
     tracing::error!(entry, "record parked: it cannot be read");
     OutboxChange::Park { entry, tries, at: now, failure: UNREADABLE }
 }

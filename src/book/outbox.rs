@@ -41,13 +41,13 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Decides after a failed delivery. `tries` counts all deliveries tried, this one included; `seed` spreads the
-    /// wait over its upper half, so that many records do not return at once.
+    /// Decides after a failed delivery. `tries` counts all deliveries tried, and `rejections` those that were rejected, this one
+    /// included; `seed` spreads the wait over its upper half, so that many records do not return at once.
     ///
     /// An unavailable book is tried for ever: a record is never given up because the other side is down.
     #[must_use]
-    pub fn decide(&self, tries: u32, fault: Fault, seed: u64) -> Next {
-        if fault == Fault::Rejected && tries >= self.rejections {
+    pub fn decide(&self, tries: u32, rejections: u32, fault: Fault, seed: u64) -> Next {
+        if fault == Fault::Rejected && rejections >= self.rejections {
             return Next::Park;
         }
         let doubled = self.first.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
@@ -66,15 +66,22 @@ mod tests {
     #[test]
     fn a_rejected_record_is_parked_at_its_limit() {
         let policy = RetryPolicy::default();
-        assert!(matches!(policy.decide(2, Fault::Rejected, 0), Next::Retry { .. }));
-        assert_eq!(policy.decide(3, Fault::Rejected, 0), Next::Park);
+        assert!(matches!(policy.decide(2, 2, Fault::Rejected, 0), Next::Retry { .. }));
+        assert_eq!(policy.decide(3, 3, Fault::Rejected, 0), Next::Park);
+    }
+
+    #[test]
+    fn an_outage_takes_nothing_from_what_a_record_survives() {
+        let policy = RetryPolicy::default();
+        assert!(matches!(policy.decide(1_000, 2, Fault::Rejected, 0), Next::Retry { .. }));
+        assert!(matches!(policy.decide(1_000, 3, Fault::Unavailable, 0), Next::Retry { .. }));
     }
 
     proptest! {
         #[test]
         fn an_unavailable_book_is_tried_for_ever_within_the_bound(tries in 1_u32.., seed in any::<u64>()) {
             let policy = RetryPolicy::default();
-            let Next::Retry { after } = policy.decide(tries, Fault::Unavailable, seed) else {
+            let Next::Retry { after } = policy.decide(tries, 0, Fault::Unavailable, seed) else {
                 return Err(TestCaseError::fail("given up"));
             };
             let longest = policy.most.min(policy.first * 2_u32.pow((tries - 1).min(10)));

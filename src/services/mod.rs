@@ -196,7 +196,7 @@ impl Backends {
     /// What the book found, with the flags that it does not have yet.
     async fn with_waiting_flags(&self, call: CallId, found: LookUp) -> Reply {
         let LookUp::Found(mut found) = found else { return Reply::Account(found) };
-        match self.store.waiting_flags(found.account.id.clone()).await {
+        match self.store.waiting_flags(found.account.id.clone(), Timestamp::now()).await {
             Ok(flags) => {
                 found.account.flags.set.extend(flags);
                 Reply::Account(LookUp::Found(found))

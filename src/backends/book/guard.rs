@@ -10,7 +10,7 @@ use ::book::vetting::vet;
 use ::book::{AccountUpdate, LookUp, LookupKey, Record};
 use metrics::{counter, gauge, histogram};
 
-use super::{AccountBook, Answer, Answers, BookError, Earlier};
+use super::{AccountBook, Answer, Answers, BookError, Earlier, History};
 
 /// How long a book may take, and when it is left alone.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ pub struct GuardOptions {
 
 impl Default for GuardOptions {
     fn default() -> Self {
-        Self { look_up: Duration::from_secs(2), deliver: Duration::from_secs(10), breaker: BreakerPolicy::default() }
+        Self { look_up: Duration::from_secs(2), deliver: Duration::from_secs(16), breaker: BreakerPolicy::default() }
     }
 }
 
@@ -86,9 +86,9 @@ impl GuardedBook {
 
 impl GuardedBook {
     /// Delivers a call, as one delivery to deadline and breaker.
-    async fn deliver_fit(&self, records: Vec<Record>, earlier: Earlier) -> Vec<Result<(), BookError>> {
+    async fn deliver_fit(&self, records: Vec<Record>, history: History) -> Vec<Result<(), BookError>> {
         let count = records.len();
-        let delivered = self.book.deliver_call(records, earlier);
+        let delivered = self.book.deliver_call(records, history);
         let answer: Answer<'_, _> = Box::pin(async move {
             let answers = delivered.await;
             let silent =
@@ -140,10 +140,10 @@ impl AccountBook for GuardedBook {
         }
     }
 
-    fn deliver_call(&self, records: Vec<Record>, earlier: Earlier) -> Answers<'_> {
+    fn deliver_call(&self, records: Vec<Record>, history: History) -> Answers<'_> {
         Box::pin(async move {
             let (fitting, answers) = fitted(records);
-            answers.with(self.deliver_fit(fitting, earlier).await)
+            answers.with(self.deliver_fit(fitting, history).await)
         })
     }
 

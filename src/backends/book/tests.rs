@@ -232,7 +232,7 @@ fn payments(statuses: &[PaymentStatus]) -> Vec<Record> {
 async fn a_call_is_delivered_one_record_after_another_until_the_book_does_not_answer() {
     use PaymentStatus::{Failed, Pending, Refunded, Succeeded};
     let book = Choosy::default();
-    let answers = book.deliver_call(payments(&[Succeeded, Failed, Pending, Refunded]), Earlier::None).await;
+    let answers = book.deliver_call(payments(&[Succeeded, Failed, Pending, Refunded]), History::NONE).await;
     let expected = [Ok(()), Err(BookError::Refused), Err(BookError::Unclear), Err(BookError::Unclear)];
     assert_eq!(answers, expected, "a refusal keeps nothing else back, silence does");
     assert_eq!(*book.asked.lock().unwrap(), [Succeeded, Failed, Pending]);
@@ -244,15 +244,15 @@ async fn a_guarded_call_is_answered_by_record_or_comes_again_as_a_whole() {
     let inner = Arc::new(Choosy { takes_calls: true, ..Choosy::default() });
     let book = GuardedBook::new(Arc::clone(&inner) as Arc<dyn AccountBook>, GuardOptions::default());
     assert!(book.takes_calls());
-    let answers = book.deliver_call(payments(&[Succeeded, Failed]), Earlier::None).await;
+    let answers = book.deliver_call(payments(&[Succeeded, Failed]), History::NONE).await;
     assert_eq!(answers, [Ok(()), Err(BookError::Refused)]);
-    let answers = book.deliver_call(payments(&[Succeeded, Pending]), Earlier::None).await;
+    let answers = book.deliver_call(payments(&[Succeeded, Pending]), History::NONE).await;
     assert_eq!(answers, [Err(BookError::Unclear); 2], "what was written comes again and changes nothing");
     for _ in 0..4 {
-        book.deliver_call(payments(&[Pending]), Earlier::None).await;
+        book.deliver_call(payments(&[Pending]), History::NONE).await;
     }
     let asked = inner.asked.lock().unwrap().len();
-    let answers = book.deliver_call(payments(&[Succeeded, Succeeded]), Earlier::None).await;
+    let answers = book.deliver_call(payments(&[Succeeded, Succeeded]), History::NONE).await;
     assert_eq!(answers, [Err(BookError::BreakerOpen); 2], "five failures in a row");
     assert_eq!(inner.asked.lock().unwrap().len(), asked);
 }
@@ -278,7 +278,7 @@ async fn a_guarded_call_that_is_never_answered_ends_at_its_deadline() {
 
     let options = GuardOptions { deliver: Duration::from_millis(1), ..GuardOptions::default() };
     let book = GuardedBook::new(Arc::new(Stuck), options);
-    let answers = book.deliver_call(payments(&[PaymentStatus::Succeeded; 2]), Earlier::None).await;
+    let answers = book.deliver_call(payments(&[PaymentStatus::Succeeded; 2]), History::NONE).await;
     assert_eq!(answers, [Err(BookError::Deadline); 2]);
     let set = [Flag::Cease].into();
     let external_id = ExternalId::update(CALL, 1);

@@ -1,9 +1,11 @@
 //! A backlog: what is left of an outage goes in one piece, where the book has a way for that.
 
+use std::collections::BTreeSet;
+
 use ::book::Record;
 use jiff::Timestamp;
 
-use super::{BACKLOG, MOST_BACKLOG, MOST_LANES, Outbox, Round, Step, total};
+use super::{BACKLOG, MOST_BACKLOG, Outbox, Round, Step, total};
 use crate::book::BookError;
 use crate::store::{OutboxChange, OutboxEntry, StoreError, Write};
 
@@ -30,13 +32,13 @@ impl Outbox {
         }
         self.observe(Step::Marked, &numbers);
         let records: Vec<Record> = entries.iter().filter_map(|entry| entry.record.clone()).collect();
-        let answers = self.with_flags(self.asked(&numbers, self.book.deliver_backlog(records))).await;
+        let answers = self.with_flags(&BTreeSet::new(), self.asked(&numbers, self.book.deliver_backlog(records))).await;
         let mut answers = answers.into_iter();
-        let change = |OutboxEntry { entry, tries, record, .. }: OutboxEntry| {
+        let change = |OutboxEntry { entry, tries, rejections, record, .. }: OutboxEntry| {
             let answer = record.map_or(Err(BookError::Refused), |_| answers.next().unwrap_or(Err(BookError::Unclear)));
             let Err(error) = answer else { return OutboxChange::Delivered { entry, at: now } };
             let failure = if error.is_unclear() { error.name() } else { NOT_IN_BACKLOG };
-            OutboxChange::Retry { entry, tries, at: now, is_unclear: error.is_unclear(), failure }
+            OutboxChange::Retry { entry, tries, rejections, at: now, is_unclear: error.is_unclear(), failure }
         };
         let changes: Vec<OutboxChange> = entries.into_iter().map(change).collect();
         let mut rounds = vec![Ok(round)];
@@ -44,26 +46,5 @@ impl Outbox {
             rounds.push(self.settle(numbers, changes.to_vec()).await);
         }
         total(rounds)
-    }
-
-    /// Waits for an answer, and meanwhile delivers flags as they come.
-    async fn with_flags<T>(&self, answer: impl Future<Output = T>) -> T {
-        let mut answer = std::pin::pin!(answer);
-        loop {
-            tokio::select! {
-                answered = &mut answer => return answered,
-                () = self.store.outbox_changed() => {
-                    let now = Timestamp::now();
-                    let flags = self.store.outbox_flags(now, MOST_LANES).await;
-                    let sent = match flags {
-                        Ok(flags) => self.batches(flags, now).await.map(drop),
-                        Err(error) => Err(error),
-                    };
-                    if let Err(error) = sent {
-                        tracing::warn!(%error, "flags wait for the end of a backlog");
-                    }
-                }
-            }
-        }
     }
 }

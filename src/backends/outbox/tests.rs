@@ -3,8 +3,10 @@ mod outage;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use ::book::{ContactAttempt, LookUp, LookupKey, Record};
+use ::book::{AccountUpdate, ContactAttempt, LookUp, LookupKey, Record};
+use rules::contact::Flag;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::*;
@@ -20,6 +22,8 @@ struct Scripted {
     taken: Mutex<Vec<Uuid>>,
     /// What was said of an earlier try, for each call.
     earlier: Mutex<Vec<Earlier>>,
+    /// Where calls wait for a permit each before they are answered.
+    gate: Option<Semaphore>,
 }
 
 impl AccountBook for Scripted {
@@ -43,9 +47,12 @@ impl AccountBook for Scripted {
         self.takes_calls
     }
 
-    fn deliver_call(&self, records: Vec<Record>, earlier: Earlier) -> Answers<'_> {
-        self.earlier.lock().unwrap().push(earlier);
+    fn deliver_call(&self, records: Vec<Record>, history: History) -> Answers<'_> {
+        self.earlier.lock().unwrap().push(history.earlier);
         Box::pin(async move {
+            if let Some(gate) = &self.gate {
+                gate.acquire().await.unwrap().forget();
+            }
             let mut answers = Vec::new();
             for record in records {
                 answers.push(self.deliver(record).await);
@@ -104,6 +111,27 @@ async fn an_outage_loses_nothing_doubles_nothing_and_keeps_the_order() {
     assert_eq!(delivered, 3);
     assert_eq!(*bench.book.taken.lock().unwrap(), [0, 1, 2].map(Uuid::from_u128));
     assert_eq!(bench.store.outbox_depth().await.unwrap(), OutboxDepth::default());
+}
+
+#[tokio::test]
+async fn flags_do_not_wait_for_a_call_that_the_book_is_slow_with() {
+    let slow = Scripted { takes_calls: true, gate: Some(Semaphore::new(0)), ..Scripted::default() };
+    let Bench { _directory, store, book, outbox } = bench_of(slow, 1).await;
+    let round = tokio::spawn(async move { outbox.round(minutes_from_now(2)).await });
+    until("the call is asked for", async || book.earlier.lock().unwrap().len() == 1).await;
+    let flags = AccountUpdate {
+        call: Uuid::from_u128(9),
+        account: ::book::AccountId::parse("CA-1002").unwrap(),
+        at: Timestamp::UNIX_EPOCH,
+        set: [Flag::Cease].into(),
+        external_id: ::book::ExternalId::update(Uuid::from_u128(9), 1),
+    };
+    store.write(Write::from(Record::from(flags))).await.unwrap();
+    until("the flags are delivered", async || *book.taken.lock().unwrap() == [Uuid::from_u128(9)]).await;
+    assert!(!round.is_finished());
+    book.gate.as_ref().unwrap().add_permits(1);
+    assert_eq!(round.await.unwrap().unwrap(), Round { delivered: 1, ..Round::default() });
+    assert_eq!(*book.taken.lock().unwrap(), [9, 0].map(Uuid::from_u128));
 }
 
 #[tokio::test]

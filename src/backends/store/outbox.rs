@@ -22,7 +22,7 @@ use super::apply::from_json;
 /// How the lanes of flags begin.
 const FLAGS: &str = "flags:";
 /// The columns of an entry, in the order of [`read_entry`].
-const ENTRY: &str = "entry, tries, unclear, record";
+const ENTRY: &str = "entry, tries, rejections, unclear, record";
 
 /// Whether an entry is of no call that is up. What cannot be read is of no call.
 macro_rules! over {
@@ -36,16 +36,36 @@ macro_rules! ready {
         concat!("(substr(lane, 1, 6) = 'flags:' OR ", crate::store::outbox::over!(), ")")
     };
 }
+/// The first entry of each lane of flags.
+macro_rules! first_flags {
+    () => {
+        "SELECT MIN(entry) FROM outbox WHERE parked = 0 AND lane >= 'flags:' AND lane < 'flags;' GROUP BY lane"
+    };
+}
+/// Of each account the call that goes first, and when it is due. A call takes its place by its attempt, which is written as it
+/// ends; what was written of it while it was up goes with that.
+macro_rules! first_calls {
+    () => {
+        concat!(
+            "SELECT lane, call, due, MIN(place) AS place FROM (SELECT lane, call, MAX(next_ms) AS due, ",
+            "COALESCE(MIN(CASE WHEN kind = 'contact_attempt' THEN entry END), MIN(entry)) AS place FROM outbox ",
+            "WHERE parked = 0 AND NOT (lane >= 'flags:' AND lane < 'flags;') AND ",
+            crate::store::outbox::over!(),
+            " GROUP BY lane, call) GROUP BY lane"
+        )
+    };
+}
 /// The kinds that must be kept of every call; a test holds them against [`book::RecordKind::is_mandatory`].
 macro_rules! mandatory {
     () => {
         "('contact_attempt', 'compliance_record', 'account_update')"
     };
 }
-use {mandatory, over, ready};
+use {first_calls, first_flags, mandatory, over, ready};
 
 /// The entry in a row of [`ENTRY`].
 fn read_entry(row: &Row<'_>) -> rusqlite::Result<OutboxEntry> {
-    let record: String = row.get(3)?;
-    Ok(OutboxEntry { entry: row.get(0)?, tries: row.get(1)?, is_unclear: row.get(2)?, record: from_json(&record).ok() })
+    let record: String = row.get(4)?;
+    let (entry, tries, rejections, is_unclear) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+    Ok(OutboxEntry { entry, tries, rejections, is_unclear, record: from_json(&record).ok() })
 }

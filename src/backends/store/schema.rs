@@ -92,6 +92,9 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX outbox_delivered ON outbox (finished_ms) WHERE parked = 2;
     CREATE INDEX outbox_delivered_calls ON outbox (call) WHERE parked = 2;
 ",
+    "
+    ALTER TABLE outbox ADD COLUMN rejections INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// Brings a file to the current schema, each migration in a transaction of its own.

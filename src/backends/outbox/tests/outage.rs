@@ -118,8 +118,8 @@ impl AccountBook for Model {
         true
     }
 
-    fn deliver_call(&self, records: Vec<Record>, earlier: Earlier) -> Answers<'_> {
-        Box::pin(std::future::ready(self.call(records, earlier)))
+    fn deliver_call(&self, records: Vec<Record>, history: History) -> Answers<'_> {
+        Box::pin(std::future::ready(self.call(records, history.earlier)))
     }
 
     fn takes_backlogs(&self) -> bool {

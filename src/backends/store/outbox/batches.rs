@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::super::{Store, StoreError};
+use super::changes::REMEMBERED;
 use super::entry::{OutboxBatch, OutboxEntry};
-use super::{ENTRY, over, read_entry};
+use super::{ENTRY, first_calls, first_flags, over, read_entry};
 use crate::outbox::NOT_IN_BACKLOG;
 
 /// Most records of one batch: a book takes so many at once.
@@ -65,36 +66,44 @@ fn due(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<Outbo
 
 fn flags(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<OutboxBatch>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {ENTRY} FROM outbox WHERE next_ms <= ?1 AND entry IN \
-         (SELECT MIN(entry) FROM outbox WHERE parked = 0 AND lane >= 'flags:' AND lane < 'flags;' GROUP BY lane) \
-         ORDER BY entry LIMIT ?2"
+        "SELECT {ENTRY} FROM outbox WHERE next_ms <= ?1 AND entry IN ({}) ORDER BY entry LIMIT ?2",
+        first_flags!()
     ))?;
     let rows = statement.query_map((now.as_millisecond(), limit(most)), read_entry)?;
     Ok(rows.map(|row| Ok(OutboxBatch::Flags(Box::new(row?)))).collect::<rusqlite::Result<_>>()?)
 }
 
-/// A call takes its place by its attempt, which is written as it ends; what was written of it while it was up goes with that.
 fn calls(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<OutboxBatch>, StoreError> {
     let mut statement = connection.prepare_cached(concat!(
-        "WITH ended AS (SELECT lane, call, MAX(next_ms) AS due, \
-         COALESCE(MIN(CASE WHEN kind = 'contact_attempt' THEN entry END), MIN(entry)) AS place FROM outbox \
-         WHERE parked = 0 AND NOT (lane >= 'flags:' AND lane < 'flags;') AND ",
-        over!(),
-        " GROUP BY lane, call) \
-         SELECT lane, call FROM (SELECT lane, call, due, MIN(place) AS place FROM ended GROUP BY lane) \
-         WHERE due <= ?1 ORDER BY place LIMIT ?2"
+        "SELECT lane, call FROM (",
+        first_calls!(),
+        ") WHERE due <= ?1 ORDER BY place LIMIT ?2"
     ))?;
     let heads = statement.query_map((now.as_millisecond(), limit(most)), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let heads: Vec<(String, String)> = heads.collect::<rusqlite::Result<_>>()?;
-    heads.iter().map(|(lane, call)| batch(connection, lane, call)).collect()
+    heads.iter().map(|(lane, call)| batch(connection, lane, call, now)).collect()
 }
 
-fn batch(connection: &Connection, lane: &str, call: &str) -> Result<OutboxBatch, StoreError> {
+fn batch(connection: &Connection, lane: &str, call: &str, now: Timestamp) -> Result<OutboxBatch, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {ENTRY} FROM outbox WHERE parked = 0 AND lane = ?1 AND call = ?2 ORDER BY entry LIMIT ?3"
     ))?;
     let rows = statement.query_map((lane, call, MOST_RECORDS), read_entry)?;
-    Ok(OutboxBatch::Call(rows.collect::<rusqlite::Result<_>>()?))
+    let entries = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let is_superseded = is_superseded(connection, lane, call, now)?;
+    Ok(OutboxBatch::Call { entries, is_superseded })
+}
+
+/// Whether a call that ended later is delivered. What was delivered before this call was written is no longer known of one that old.
+fn is_superseded(connection: &Connection, lane: &str, call: &str, now: Timestamp) -> rusqlite::Result<bool> {
+    let known_from = now.saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+    let mut statement = connection.prepare_cached(
+        "WITH own AS (SELECT MIN(created_ms) AS created_ms, MAX(entry) AS entry FROM outbox \
+         WHERE parked = 0 AND lane = ?1 AND call = ?2 AND kind = 'contact_attempt') \
+         SELECT COALESCE(own.created_ms < ?3, FALSE) OR EXISTS (SELECT 1 FROM outbox AS later WHERE later.parked = 2 \
+         AND later.lane = ?1 AND later.kind = 'contact_attempt' AND later.entry > own.entry) FROM own",
+    )?;
+    statement.query_row((lane, call, known_from.as_millisecond()), |row| row.get(0))
 }
 
 fn backlog(connection: &Connection, most: usize) -> Result<Vec<OutboxEntry>, StoreError> {
@@ -105,7 +114,7 @@ fn backlog(connection: &Connection, most: usize) -> Result<Vec<OutboxEntry>, Sto
          AND lane NOT IN (SELECT lane FROM outbox WHERE parked = 0 AND failure = ?1) AND ",
         over!(),
         " GROUP BY lane, call) \
-         SELECT entry, tries, unclear, record FROM outbox JOIN ended USING (lane, call) WHERE parked = 0 \
+         SELECT entry, tries, rejections, unclear, record FROM outbox JOIN ended USING (lane, call) WHERE parked = 0 \
          ORDER BY place, entry LIMIT ?2"
     ))?;
     let rows = statement.query_map((NOT_IN_BACKLOG, limit(most)), read_entry)?;

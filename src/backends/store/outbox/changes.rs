@@ -9,7 +9,7 @@ use super::FLAGS;
 use super::entry::OutboxChange;
 
 /// How long it is remembered what was delivered.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub(super) const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Puts a record, as its JSON, in its lane. Flags have a lane of their own, so that nothing holds them up: they only forbid.
 pub(in crate::store) fn put(
@@ -37,13 +37,15 @@ pub(in crate::store) fn change(connection: &Connection, change: OutboxChange) ->
             execute(connection, "DELETE FROM outbox WHERE entry = ?1 AND parked = 0", [entry])
         }
         OutboxChange::WithCall { entry } => {
-            let statement = "UPDATE outbox SET lane = substr(lane, length(?2) + 1), tries = 0, unclear = 0, \
-                             failure = NULL WHERE entry = ?1";
+            let statement = "UPDATE outbox SET lane = substr(lane, length(?2) + 1), tries = 0, rejections = 0, \
+                             unclear = 0, failure = NULL WHERE entry = ?1";
             execute(connection, statement, params![entry, FLAGS])
         }
-        OutboxChange::Retry { entry, tries, at, is_unclear, failure } => {
-            let statement = "UPDATE outbox SET tries = ?2, next_ms = ?3, unclear = ?4, failure = ?5 WHERE entry = ?1";
-            execute(connection, statement, params![entry, tries, at.as_millisecond(), is_unclear, failure])
+        OutboxChange::Retry { entry, tries, rejections, at, is_unclear, failure } => {
+            let statement = "UPDATE outbox SET tries = ?2, rejections = ?3, next_ms = ?4, unclear = ?5, failure = ?6 \
+                             WHERE entry = ?1";
+            let values = params![entry, tries, rejections, at.as_millisecond(), is_unclear, failure];
+            execute(connection, statement, values)
         }
         OutboxChange::Park { entry, tries, at, failure } => {
             let statement = "UPDATE outbox SET parked = 1, tries = ?2, finished_ms = ?3, unclear = 0, failure = ?4 \
@@ -52,8 +54,8 @@ pub(in crate::store) fn change(connection: &Connection, change: OutboxChange) ->
         }
         OutboxChange::Replay { entry } => {
             // It may have been loaded by hand.
-            let statement = "UPDATE outbox SET parked = 0, tries = 0, unclear = 1, next_ms = created_ms, failure = NULL, \
-                             finished_ms = NULL WHERE entry = ?1 AND parked = 1";
+            let statement = "UPDATE outbox SET parked = 0, tries = 0, rejections = 0, unclear = 1, \
+                             next_ms = created_ms, failure = NULL, finished_ms = NULL WHERE entry = ?1 AND parked = 1";
             execute(connection, statement, [entry])
         }
     }
@@ -61,12 +63,16 @@ pub(in crate::store) fn change(connection: &Connection, change: OutboxChange) ->
 
 /// Offers everything again that was given up: what the book objected to may have been mended meanwhile.
 pub(in crate::store) fn replay_all(connection: &Connection) -> rusqlite::Result<()> {
-    execute(connection, "UPDATE outbox SET parked = 0, tries = 0, finished_ms = NULL WHERE parked = 1", [])
+    execute(
+        connection,
+        "UPDATE outbox SET parked = 0, tries = 0, rejections = 0, finished_ms = NULL WHERE parked = 1",
+        [],
+    )
 }
 
 /// Puts what was delivered of a call into the outbox again, flags into their own lane.
 pub(in crate::store) fn redeliver(connection: &Connection, call: Uuid, now: Timestamp) -> rusqlite::Result<()> {
-    let statement = "UPDATE outbox INDEXED BY outbox_delivered_calls SET parked = 0, tries = 0, next_ms = ?2, created_ms = ?2, finished_ms = NULL, \
+    let statement = "UPDATE outbox INDEXED BY outbox_delivered_calls SET parked = 0, tries = 0, rejections = 0, next_ms = ?2, created_ms = ?2, finished_ms = NULL, \
                      lane = CASE WHEN kind = 'account_update' THEN ?3 || lane ELSE lane END \
                      WHERE call = ?1 AND parked = 2";
     execute(connection, statement, params![call.to_string(), now.as_millisecond(), FLAGS])

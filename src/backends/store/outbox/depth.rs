@@ -5,22 +5,22 @@ use rusqlite::Connection;
 
 use super::super::{Store, StoreError};
 use super::entry::OutboxDepth;
-use super::ready;
+use super::{first_calls, first_flags, ready};
 
-/// The columns of a depth: of what waits, only what may go counts as old.
-macro_rules! columns {
-    ($may_go:expr) => {
+/// A depth: of what waits, only what may go counts as old, and only what goes first of its lane is next.
+macro_rules! depth {
+    ($may_go:expr, $next:expr) => {
         concat!(
-            "COUNT(*) FILTER (WHERE parked = 0), COUNT(*) FILTER (WHERE parked = 1), ",
+            "SELECT COUNT(*) FILTER (WHERE parked = 0), COUNT(*) FILTER (WHERE parked = 1), ",
             "MIN(created_ms) FILTER (WHERE parked = 0 AND ",
             $may_go,
             "), MIN(created_ms) FILTER (WHERE parked = 0 AND kind IN ",
             crate::store::outbox::mandatory!(),
             " AND ",
             $may_go,
-            "), MIN(next_ms) FILTER (WHERE parked = 0 AND ",
-            $may_go,
-            ")"
+            "), (",
+            $next,
+            ") FROM outbox WHERE parked < 2"
         )
     };
 }
@@ -31,8 +31,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn outbox_depth(&self) -> Result<OutboxDepth, StoreError> {
-        self.read(|connection| depth(connection, concat!("SELECT ", columns!("TRUE"), " FROM outbox WHERE parked < 2")))
-            .await
+        self.read(|connection| {
+            let statement = depth!(
+                "TRUE",
+                concat!(
+                    "SELECT MIN(next_ms) FROM outbox WHERE entry IN ",
+                    "(SELECT MIN(entry) FROM outbox WHERE parked = 0 GROUP BY lane)"
+                )
+            );
+            depth(connection, statement)
+        })
+        .await
     }
 
     /// How full the outbox is. What waits for the end of its call is waiting, but neither old nor next.
@@ -41,7 +50,17 @@ impl Store {
     /// [`StoreError`].
     pub async fn outbox_depth_of_calls(&self) -> Result<OutboxDepth, StoreError> {
         self.read(|connection| {
-            depth(connection, concat!("SELECT ", columns!(ready!()), " FROM outbox WHERE parked < 2"))
+            let statement = depth!(
+                ready!(),
+                concat!(
+                    "SELECT MIN(due) FROM (SELECT due FROM (",
+                    first_calls!(),
+                    ") UNION ALL SELECT next_ms FROM outbox WHERE entry IN (",
+                    first_flags!(),
+                    "))"
+                )
+            );
+            depth(connection, statement)
         })
         .await
     }

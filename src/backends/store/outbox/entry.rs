@@ -10,6 +10,8 @@ pub struct OutboxEntry {
     pub entry: i64,
     /// How often it was tried.
     pub tries: u32,
+    /// How often the book rejected it.
+    pub rejections: u32,
     /// Whether it was sent, and what came of that is not known: the book may have it.
     pub is_unclear: bool,
     /// The record; `None` where the entry cannot be read, which no trying again will mend.
@@ -22,7 +24,12 @@ pub enum OutboxBatch {
     /// What forbids further talk: it goes at once.
     Flags(Box<OutboxEntry>),
     /// Records of one call that is over, in order.
-    Call(Vec<OutboxEntry>),
+    Call {
+        /// The records.
+        entries: Vec<OutboxEntry>,
+        /// Whether a later call of the account may be delivered: that is so, or is no longer known.
+        is_superseded: bool,
+    },
 }
 
 impl OutboxBatch {
@@ -31,7 +38,7 @@ impl OutboxBatch {
     pub fn entries(&self) -> &[OutboxEntry] {
         match self {
             Self::Flags(entry) => std::slice::from_ref(entry),
-            Self::Call(entries) => entries,
+            Self::Call { entries, .. } => entries,
         }
     }
 }
@@ -67,6 +74,8 @@ pub enum OutboxChange {
         entry: i64,
         /// How often it was tried so far.
         tries: u32,
+        /// How often of these it was rejected.
+        rejections: u32,
         /// When it may be tried again.
         at: Timestamp,
         /// Whether the book may have it.

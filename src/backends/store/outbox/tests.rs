@@ -122,7 +122,7 @@ fn numbers(entries: &[OutboxEntry]) -> Vec<i64> {
 }
 
 fn retry(entry: i64, minutes: i64) -> OutboxChange {
-    OutboxChange::Retry { entry, tries: 1, at: later(minutes), is_unclear: false, failure: "failed" }
+    OutboxChange::Retry { entry, tries: 1, rejections: 0, at: later(minutes), is_unclear: false, failure: "failed" }
 }
 
 fn park(entry: i64) -> OutboxChange {
@@ -134,18 +134,57 @@ fn delivered(entry: i64) -> OutboxChange {
 }
 
 #[tokio::test]
-async fn flags_that_wait_or_were_refused_are_known_until_the_book_has_them() {
+async fn flags_that_wait_or_were_refused_are_known_until_every_look_up_finds_them_in_the_book() {
     let bench = Bench::open();
-    assert!(bench.store.waiting_flags(account()).await.unwrap().is_empty());
+    assert!(bench.store.waiting_flags(account(), now()).await.unwrap().is_empty());
     bench.put([flags(1)]).await;
-    let known = || async { bench.store.waiting_flags(account()).await.unwrap() };
+    let known = || async { bench.store.waiting_flags(account(), now()).await.unwrap() };
     assert_eq!(known().await, [Flag::Cease].into());
-    assert!(bench.store.waiting_flags(AccountId::parse("CA-2").unwrap()).await.unwrap().is_empty());
+    assert!(bench.store.waiting_flags(AccountId::parse("CA-2").unwrap(), now()).await.unwrap().is_empty());
     bench.change(park(1)).await;
     assert_eq!(known().await, [Flag::Cease].into(), "what was refused forbids all the same");
     bench.change(OutboxChange::Replay { entry: 1 }).await;
     bench.change(OutboxChange::WithCall { entry: 1 }).await;
-    assert!(known().await.is_empty(), "the book has them");
+    assert_eq!(known().await, [Flag::Cease].into(), "a look-up may have read the account before");
+    bench.change(delivered(1)).await;
+    assert_eq!(known().await, [Flag::Cease].into());
+    assert!(bench.store.waiting_flags(account(), later(0)).await.unwrap().is_empty(), "a minute later none may have");
+}
+
+#[tokio::test]
+async fn a_call_is_superseded_by_one_that_ended_later_and_is_delivered() {
+    let bench = Bench::open();
+    bench.put([attempt(1).into(), attempt(2).into(), attempt(3).into()]).await;
+    let is_superseded = async |at: Timestamp| match bench.store.outbox_batches(at, 1).await.unwrap().as_slice() {
+        [OutboxBatch::Call { is_superseded, .. }] => *is_superseded,
+        batches => panic!("{batches:?}"),
+    };
+    assert!(!is_superseded(later(0)).await);
+    bench.change(delivered(1)).await;
+    assert!(!is_superseded(later(0)).await, "one before it says nothing");
+    bench.change(park(2)).await;
+    bench.change(delivered(3)).await;
+    bench.change(OutboxChange::Replay { entry: 2 }).await;
+    assert!(is_superseded(later(0)).await);
+    bench.put([attempt(4).into()]).await;
+    bench.change(delivered(2)).await;
+    assert!(!is_superseded(later(0)).await);
+    assert!(is_superseded(later(8 * 24 * 60)).await, "what was delivered then is forgotten");
+}
+
+#[tokio::test]
+async fn what_waits_behind_another_is_not_next() {
+    let bench = Bench::open();
+    bench.put([attempt(1).into(), attempt(2).into(), flags(3)]).await;
+    let next = async || {
+        let depths = [bench.store.outbox_depth().await.unwrap(), bench.store.outbox_depth_of_calls().await.unwrap()];
+        depths.map(|depth| depth.next.unwrap() > later(5))
+    };
+    assert_eq!(next().await, [false; 2]);
+    bench.change(retry(1, 10)).await;
+    assert_eq!(next().await, [false; 2], "the flags are");
+    bench.change(retry(3, 20)).await;
+    assert_eq!(next().await, [true; 2]);
 }
 
 #[tokio::test]
@@ -219,7 +258,7 @@ async fn an_entry_that_cannot_be_read_is_of_its_call_where_that_can_be_told() {
     bench.edit("UPDATE outbox SET record = '{}' WHERE entry = 2");
     bench.edit("UPDATE outbox SET record = 'torn', call = 'entry 3', key = '' WHERE entry = 3");
     let batches = bench.store.outbox_batches(later(0), 16).await.unwrap();
-    let [OutboxBatch::Call(entries)] = batches.as_slice() else { panic!("{batches:?}") };
+    let [OutboxBatch::Call { entries, .. }] = batches.as_slice() else { panic!("{batches:?}") };
     assert_eq!(entries.iter().map(|entry| entry.record.is_some()).collect::<Vec<_>>(), [true, false]);
     for entry in [1, 2] {
         bench.change(delivered(entry)).await;
@@ -237,7 +276,9 @@ async fn what_was_sent_is_unclear_until_it_is_known() {
     assert!(is_unclear().await);
     bench.change(retry(1, 0)).await;
     assert!(!is_unclear().await);
-    bench.change(OutboxChange::Retry { entry: 1, tries: 2, at: later(0), is_unclear: true, failure: "deadline" }).await;
+    let lost =
+        OutboxChange::Retry { entry: 1, tries: 2, rejections: 0, at: later(0), is_unclear: true, failure: "deadline" };
+    bench.change(lost).await;
     assert!(is_unclear().await);
 }
 
