@@ -4,10 +4,10 @@
 //! before it is anything else, so that no card number leaves, whole or cut.
 
 mod account;
-mod accounts;
 mod arrangement;
 mod attempt;
 mod body;
+mod changes;
 mod compliance;
 mod delivery;
 mod dispute;
@@ -20,7 +20,7 @@ mod tests;
 
 use serde_json::Value;
 
-pub use accounts::{MOST_GRAPHS, account_results, accounts};
+pub use changes::{MOST_GRAPHS, change_results, changes};
 pub(super) use delivery::rows as own_rows;
 pub use delivery::{Delivery, GivenUp, Heard};
 pub use graph::{Graph, Node};
@@ -73,10 +73,22 @@ pub struct Upsert {
     object: Object,
     path: String,
     body: Value,
-    masked: Vec<String>,
+    links: Vec<Link>,
+    is_made: bool,
 }
 
 redacted_debug!(Upsert);
+
+/// A link of a row to a parent, which its body has by the parent's external id.
+#[derive(Clone, PartialEq, Eq)]
+struct Link {
+    /// The member of the body.
+    relationship: String,
+    /// The field that holds the parent's id.
+    field: String,
+    parent: Object,
+    key: String,
+}
 
 impl Upsert {
     /// The object whose row it is.
@@ -85,12 +97,18 @@ impl Upsert {
         self.object
     }
 
-    /// The path of the row by its external id (REST API Developer Guide, "sObject Rows by External ID"). A row of an object
-    /// that calls do not make is changed where it exists, and never made.
+    /// The path of the row by its external id (REST API Developer Guide, "sObject Rows by External ID"). A row that is not for
+    /// calls to make, or that was made before, is changed where it exists, and never made.
     #[must_use]
     pub fn url(&self, version: ApiVersion) -> String {
-        let only = if self.object.is_created() { "" } else { "?updateOnly=true" };
+        let only = if self.is_made { "" } else { "?updateOnly=true" };
         format!("/services/data/{version}/sobjects/{}{only}", self.path)
+    }
+
+    /// Whether it is made where it is not there.
+    #[must_use]
+    pub const fn is_made(&self) -> bool {
+        self.is_made
     }
 
     /// Its external id.
@@ -104,25 +122,24 @@ impl Upsert {
         if let (Value::Object(own), Value::Object(later)) = (&mut self.body, later.body) {
             own.extend(later);
         }
-        self.masked.extend(later.masked);
+        self.links.extend(later.links);
+        self.is_made |= later.is_made;
     }
 
     /// Takes out the links to a row that will not be there.
-    pub(super) fn unlink(&mut self, external_id: &str, key: &str) {
-        let Value::Object(fields) = &mut self.body else { return };
-        fields.retain(|_, value| value.get(external_id).and_then(Value::as_str) != Some(key));
+    pub(super) fn unlink(&mut self, parent: Object, key: &str) {
+        let (gone, kept) = self.links.drain(..).partition(|link| link.parent == parent && link.key == key);
+        self.links = kept;
+        let gone: Vec<Link> = gone;
+        if let Value::Object(fields) = &mut self.body {
+            fields.retain(|name, _| gone.iter().all(|link| link.relationship != *name));
+        }
     }
 
     /// The fields by their API names.
     #[must_use]
     pub const fn body(&self) -> &Value {
         &self.body
-    }
-
-    /// The API names of the fields in which a card number was masked.
-    #[must_use]
-    pub fn masked(&self) -> &[String] {
-        &self.masked
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::results::RowResult;
-use crate::record::Record;
+use crate::record::{ContactAttempt, Disposition, Record};
 use crate::salesforce::mapping::Mapping;
 use crate::salesforce::object::Object;
 use crate::salesforce::writing::{Graph, Upsert, own_rows};
@@ -28,12 +28,19 @@ const ORDER: [Object; 6] = [
 /// Rows of one object, to be sent together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lot {
-    /// Whose rows they are. Rows of one that calls do not make are changed where they exist, and never made: no job of upserts can
-    /// do that.
+    /// Whose rows they are.
     pub object: Object,
-    /// The rows, no two with one external id.
+    /// The rows, no two with one external id: [all are made](Upsert::is_made) where they are not there, or none is.
     pub rows: Vec<Upsert>,
     turn: u8,
+}
+
+impl Lot {
+    /// Whether rows are made where they are not there. Where they are changed only, no job of upserts can do it.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        self.rows.iter().all(Upsert::is_made)
+    }
 }
 
 /// What became of a record.
@@ -53,6 +60,8 @@ pub struct Drain {
     records: Vec<Record>,
     /// Records whose call makes no graph, by their place.
     unwritable: BTreeSet<usize>,
+    /// Rows of accounts by the place of an attempt that stands for them.
+    accounts: BTreeMap<usize, (Object, String)>,
     lots: VecDeque<Lot>,
     /// Rows that are not written.
     left: BTreeMap<(Object, String), Drained>,
@@ -95,7 +104,8 @@ impl Drain {
         }
         let lots: VecDeque<Lot> = rows.lots().collect();
         let counts = Counts { sent: lots.iter().map(|lot| lot.rows.len()).sum(), ..Counts::default() };
-        Self { records, unwritable, lots, left: BTreeMap::new(), counts }
+        let accounts = accounts(&records);
+        Self { records, unwritable, accounts, lots, left: BTreeMap::new(), counts }
     }
 
     /// What is to be sent now.
@@ -138,7 +148,8 @@ impl Drain {
             if self.unwritable.contains(&place) {
                 return Drained::Refused;
             }
-            let left = own_rows(record).into_iter().filter_map(|row| self.left.get(&row));
+            let account = self.accounts.get(&place).cloned();
+            let left = own_rows(record).into_iter().chain(account).filter_map(|row| self.left.get(&row));
             left.max_by_key(|left| **left == Drained::Refused).cloned().unwrap_or(Drained::Written)
         };
         self.records.iter().enumerate().map(result).collect()
@@ -154,6 +165,24 @@ impl Drain {
         self.counts.unprocessed += 1;
         self.left.insert(key(row), Drained::Later);
     }
+}
+
+/// What attempts say on their accounts no other record stands for: the last of each account, whose outcome stays, and those that
+/// hand the account over to people.
+fn accounts(records: &[Record]) -> BTreeMap<usize, (Object, String)> {
+    let (mut accounts, mut last) = (BTreeMap::new(), BTreeMap::new());
+    for (place, record) in records.iter().enumerate() {
+        let Record::ContactAttempt(ContactAttempt { account: Some(account), disposition, .. }) = record else {
+            continue;
+        };
+        let row = (Object::CollectionAccount, account.as_str().to_owned());
+        last.insert(row.clone(), place);
+        if *disposition == Some(Disposition::Escalated) {
+            accounts.insert(place, row);
+        }
+    }
+    accounts.extend(last.into_iter().map(|(row, place)| (place, row)));
+    accounts
 }
 
 fn key(row: &Upsert) -> (Object, String) {
@@ -179,11 +208,12 @@ impl Rows {
 
     fn lots(self) -> impl Iterator<Item = Lot> {
         let mut rows = self.rows;
-        ORDER.into_iter().flat_map(move |object| {
-            let of_object: Vec<Upsert> = rows.extract_if(.., |row| row.object() == object).collect();
-            let chunks: Vec<Lot> =
-                of_object.chunks(MOST_ROWS).map(|rows| Lot { object, rows: rows.to_vec(), turn: 0 }).collect();
-            chunks
+        let kinds = ORDER.into_iter().flat_map(|object| [(object, true), (object, false)]);
+        kinds.flat_map(move |(object, is_made)| {
+            let of_kind: Vec<Upsert> =
+                rows.extract_if(.., |row| row.object() == object && row.is_made() == is_made).collect();
+            let lot = |rows: &[Upsert]| Lot { object, rows: rows.to_vec(), turn: 0 };
+            of_kind.chunks(MOST_ROWS).map(lot).collect::<Vec<_>>()
         })
     }
 }
@@ -191,7 +221,7 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{AccountUpdate, ComplianceRecord, ContactAttempt, ExternalId};
+    use crate::record::{AccountUpdate, ComplianceRecord, ExternalId};
     use crate::salesforce::fault::{Fault, Refusal};
     use crate::salesforce::sample::{mappings, records};
     use rules::contact::Flag;
@@ -279,6 +309,23 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_whose_account_is_not_written_comes_again_for_it() {
+        let mapping = &mappings()[0];
+        for (fault, expected) in [(Fault::Locked, Drained::Later), (Fault::Rejected, Drained::Refused)] {
+            let mut calls = calls(3);
+            if let Record::ContactAttempt(attempt) = &mut calls[2] {
+                attempt.disposition = Some(Disposition::Escalated);
+            }
+            let mut drain = Drain::new(mapping, calls);
+            let is_account = |row: &Upsert| row.object() == Object::CollectionAccount;
+            drained(&mut drain, |row, _| if is_account(row) { refused(fault) } else { Some(RowResult::Written) });
+            let written = || Drained::Written;
+            let results = [written(), written(), expected.clone(), written(), expected, written()];
+            assert_eq!(drain.results(), results, "the escalated one, and the last");
+        }
+    }
+
+    #[test]
     fn what_a_job_did_not_come_to_is_sent_again_and_left_in_the_end() {
         let mapping = &mappings()[0];
         for (nothing, turns, expected) in [
@@ -308,7 +355,11 @@ mod tests {
         drain.stopped(&lot);
         assert_eq!(drain.next_lot(), None);
         let later = || Drained::Later;
-        assert_eq!(drain.results(), [Drained::Written, later(), Drained::Written, later()]);
+        assert_eq!(
+            drain.results(),
+            [Drained::Written, later(), later(), later()],
+            "the last attempt is for its account"
+        );
         assert_eq!(drain.counts(), Counts { sent: 5, written: 2, refused: 0, unprocessed: 3 });
     }
 

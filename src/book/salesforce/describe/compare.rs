@@ -131,20 +131,25 @@ fn absent(mapped: &MappedField, what: String, remedy: String) -> Box<Finding> {
 /// Fields without which the org takes no row, and which the gateway does not write, or not in every row.
 fn demanded(mapping: &Mapping, object: Object, describe: &Describe, findings: &mut Vec<Finding>) {
     let api = &describe.name;
-    for DescribedField { name, .. } in describe.fields.iter().filter(|field| field.is_demanded()) {
-        let mut fields = mapping.fields(object).iter().filter(|mapped| mapped.field.is_written);
-        let mapped = fields.find(|mapped| mapped.path.as_str().eq_ignore_ascii_case(name));
-        let (field, reason) = match mapped {
-            Some(MappedField { field, .. }) if field.is_filled => continue,
-            Some(MappedField { field, .. }) => (Some(field.name), "the gateway has one for some rows only"),
-            None => (None, "the mapping does not name it"),
+    for DescribedField { name, kind, .. } in describe.fields.iter().filter(|field| field.is_demanded()) {
+        let mapped = mapping.fields(object).iter().filter(|mapped| mapped.field.is_written);
+        let fields: Vec<Field> = mapped
+            .filter(|mapped| mapped.path.as_str().eq_ignore_ascii_case(name))
+            .map(|mapped| mapped.field)
+            .collect();
+        let (field, reason) = match fields.as_slice() {
+            fields if fields.iter().any(|field| field.is_filled) => continue,
+            [field, ..] => (Some(field.name), "the gateway has one for some rows only"),
+            [] => (None, "the mapping does not name it"),
         };
+        // A lookup has no default value (help, "Default Field Values").
+        let or = if kind == "reference" { "" } else { ", or give it a default value" };
         findings.push(Finding {
             weight: Weight::Stops,
             object,
             field,
             what: format!("{api}.{name} must have a value in the org, and {reason}: rows are refused"),
-            remedy: format!("make {name} not required, or give it a default value"),
+            remedy: format!("make {name} not required{or}"),
         });
     }
 }

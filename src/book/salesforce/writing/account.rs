@@ -3,13 +3,18 @@
 use std::collections::BTreeSet;
 
 use rules::contact::{Flag, Flags, decide};
+use serde_json::Value;
 
 use super::body::Body;
 use super::{Refused, Upsert, WriteError};
 use crate::account::AccountId;
 use crate::record::{AccountUpdate, ContactAttempt, Disposition};
+use crate::salesforce::field::Field;
 use crate::salesforce::mapping::Mapping;
 use crate::salesforce::object::{Object, account as fields};
+
+/// What the last call of an account says of it.
+const OUTCOME: [Field; 3] = [fields::LAST_CONTACT_AT, fields::LAST_OUTCOME, fields::ESCALATION_REASON];
 
 /// `None` where nothing changes.
 pub(super) fn upsert(
@@ -33,6 +38,14 @@ pub(super) fn upsert(
         body.word(fields::QUEUE, &"human");
     }
     if body.is_empty() { Ok(None) } else { body.end(account.as_str()).map(Some) }
+}
+
+/// Takes out what came of a call.
+pub(super) fn without_outcome(mapping: &Mapping, row: &mut Upsert) {
+    let names = OUTCOME.map(|field| mapping.field(field).map(|mapped| mapped.path.as_str()));
+    if let Value::Object(values) = &mut row.body {
+        values.retain(|name, _| !names.contains(&Some(name)));
+    }
 }
 
 /// What came of a call, once it was answered and is over.

@@ -9,7 +9,7 @@ use rules::money::Money;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-use super::{Refused, Upsert, WriteError};
+use super::{Link, Refused, Upsert, WriteError};
 use crate::salesforce::fault::Refusal;
 use crate::salesforce::field::Field;
 use crate::salesforce::mapping::{MappedField, Mapping};
@@ -25,16 +25,16 @@ pub(super) struct Body<'a> {
     object: Object,
     refusal: Option<&'a Refusal>,
     fields: Map<String, Value>,
+    links: Vec<Link>,
     notes: Vec<String>,
-    masked: Vec<String>,
     error: Option<WriteError>,
 }
 
 impl<'a> Body<'a> {
     pub(super) fn of(mapping: &'a Mapping, object: Object, refused: Refused<'a>) -> Self {
         let refusal = refused.iter().rev().find(|(of, _)| *of == object).map(|(_, refusal)| refusal);
-        let (fields, notes, masked) = (Map::new(), Vec::new(), Vec::new());
-        Self { mapping, object, refusal, fields, notes, masked, error: None }
+        let (fields, links, notes) = (Map::new(), Vec::new(), Vec::new());
+        Self { mapping, object, refusal, fields, links, notes, error: None }
     }
 
     /// Whether nothing is in it.
@@ -80,9 +80,6 @@ impl<'a> Body<'a> {
     pub(super) fn text(&mut self, field: Field, text: Option<&str>) {
         let (Some(text), Some(mapped)) = (text, self.mapping.field(field)) else { return };
         let masked = masked(text);
-        if matches!(masked, Cow::Owned(_)) {
-            self.masked.push(mapped.path.to_string());
-        }
         let text = match (self.refusal, mapped.length) {
             (Some(_), Some(length)) => cut(&masked, length),
             (Some(_) | None, _) => &masked,
@@ -115,10 +112,18 @@ impl<'a> Body<'a> {
         }
         let link = Map::from_iter([(parent.path.to_string(), Value::from(key))]);
         self.fields.insert(relationship.to_string(), Value::Object(link));
+        let (relationship, field) = (relationship.to_string(), mapped.path.to_string());
+        self.links.push(Link { relationship, field, parent: object, key: key.to_owned() });
     }
 
-    /// The row with this external id.
-    pub(super) fn end(mut self, key: &str) -> Result<Upsert, WriteError> {
+    /// The row with this external id, which is made where it is not there if calls make such.
+    pub(super) fn end(self, key: &str) -> Result<Upsert, WriteError> {
+        let is_made = self.object.is_created();
+        Ok(Upsert { is_made, ..self.change(key)? })
+    }
+
+    /// The row with this external id, which is changed where it is there.
+    pub(super) fn change(mut self, key: &str) -> Result<Upsert, WriteError> {
         self.write_notes();
         if let Some(error) = self.error {
             return Err(error);
@@ -130,9 +135,8 @@ impl<'a> Body<'a> {
         // `key` has letters, digits, hyphens and underscores only, which stand for themselves in a path.
         let path = format!("{}/{}/{key}", self.mapping.api(self.object), external_id.path);
         let mut body = Value::Object(self.fields);
-        let mut masked = self.masked;
-        masked.extend(vet_tree(&mut body)?);
-        Ok(Upsert { object: self.object, path, body, masked })
+        vet_tree(&mut body)?;
+        Ok(Upsert { object: self.object, path, body, links: self.links, is_made: false })
     }
 
     /// What was replaced, where the org has a field for it.

@@ -1,4 +1,4 @@
-//! Rows of many accounts in one request: a graph for each, so that one that is refused undoes no other.
+//! Changes of many rows in one request: a graph for each, so that one that is refused undoes no other.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ pub const MOST_GRAPHS: usize = 75;
 
 /// The body of `POST /services/data/{version}/composite/graph` for rows that know nothing of each other, at most [`MOST_GRAPHS`].
 #[must_use]
-pub fn accounts(rows: &[Upsert], version: ApiVersion) -> Value {
+pub fn changes(rows: &[Upsert], version: ApiVersion) -> Value {
     let graph = |(place, row): (usize, &Upsert)| {
         let request = json!({ "method": "PATCH", "url": row.url(version), "referenceId": "row", "body": row.body() });
         json!({ "graphId": place.to_string(), "compositeRequest": [request] })
@@ -22,7 +22,7 @@ pub fn accounts(rows: &[Upsert], version: ApiVersion) -> Value {
 
 /// What became of each of `count` rows by the answer; `None` of those that it does not tell of.
 #[must_use]
-pub fn account_results(count: usize, answer: &Value) -> Vec<Option<RowResult>> {
+pub fn change_results(count: usize, answer: &Value) -> Vec<Option<RowResult>> {
     let graphs = answer.get("graphs").and_then(Value::as_array);
     let result = |place: usize| {
         let graph =
@@ -46,15 +46,15 @@ mod tests {
     use crate::salesforce::writing::Graph;
 
     #[test]
-    fn each_account_is_a_graph_of_its_own_and_is_never_made() {
+    fn each_row_is_a_graph_of_its_own_and_an_account_is_never_made() {
         let graph = Graph::of_call(&mappings()[0], &records(), &[]).unwrap().unwrap();
         let rows: Vec<Upsert> = graph.nodes().iter().map(|node| node.upsert.clone()).collect();
-        let accounts = accounts(&rows[rows.len() - 1..], "v68.0".parse().unwrap());
-        let request = &accounts["graphs"][0]["compositeRequest"][0];
+        let changes = changes(&rows[rows.len() - 1..], "v68.0".parse().unwrap());
+        let request = &changes["graphs"][0]["compositeRequest"][0];
         assert_eq!(rows.last().unwrap().object(), Object::CollectionAccount);
         let url =
             "/services/data/v68.0/sobjects/cxp__Collection_Account__c/cxp__External_Id__c/CA-1001?updateOnly=true";
-        assert_eq!((&accounts["graphs"][0]["graphId"], &request["url"]), (&json!("0"), &json!(url)));
+        assert_eq!((&changes["graphs"][0]["graphId"], &request["url"]), (&json!("0"), &json!(url)));
     }
 
     #[test]
@@ -65,10 +65,10 @@ mod tests {
         };
         let gone = json!([{ "errorCode": "NOT_FOUND", "message": "" }]);
         let answer = json!({ "graphs": [row("2", true, 204, Value::Null), row("0", false, 404, gone)] });
-        let results = account_results(3, &answer);
+        let results = change_results(3, &answer);
         let Some(RowResult::Refused(refusal)) = &results[0] else { panic!("{results:?}") };
         assert_eq!(refusal.fault, Fault::Absent);
         assert_eq!(results[1..], [None, Some(RowResult::Written)]);
-        assert_eq!(account_results(1, &json!("odd")), [None]);
+        assert_eq!(change_results(1, &json!("odd")), [None]);
     }
 }

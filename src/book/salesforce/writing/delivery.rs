@@ -23,6 +23,8 @@ use crate::salesforce::object::Object;
 pub struct Delivery<'a> {
     mapping: &'a Mapping,
     records: Vec<Record>,
+    /// Whether the last word on the account is another call's.
+    is_superseded: bool,
     /// Records that this org has no row for, by their place.
     unwritable: Vec<bool>,
     refused: Vec<(Object, Refusal)>,
@@ -64,7 +66,14 @@ impl<'a> Delivery<'a> {
     pub fn new(mapping: &'a Mapping, records: Vec<Record>) -> Self {
         let unwritable = records.iter().map(|record| upserts(mapping, record, &[]).is_err()).collect();
         let (left_out, differing, given_up) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-        Self { mapping, records, unwritable, refused: Vec::new(), left_out, differing, given_up }
+        let (is_superseded, refused) = (false, Vec::new());
+        Self { mapping, records, is_superseded, unwritable, refused, left_out, differing, given_up }
+    }
+
+    /// The same, and whether a later call of its account was written before: then the last word on the account is that one's.
+    #[must_use]
+    pub fn superseded(self, is_superseded: bool) -> Self {
+        Self { is_superseded, ..self }
     }
 
     /// What to send next. `None` where nothing is left.
@@ -75,17 +84,17 @@ impl<'a> Delivery<'a> {
         let written = self.records.iter().zip(&self.unwritable).filter(|(_, is_unwritable)| !**is_unwritable);
         let records: Vec<Record> = written.map(|(record, _)| self.linked(record)).collect();
         let graph = Graph::of_call(self.mapping, &records, &self.refused)?;
+        let graph = if self.is_superseded { graph.and_then(|graph| graph.superseded(self.mapping)) } else { graph };
         Ok(graph.and_then(|graph| graph.without(&self.left_out)).map(|graph| self.unlinked(graph)))
     }
 
     /// A graph without links to an attempt that is not written: what was agreed, paid and said is written all the same.
     fn unlinked(&self, graph: Graph) -> Graph {
-        let Some(external_id) = self.mapping.field(Object::ContactAttempt.external_id()) else { return graph };
         let unwritten = self.records.iter().zip(&self.unwritable).filter(|(_, is_unwritable)| **is_unwritable);
         let unwritten = unwritten.map(|(record, _)| record.external_id().as_str());
         let given_up = self.given_up.keys().filter(|(object, _)| *object == Object::ContactAttempt);
         let keys = given_up.map(|(_, key)| key.as_str()).chain(unwritten);
-        keys.fold(graph, |graph, key| graph.unlinked(external_id.path.as_str(), key))
+        keys.fold(graph, |graph, key| graph.unlinked(Object::ContactAttempt, key))
     }
 
     /// A record without its link to an arrangement that is given up: what was paid is written all the same.

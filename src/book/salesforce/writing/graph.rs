@@ -69,27 +69,29 @@ impl Graph {
         &self.nodes
     }
 
-    /// The same without the account, so that what must be kept is not undone by a rule that refuses the change of another row.
-    /// `None` where nothing else is in it.
-    #[must_use]
-    pub fn without_account(mut self) -> Option<Self> {
-        self.nodes.retain(|node| node.upsert.object() != Object::CollectionAccount);
-        (!self.nodes.is_empty()).then_some(self)
-    }
-
     /// The same without the rows of these references. `None` where nothing else is in it.
     pub(super) fn without(mut self, references: &BTreeSet<String>) -> Option<Self> {
         self.nodes.retain(|node| !references.contains(&node.reference));
         (!self.nodes.is_empty()).then_some(self)
     }
 
-    /// The same without links to a row that will not be there, by its external id.
-    pub(super) fn unlinked(mut self, external_id: &str, key: &str) -> Self {
-        self.nodes.iter_mut().for_each(|node| node.upsert.unlink(external_id, key));
+    /// The same without what came of the call on its account, where a later call came to something else. `None` where nothing else
+    /// is in it.
+    pub(super) fn superseded(mut self, mapping: &Mapping) -> Option<Self> {
+        let accounts = self.nodes.iter_mut().filter(|node| node.upsert.object == Object::CollectionAccount);
+        accounts.for_each(|node| account::without_outcome(mapping, &mut node.upsert));
+        self.nodes.retain(|node| node.upsert.body.as_object().is_none_or(|fields| !fields.is_empty()));
+        (!self.nodes.is_empty()).then_some(self)
+    }
+
+    /// The same without links to a row that will not be there.
+    pub(super) fn unlinked(mut self, parent: Object, key: &str) -> Self {
+        self.nodes.iter_mut().for_each(|node| node.upsert.unlink(parent, key));
         self
     }
 
-    /// The body of `POST /services/data/{version}/composite/graph`.
+    /// The body of `POST /services/data/{version}/composite/graph`. Links within it are references, since an org follows those
+    /// alone, and may otherwise write its rows in any order (the same, "Using Composite Graphs").
     #[must_use]
     pub fn payload(&self, version: ApiVersion) -> Value {
         let request = |node: &Node| {
@@ -97,11 +99,25 @@ impl Graph {
                 "method": "PATCH",
                 "url": node.upsert.url(version),
                 "referenceId": node.reference,
-                "body": node.upsert.body(),
+                "body": self.referring(&node.upsert),
             })
         };
         let requests: Vec<Value> = self.nodes.iter().map(request).collect();
         json!({ "graphs": [{ "graphId": self.id, "compositeRequest": requests }] })
+    }
+
+    /// The body of a row, with parents that are made in this graph by their ids.
+    fn referring(&self, row: &Upsert) -> Value {
+        let mut body = row.body.clone();
+        let Value::Object(fields) = &mut body else { return body };
+        for link in row.links.iter().filter(|link| link.parent.is_created()) {
+            let is_parent = |node: &&Node| node.upsert.object == link.parent && node.upsert.key() == link.key;
+            if let Some(parent) = self.nodes.iter().find(is_parent) {
+                fields.remove(&link.relationship);
+                fields.insert(link.field.clone(), Value::from(format!("@{{{}.id}}", parent.reference)));
+            }
+        }
+        body
     }
 }
 

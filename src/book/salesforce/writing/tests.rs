@@ -177,7 +177,7 @@ fn flags_are_set_and_never_cleared_and_some_make_a_dispute() {
 }
 
 #[test]
-fn a_card_number_is_masked_in_every_text_and_told() {
+fn a_card_number_is_masked_in_every_text() {
     for mapping in mappings() {
         let said = format!("paid with {CARD} yesterday");
         let attempt = ContactAttempt {
@@ -193,8 +193,13 @@ fn a_card_number_is_masked_in_every_text_and_told() {
         let graph = graph(&mapping, &[attempt.into(), paid.into()]);
         let text = graph.payload(version()).to_string();
         assert!(!text.contains(CARD) && text.contains("paid with ################ yesterday"));
-        let masked: Vec<usize> = graph.nodes().iter().map(|node| node.upsert.masked().len()).collect();
-        assert_eq!(masked, [5, 1, 1], "five of the attempt, the payment's failure, and the account's reason");
+        let masked =
+            graph.nodes().iter().map(|node| node.upsert.body().to_string().matches("################").count());
+        assert_eq!(
+            masked.collect::<Vec<_>>(),
+            [5, 1, 1],
+            "five of the attempt, the payment's failure, and the account's reason"
+        );
     }
 }
 

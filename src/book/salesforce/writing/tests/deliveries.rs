@@ -49,6 +49,27 @@ fn what_is_taken_at_once_is_one_graph() {
 }
 
 #[test]
+fn a_call_that_is_superseded_says_nothing_of_its_outcome_on_the_account() {
+    for mapping in mappings() {
+        let row = |delivery: &Delivery<'_>| {
+            let graph = next(delivery);
+            graph.nodes().iter().find(|node| node.upsert.object() == Object::CollectionAccount).cloned()
+        };
+        let mut whole = row(&Delivery::new(&mapping, records().to_vec())).unwrap().upsert;
+        let superseded = row(&Delivery::new(&mapping, records().to_vec()).superseded(true)).unwrap().upsert;
+        for field in [account::LAST_CONTACT_AT, account::LAST_OUTCOME, account::ESCALATION_REASON] {
+            let name = mapping.field(field).unwrap().path.as_str();
+            assert!(superseded.body().get(name).is_none(), "{name}");
+            whole.body.as_object_mut().unwrap().remove(name).unwrap();
+        }
+        assert_eq!(superseded.body(), whole.body(), "flags and queue stay");
+        let attempt = vec![sample_attempt().into()];
+        let alone = next(&Delivery::new(&mapping, attempt).superseded(true));
+        assert_eq!(alone.nodes().len(), 1, "nothing is left of the account's row");
+    }
+}
+
+#[test]
 fn a_rule_of_the_org_keeps_out_its_own_row_and_no_other() {
     for mapping in mappings() {
         for (object, record) in [(Object::PaymentArrangement, 2), (Object::PaymentTransaction, 3), (Object::Dispute, 4)]
