@@ -6,13 +6,14 @@
 //! |---|---|---|
 //! | sign-in | [`authority::ATTEMPT`] | after 1 s, 2 s, 4 s … 60 s where the org does not answer; 60 s to an hour where it refuses |
 //! | read | the caller's | over the second connection, once, after [`book::salesforce::Hedge`]'s wait; once with a new session |
-//! | write | the caller's | once with a new session: what was refused for its session was not done |
+//! | write | the caller's | once with a new session: what was refused for its session was not done; not before `Retry-After` where the org named one, or five minutes |
 //!
 //! Rows are written by their external ids, so that a write whose answer is lost is simply repeated, by the outbox.
 //!
 //! No token, name or fact of an account is in an error, a log or a metric.
 
 mod account_book;
+mod allowance;
 mod assertion;
 pub mod authority;
 mod bulk;
@@ -75,6 +76,9 @@ pub enum SalesforceError {
     /// There was no connection, so nothing was sent.
     #[error("Salesforce is not reached")]
     Unreached,
+    /// The org has asked to be left alone for a while, so nothing was sent.
+    #[error("Salesforce wants to be left alone for a while")]
+    Resting,
     /// No answer, or none in time: whether the request was carried out is not known.
     #[error("Salesforce did not answer in time")]
     Lost,
@@ -96,6 +100,7 @@ impl SalesforceError {
         match self {
             Self::SignIn(_) => "sign_in",
             Self::Unreached => "unreached",
+            Self::Resting => "resting",
             Self::Lost => "lost",
             Self::Malformed => "malformed",
             Self::Refused(refusal) => refusal.fault.name(),
@@ -111,7 +116,7 @@ impl SalesforceError {
             Self::Refused(refusal) => {
                 matches!(refusal.fault, book::salesforce::Fault::Unavailable) && refusal.code.is_empty()
             }
-            Self::SignIn(_) | Self::Unreached | Self::Setting(_) => false,
+            Self::SignIn(_) | Self::Unreached | Self::Resting | Self::Setting(_) => false,
         }
     }
 }

@@ -26,10 +26,11 @@ use super::{
     described,
     standing::standings,
 };
-use crate::book::{AccountBook, Answer, Answers, BookError, Earlier};
+use crate::book::{AccountBook, Answer, Answers, BookError, Earlier, History};
 
-/// How long the records of a call may take, all requests together.
-const DEADLINE: Duration = Duration::from_secs(9);
+/// How long the records of a call may take, all requests together: longer than an org waits for the lock of a row, which is ten
+/// seconds.
+const DEADLINE: Duration = Duration::from_secs(15);
 /// Most graphs of one delivery: each one after the first is reduced, or has fewer rows.
 const MOST_GRAPHS: usize = 12;
 
@@ -172,10 +173,10 @@ impl SalesforceBook {
     async fn write_call(
         &self,
         records: Vec<Record>,
-        earlier: Earlier,
+        history: History,
     ) -> Result<Vec<Result<(), BookError>>, BookError> {
         let deadline = Instant::now() + DEADLINE;
-        let mut delivery = Delivery::new(&self.mapping, records);
+        let mut delivery = Delivery::new(&self.mapping, records).superseded(history.is_superseded);
         for round in 0..MOST_GRAPHS {
             let graph = delivery.graph().map_err(|why| {
                 error!(%why, "this org cannot take the records of a call");
@@ -183,7 +184,7 @@ impl SalesforceBook {
             })?;
             let Some(graph) = graph else { return Ok(results(&delivery)) };
             let rows: Vec<&Upsert> = graph.nodes().iter().map(|node| &node.upsert).collect();
-            if round == 0 && earlier == Earlier::Unclear && self.are_there(&rows, deadline).await? {
+            if round == 0 && history.earlier == Earlier::Unclear && self.are_there(&rows, deadline).await? {
                 return Ok(results(&delivery));
             }
             match self.send(&mut delivery, &graph, deadline).await? {
@@ -239,7 +240,7 @@ impl AccountBook for SalesforceBook {
                 | Record::ComplianceRecord(_)
                 | Record::PaymentArrangement(_)
                 | Record::PaymentTransaction(_) => {
-                    self.write_call(vec![record], Earlier::None).await?.pop().unwrap_or(Err(BookError::Failed))
+                    self.write_call(vec![record], History::NONE).await?.pop().unwrap_or(Err(BookError::Failed))
                 }
             }
         })
@@ -253,10 +254,10 @@ impl AccountBook for SalesforceBook {
         true
     }
 
-    fn deliver_call(&self, records: Vec<Record>, earlier: Earlier) -> Answers<'_> {
+    fn deliver_call(&self, records: Vec<Record>, history: History) -> Answers<'_> {
         Box::pin(async move {
             let count = records.len();
-            self.write_call(records, earlier).await.unwrap_or_else(|error| vec![Err(error); count])
+            self.write_call(records, history).await.unwrap_or_else(|error| vec![Err(error); count])
         })
     }
 
@@ -317,6 +318,9 @@ fn told(object: &'static str, error: &SalesforceError) -> BookError {
             }
         },
         SalesforceError::Lost | SalesforceError::Malformed => BookError::Unclear,
-        SalesforceError::SignIn(_) | SalesforceError::Unreached | SalesforceError::Setting(_) => BookError::Failed,
+        SalesforceError::SignIn(_)
+        | SalesforceError::Unreached
+        | SalesforceError::Resting
+        | SalesforceError::Setting(_) => BookError::Failed,
     }
 }

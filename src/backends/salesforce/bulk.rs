@@ -1,4 +1,4 @@
-//! A backlog of many calls, written by jobs of Bulk API 2.0, and the accounts that it changes by graphs of one row each.
+//! A backlog of many calls, written by jobs of Bulk API 2.0, and the rows that it only changes by graphs of one row each.
 //!
 //! | step | request | where it fails |
 //! |---|---|---|
@@ -13,7 +13,7 @@ use ::book::Record;
 use ::book::salesforce::{
     ApiVersion, Mapping,
     bulk::{Counts, Drain, Drained, Job, JobState, Lot, Results, RowResult, Table, creation},
-    writing::{MOST_GRAPHS, account_results, accounts},
+    writing::{MOST_GRAPHS, change_results, changes},
 };
 use metrics::counter;
 use reqwest::Method;
@@ -24,8 +24,8 @@ use super::{Connections, SalesforceError};
 
 /// How long one request may take: the longest that a REST request may.
 const REQUEST: Duration = Duration::from_secs(60);
-/// How long a job may take before it is ended.
-const JOB: Duration = Duration::from_secs(1_200);
+/// How long all jobs of a backlog may take before what runs is ended, and the rest is left for call by call.
+const DRAIN: Duration = Duration::from_secs(1_200);
 /// How often a job is looked at.
 pub(super) const EVERY: Duration = Duration::from_secs(5);
 
@@ -41,9 +41,13 @@ pub(super) struct Bulk<'a> {
 impl Bulk<'_> {
     /// Writes the records of many calls; what became of each, in their order.
     pub(super) async fn drain(&self, records: Vec<Record>) -> Vec<Drained> {
-        let mut drain = Drain::new(self.mapping, records);
+        let (mut drain, deadline) = (Drain::new(self.mapping, records), Instant::now() + DRAIN);
         while let Some(lot) = drain.next_lot() {
-            let answered = if lot.object.is_created() { self.job(&lot).await } else { self.accounts(&lot).await };
+            let answered = match () {
+                () if Instant::now() >= deadline => Err(SalesforceError::Lost),
+                () if lot.is_made() => self.job(&lot, deadline).await,
+                () => self.changed(&lot).await,
+            };
             match answered {
                 Ok(results) => drain.answered(lot, &results),
                 Err(why) => {
@@ -57,12 +61,12 @@ impl Bulk<'_> {
     }
 
     /// One job; what became of each row. An error where there is no job, and so nothing was written.
-    async fn job(&self, lot: &Lot) -> Result<Vec<Option<RowResult>>, SalesforceError> {
+    async fn job(&self, lot: &Lot, deadline: Instant) -> Result<Vec<Option<RowResult>>, SalesforceError> {
         let job =
             self.connections.write(Method::POST, &self.path(""), &creation(self.mapping, lot.object), soon()).await?;
         let job = Job::read(&job.body).map_err(|_| SalesforceError::Malformed)?;
         let table = Table::of(self.mapping, lot.object, &lot.rows).csv();
-        let state = match self.worked(&job, &table).await {
+        let state = match self.worked(&job, &table, deadline).await {
             Ok(state) => state,
             Err(why) => {
                 warn!(object = lot.object.name(), why = why.name(), "a bulk job is ended");
@@ -81,11 +85,10 @@ impl Bulk<'_> {
     }
 
     /// Uploads the rows of a job, and waits until it is over.
-    async fn worked(&self, job: &Job, table: &str) -> Result<JobState, SalesforceError> {
+    async fn worked(&self, job: &Job, table: &str, deadline: Instant) -> Result<JobState, SalesforceError> {
         let place = self.path(&format!("/{}", job.id));
         self.connections.upload(&format!("{place}/batches"), table, soon()).await?;
         self.connections.write(Method::PATCH, &place, &json!({ "state": "UploadComplete" }), soon()).await?;
-        let deadline = Instant::now() + JOB;
         loop {
             tokio::time::sleep(self.every).await;
             match self.connections.read(&place, soon()).await {
@@ -123,14 +126,14 @@ impl Bulk<'_> {
             .map_err(|_| SalesforceError::Malformed)
     }
 
-    /// Changes accounts that exist, which no job of upserts can do.
-    async fn accounts(&self, lot: &Lot) -> Result<Vec<Option<RowResult>>, SalesforceError> {
+    /// Changes rows that exist, which no job of upserts can do.
+    async fn changed(&self, lot: &Lot) -> Result<Vec<Option<RowResult>>, SalesforceError> {
         let path = format!("/services/data/{}/composite/graph", self.version);
         let mut results = Vec::new();
         for rows in lot.rows.chunks(MOST_GRAPHS) {
-            let answered = self.connections.write(Method::POST, &path, &accounts(rows, self.version), soon()).await;
+            let answered = self.connections.write(Method::POST, &path, &changes(rows, self.version), soon()).await;
             match answered {
-                Ok(answer) => results.extend(account_results(rows.len(), &answer.body)),
+                Ok(answer) => results.extend(change_results(rows.len(), &answer.body)),
                 Err(why) if why.is_unclear() => results.extend(vec![None; rows.len()]),
                 Err(why) if results.is_empty() => return Err(why),
                 Err(_) => results.extend(vec![Some(RowResult::Unprocessed); rows.len()]),

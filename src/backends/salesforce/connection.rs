@@ -6,14 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use book::salesforce::{ApiVersion, Fault, Hedge, Quota, Refusal, Thrift, Usage};
+use book::salesforce::{ApiVersion, Fault, Hedge, Refusal, Thrift};
 use futures_util::future::select;
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, histogram};
 use reqwest::{Method, Response, header::CONTENT_TYPE, redirect::Policy};
 use serde_json::Value;
 use tokio::time::{sleep, timeout_at};
 
-use super::{Authority, OrgOptions, SalesforceError, Session};
+use super::{
+    Authority, OrgOptions, SalesforceError, Session,
+    allowance::{Allowance, retry_after},
+};
 use crate::bot::trust;
 
 /// How long a connection may take, TLS included. Who waits for less has a deadline of their own.
@@ -26,8 +29,8 @@ const MOST_ANSWER: usize = 8 << 20;
 /// How often both connections are used, so that neither is closed, and how long that may take.
 const WARM_EVERY: Duration = Duration::from_secs(30);
 const WARM_WITHIN: Duration = Duration::from_secs(5);
-/// For how long an org that refused for its day's requests is asked for nothing that can wait.
-const EXHAUSTED: Duration = Duration::from_secs(300);
+/// What is offered where authorities are named, as it is where none are.
+const PROTOCOLS: [&str; 2] = ["h2", "http/1.1"];
 /// Most bytes of the results of a bulk job: 10,000 rows of 6,400 bytes.
 const MOST_TABLE: usize = 64 << 20;
 
@@ -51,9 +54,7 @@ pub struct Connections {
     clients: [reqwest::Client; 2],
     authority: Arc<Authority>,
     hedge: Mutex<Hedge>,
-    usage: Mutex<Option<Usage>>,
-    /// Until when the day's requests count as used up, whatever the org says of them.
-    exhausted_until: Mutex<Option<Instant>>,
+    allowance: Allowance,
 }
 
 /// A request, to be made once or several times.
@@ -64,7 +65,8 @@ struct Request<'a> {
     body: Payload<'a>,
     /// Most bytes of its answer.
     most: usize,
-    /// Whether it may be asked again over the other connection before it is answered.
+    /// Whether somebody waits for the answer: it is asked again over the other connection where it is slow, and does not wait
+    /// for an org that wants to be left alone.
     is_hedged: bool,
 }
 
@@ -83,13 +85,7 @@ impl Connections {
     pub fn new(options: OrgOptions) -> Result<Self, SalesforceError> {
         let clients = [client(&options)?, client(&options)?];
         let authority = Arc::new(Authority::new(client(&options)?, options)?);
-        Ok(Self {
-            clients,
-            authority,
-            hedge: Mutex::default(),
-            usage: Mutex::default(),
-            exhausted_until: Mutex::default(),
-        })
+        Ok(Self { clients, authority, hedge: Mutex::default(), allowance: Allowance::default() })
     }
 
     /// Who signs in.
@@ -165,8 +161,7 @@ impl Connections {
     /// What is done without, by the org's last word about requests of the day.
     #[must_use]
     pub fn thrift(&self) -> Thrift {
-        let is_exhausted = held(&self.exhausted_until).is_some_and(|until| Instant::now() < until);
-        if is_exhausted { Thrift::NoNewCalls } else { held(&self.usage).map_or(Thrift::None, Usage::thrift) }
+        self.allowance.thrift(Instant::now())
     }
 
     /// Signs in, and uses both connections now and then, for as long as this is polled: a look-up then begins with neither a
@@ -186,6 +181,11 @@ impl Connections {
 
     /// Makes a request in a session, and once more in a new one where the org no longer knows the first.
     async fn until(&self, deadline: Instant, request: &Request<'_>) -> Result<Answer, SalesforceError> {
+        if !request.is_hedged && self.allowance.rests(Instant::now()) {
+            let resting = SalesforceError::Resting;
+            counter!("tonegate_salesforce_requests_total", "outcome" => resting.name()).increment(1);
+            return Err(resting);
+        }
         let asked = async {
             let session = self.authority.session().await?;
             match self.made(request, &session).await {
@@ -243,11 +243,9 @@ impl Connections {
         session: &Session,
         connection: usize,
     ) -> Result<Answer, SalesforceError> {
-        let began = Instant::now();
+        let mut told = Told { began: Instant::now(), outcome: "abandoned" };
         let answered = self.attempt(request, session, connection).await;
-        let outcome = answered.as_ref().map_or_else(SalesforceError::name, |_| "answered");
-        counter!("tonegate_salesforce_requests_total", "outcome" => outcome).increment(1);
-        histogram!("tonegate_salesforce_request_seconds").record(began.elapsed());
+        told.outcome = answered.as_ref().map_or_else(SalesforceError::name, |_| "answered");
         answered
     }
 
@@ -265,16 +263,15 @@ impl Connections {
             Payload::Nothing => built,
         };
         let response = built.send().await.map_err(|error| failure(&error))?;
-        self.note_usage(&response);
+        self.allowance.heard(response.headers());
+        let retry_after = retry_after(response.headers());
         let status = response.status();
         let is_table =
             response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/csv"));
         let body = bounded(response, request.most).await?;
         if !status.is_success() {
             let refusal = Refusal::read(status.as_u16(), &body);
-            if refusal.fault == Fault::Quota(Quota::Daily) {
-                *held(&self.exhausted_until) = Some(Instant::now() + EXHAUSTED);
-            }
+            self.allowance.refused(Instant::now(), retry_after, &refusal);
             return Err(SalesforceError::Refused(refusal));
         }
         let body = match (body.is_empty(), is_table) {
@@ -284,13 +281,18 @@ impl Connections {
         };
         Ok(Answer { status: status.as_u16(), body })
     }
+}
 
-    fn note_usage(&self, response: &Response) {
-        let header = response.headers().get("sforce-limit-info").and_then(|info| info.to_str().ok());
-        if let Some(usage) = header.and_then(Usage::read) {
-            gauge!("tonegate_salesforce_api_usage_ratio").set(usage.share());
-            *held(&self.usage) = Some(usage);
-        }
+/// Tells of a request when it is over, also where nobody waits for it any more.
+struct Told {
+    began: Instant,
+    outcome: &'static str,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        counter!("tonegate_salesforce_requests_total", "outcome" => self.outcome).increment(1);
+        histogram!("tonegate_salesforce_request_seconds").record(self.began.elapsed());
     }
 }
 
@@ -322,7 +324,9 @@ fn client(options: &OrgOptions) -> Result<reqwest::Client, SalesforceError> {
     let builder = match &options.authority {
         Some(path) => {
             let trusted = trust(path).map_err(|_| SalesforceError::Setting("authority"))?;
-            builder.tls_backend_preconfigured((*trusted).clone())
+            let mut tls = (*trusted).clone();
+            tls.alpn_protocols = PROTOCOLS.map(Vec::from).into();
+            builder.tls_backend_preconfigured(tls)
         }
         None => builder,
     };

@@ -78,6 +78,35 @@ async fn what_is_left_of_the_day_is_known_from_every_answer() {
 }
 
 #[tokio::test]
+async fn an_org_that_asks_for_it_is_written_to_later_and_read_all_the_same() {
+    let rig = Rig::start().await;
+    rig.read().await.unwrap();
+    let busy = Trouble::Refused {
+        status: 503,
+        code: "SERVER_UNAVAILABLE".to_owned(),
+        message: String::new(),
+        retry_after: Some(120),
+    };
+    rig.order("sobjects", Some(1), busy);
+    let body = json!({"cxp__Status__c": "Completed"});
+    let refused = rig.connections.write(Method::PATCH, ROW, &body, soon()).await.expect_err("an error");
+    assert_eq!(refused.name(), "unavailable");
+    let later = rig.connections.write(Method::PATCH, ROW, &body, soon()).await.expect_err("an error");
+    assert!(later == SalesforceError::Resting && !later.is_unclear());
+    assert_eq!(rig.asked("upsert"), 1);
+    assert_eq!(rig.connections.thrift(), Thrift::NoExtras);
+    rig.read().await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_share_a_connection_by_http_2() {
+    let rig = Rig::start().await;
+    rig.read().await.unwrap();
+    let counts = rig.org.counts();
+    assert_eq!(counts.http2, counts.by_kind.values().sum::<u64>());
+}
+
+#[tokio::test]
 async fn nobody_is_told_anything_who_is_not_trusted() {
     let rig = Rig::start().await;
     let options = OrgOptions {

@@ -1,0 +1,119 @@
+//! What the org allows for now, by what its answers say of it.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use book::salesforce::{Fault, Quota, Refusal, Thrift, Usage};
+use metrics::gauge;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+/// For how long an org that refused for its day's requests is asked for nothing that can wait.
+const EXHAUSTED: Duration = Duration::from_secs(300);
+/// The longest that an org is left alone because it said so.
+const MOST_REST: Duration = Duration::from_secs(300);
+
+#[derive(Default)]
+pub(super) struct Allowance(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    usage: Option<Usage>,
+    /// Until when the day's requests count as used up, whatever the org says of them.
+    exhausted_until: Option<Instant>,
+    /// Until when the org wants to be left alone.
+    rests_until: Option<Instant>,
+}
+
+impl Allowance {
+    /// What is done without.
+    pub(super) fn thrift(&self, now: Instant) -> Thrift {
+        let known = self.known();
+        if is_ahead(known.exhausted_until, now) {
+            return Thrift::NoNewCalls;
+        }
+        let by_usage = known.usage.map_or(Thrift::None, Usage::thrift);
+        if is_ahead(known.rests_until, now) { by_usage.max(Thrift::NoExtras) } else { by_usage }
+    }
+
+    /// Whether what nobody waits for is to be left for later.
+    pub(super) fn rests(&self, now: Instant) -> bool {
+        is_ahead(self.known().rests_until, now)
+    }
+
+    /// What any answer says of requests of the day.
+    pub(super) fn heard(&self, headers: &HeaderMap) {
+        let header = headers.get("sforce-limit-info").and_then(|info| info.to_str().ok());
+        if let Some(usage) = header.and_then(Usage::read) {
+            gauge!("tonegate_salesforce_api_usage_ratio").set(usage.share());
+            self.known().usage = Some(usage);
+        }
+    }
+
+    /// What an answer says that is no success: `Retry-After` in seconds, or a refusal for the day's requests.
+    pub(super) fn refused(&self, now: Instant, retry_after: Option<Duration>, refusal: &Refusal) {
+        let mut known = self.known();
+        if refusal.fault == Fault::Quota(Quota::Daily) {
+            known.exhausted_until = Some(now + EXHAUSTED);
+        }
+        if let Some(rest) = retry_after.filter(|_| refusal.fault.passes()) {
+            known.rests_until = Some(now + rest.min(MOST_REST));
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `Retry-After`, where it is of seconds (RFC 9110, section 10.2.3).
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn is_ahead(moment: Option<Instant>, now: Instant) -> bool {
+    moment.is_some_and(|moment| now < moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())])
+    }
+
+    #[test]
+    fn an_org_that_asks_for_it_is_left_alone_for_a_bounded_time() {
+        let (allowance, now) = (Allowance::default(), Instant::now());
+        let busy = Refusal::read(503, b"");
+        allowance.refused(now, retry_after(&headers("retry-after", "7")), &busy);
+        assert!(allowance.rests(now + Duration::from_millis(6_999)) && !allowance.rests(now + Duration::from_secs(7)));
+        assert_eq!(allowance.thrift(now), Thrift::NoExtras);
+        allowance.refused(now, retry_after(&headers("retry-after", "999999999")), &busy);
+        assert!(allowance.rests(now + Duration::from_secs(299)) && !allowance.rests(now + MOST_REST));
+        for odd in ["-1", "soon", "Fri, 31 Dec 1999 23:59:59 GMT", "1e9"] {
+            assert_eq!(retry_after(&headers("retry-after", odd)), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_no_time_mends_gives_no_rest() {
+        let (allowance, now) = (Allowance::default(), Instant::now());
+        let refused = Refusal::read(400, br#"[{"errorCode":"INVALID_FIELD","message":""}]"#);
+        allowance.refused(now, Some(Duration::from_secs(9)), &refused);
+        assert!(!allowance.rests(now));
+    }
+
+    #[test]
+    fn a_day_that_is_used_up_counts_so_for_five_minutes_whatever_is_said() {
+        let (allowance, now) = (Allowance::default(), Instant::now());
+        allowance.heard(&headers("sforce-limit-info", "api-usage=91/100"));
+        assert_eq!(allowance.thrift(now), Thrift::NoExtras);
+        let exceeded = br#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]"#;
+        allowance.refused(now, None, &Refusal::read(403, exceeded));
+        assert_eq!(allowance.thrift(now + Duration::from_secs(299)), Thrift::NoNewCalls);
+        assert_eq!(allowance.thrift(now + EXHAUSTED), Thrift::NoExtras);
+    }
+}
