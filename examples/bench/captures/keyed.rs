@@ -58,11 +58,11 @@ fn phone(number: usize) -> String {
 }
 
 /// A card that no network issues: nothing prints it.
-pub(super) struct Card(String);
+pub(crate) struct Card(String);
 
 impl Card {
     /// One whose last four digits are no other number's.
-    pub(super) fn of(number: usize) -> Self {
+    pub(crate) fn of(number: usize) -> Self {
         let known = format!("9999{:08}{number:03}", rand::random_range(0..100_000_000));
         let check = (0..10).find(|check| is_valid(&format!("{known}{check}"))).unwrap_or_default();
         Self(format!("{known}{check}"))
@@ -105,17 +105,47 @@ pub(super) struct Paid {
 }
 
 /// Who calls.
-pub(super) struct Caller {
-    pub(super) number: usize,
-    pub(super) sip: SocketAddr,
-    pub(super) card: Card,
+pub(crate) struct Caller {
+    pub(crate) number: usize,
+    pub(crate) sip: SocketAddr,
+    pub(crate) card: Card,
     /// Where all callers wait for each other before they pay.
-    pub(super) together: Arc<Barrier>,
+    pub(crate) together: Arc<Barrier>,
+}
+
+/// A call whose caller is verified and told what must be told.
+struct Verified {
+    keypad: mpsc::Sender<String>,
+    states: mpsc::Receiver<Value>,
+    desk: Desk,
 }
 
 impl Caller {
     /// Calls, is verified, pays, and hangs up.
     pub(super) async fn pay(self, server: BotServer) -> Result<Paid> {
+        let Verified { keypad, states, desk } = self.call(server).await?;
+        timeout(PATIENCE, self.together.wait()).await.context("the other callers did not come so far")?;
+        let asked = Instant::now();
+        let put_off = desk.begin().await?;
+        self.key(states, &keypad, asked).await.map(|paid| Paid { put_off, ..paid })
+    }
+
+    /// Calls, is verified, has the bot read the facts so often, and hangs up: how long each reading took.
+    pub(crate) async fn read_facts(self, server: BotServer, times: usize) -> Result<Vec<Duration>> {
+        // The call is up for as long as its keypad is held.
+        let Verified { keypad: _up, states: _read, desk } = self.call(server).await?;
+        let mut took = Vec::with_capacity(times);
+        for _ in 0..times {
+            let began = Instant::now();
+            let facts = desk.facts().await?;
+            ensure!(facts.status().is_success(), "facts were answered {}", facts.status());
+            facts.bytes().await?;
+            took.push(began.elapsed());
+        }
+        Ok(took)
+    }
+
+    async fn call(&self, server: BotServer) -> Result<Verified> {
         let request = CallRequest {
             local: address(self.number),
             patience: PATIENCE,
@@ -126,10 +156,7 @@ impl Caller {
         let desk = Desk::of(&bot)?;
         let states = follow(bot);
         desk.verify().await?;
-        timeout(PATIENCE, self.together.wait()).await.context("the other callers did not come so far")?;
-        let asked = Instant::now();
-        let put_off = desk.begin().await?;
-        self.key(states, &keypad, asked).await.map(|paid| Paid { put_off, ..paid })
+        Ok(Verified { keypad, states, desk })
     }
 
     /// Keys what is asked for until the payment has ended.
@@ -235,13 +262,16 @@ impl Desk {
         }
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            let facts = self.client.get(format!("{}/facts", self.base)).bearer_auth(&self.token).send().await?;
-            if facts.status().is_success() {
+            if self.facts().await?.status().is_success() {
                 return Ok(());
             }
             sleep(LOOK).await;
         }
         bail!("the disclosure was not played in time")
+    }
+
+    async fn facts(&self) -> Result<Response> {
+        Ok(self.client.get(format!("{}/facts", self.base)).bearer_auth(&self.token).send().await?)
     }
 
     /// Begins the capture, and returns how often the gateway had to be asked again.
