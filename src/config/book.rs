@@ -120,14 +120,19 @@ pub(super) fn problems(book: &Book, found: &mut Vec<Problem>) {
 
 /// What belongs to an org is set by mistake.
 fn sqlite(book: &Book, found: &mut Vec<Problem>) {
+    let usual = Book::default();
     let set = [
         (book.url.is_some(), "url"),
         (book.client_id.is_some(), "client_id"),
         (book.username.is_some(), "username"),
         (book.key_file.is_some(), "key_file"),
         (book.client_secret_file.is_some(), "client_secret_file"),
+        (book.ca.is_some(), "ca"),
+        (book.api_version != usual.api_version, "api_version"),
+        (book.profile != usual.profile, "profile"),
         (book.mapping.is_some(), "mapping"),
         (book.namespace.is_some(), "namespace"),
+        (book.session_minutes != usual.session_minutes, "session_minutes"),
         (book.events.enabled, "events.enabled"),
     ];
     for (_, key) in set.into_iter().filter(|(is_set, _)| *is_set) {
@@ -236,6 +241,15 @@ mod tests {
         assert_eq!(complaints(&Book { reconcile_at: "4.30".into(), ..org() }), ["book.reconcile_at"]);
         let forgotten = Book { kind: BookKind::Sqlite, ..org() };
         assert_eq!(complaints(&forgotten), ["book.url", "book.client_id", "book.username", "book.key_file"]);
+        let odd = Book {
+            ca: Some("ca.pem".into()),
+            api_version: "v68.0".into(),
+            profile: "collections-and-recovery".into(),
+            session_minutes: Minutes(5),
+            ..Book::default()
+        };
+        let keys = ["ca", "api_version", "profile", "session_minutes"].map(|key| format!("book.{key}"));
+        assert_eq!(complaints(&odd), keys);
         let on = Events { enabled: true, ..Events::default() };
         assert_eq!(complaints(&Book { events: on.clone(), ..Book::default() }), ["book.events.enabled"]);
         assert!(complaints(&Book { events: on, ..org() }).is_empty());
