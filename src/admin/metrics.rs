@@ -342,7 +342,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Counter,
         None,
         &["outcome"],
-        "Requests to Salesforce, each hedge counted: `answered`, or why not: `unreached`, `lost`, `malformed`, or what the org said, such as `locked`, `quota_daily`, `read_only` or `unavailable`.",
+        "Requests to Salesforce, each hedge counted: `answered`, or why not: `unreached`, `resting` (not sent, because the org asked to be left alone), `abandoned` (its deadline passed, or the other connection answered first), `lost`, `malformed`, or what the org said, such as `locked`, `quota_daily`, `read_only` or `unavailable`.",
     ),
     metric(
         "tonegate_salesforce_request_seconds",
