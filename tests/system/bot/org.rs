@@ -14,7 +14,7 @@ use org::{Fault, FaultOrder, FilledOrg};
 use rules::contact::Flag;
 use serde_json::{Value, json};
 use testkit::{
-    gateway::{Gateway, GatewayOptions},
+    gateway::{Gateway, GatewayOptions, free_port},
     softphone::{CallRequest, Keying, Softphone},
 };
 
@@ -26,8 +26,6 @@ use crate::{
 
 /// From a call's end, or a gateway's start, until the org has its records: a try that failed waits for half a minute at most.
 const DELIVERY: Duration = Duration::from_secs(90);
-/// The section of the processor where no card is taken.
-const SANDBOX: &str = "address = \"127.0.0.1:0\"";
 
 /// An org with the sample accounts, and how a gateway is told of it.
 async fn filled(name: &str, profile: Profile) -> (FilledOrg, GatewayOptions) {
@@ -172,19 +170,20 @@ async fn what_the_event_of_assignments_lacks_is_named_by_the_check() {
         org.org.pubsub_url(),
         directory.display(),
     );
-    let (passed, said) = checked(directory, &events, SANDBOX);
+    let sandbox = format!("address = \"127.0.0.1:{}\"\nca = \"{}/processor/ca.pem\"", free_port(), directory.display());
+    let (passed, said) = checked(directory, &events, &sandbox);
     assert!(passed && said.contains("ok       Salesforce signs in and describes"), "{said}");
 
     assert!(org.org.forget(api, account));
-    let (passed, said) = checked(directory, &events, SANDBOX);
+    let (passed, said) = checked(directory, &events, &sandbox);
     let line = format!(
         "failing  Salesforce: stops assignments: assignment_event.account: {api} has no field {account}; create "
     );
     assert!(!passed && said.contains(&line), "{said}");
     assert!(org.org.hide_event(api, true));
-    let (passed, said) = checked(directory, &events, SANDBOX);
+    let (passed, said) = checked(directory, &events, &sandbox);
     assert!(!passed && said.contains(&format!("grant Read on {api} in the user's permission set")), "{said}");
-    let (passed, said) = checked(directory, &options.book, SANDBOX);
+    let (passed, said) = checked(directory, &options.book, &sandbox);
     assert!(passed && !said.contains(api), "nothing subscribes: {said}");
 }
 
