@@ -92,7 +92,7 @@ async fn org(book: &Book) -> Vec<Finding> {
         Err(error) => return vec![finding("Salesforce", Err(failure::told(&error)))],
     };
     let told = |found: &salesforce::Finding| match found.weight {
-        Weight::Stops => finding("Salesforce", Err(found.to_string())),
+        Weight::Stops | Weight::StopsAssignments => finding("Salesforce", Err(found.to_string())),
         Weight::Warns => Finding { what: format!("Salesforce, {found}"), problem: None },
     };
     std::iter::once(finding("Salesforce signs in and describes", Ok(()))).chain(compared.iter().map(told)).collect()

@@ -384,7 +384,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Gauge,
         None,
         &["weight"],
-        "Objects and fields of the org that are not as the mapping says, by the last comparison: `stops` what no account can be read or record be written without, `warns` what should be looked at.",
+        "Objects, fields and the event of the org that are not as the mapping says, by the last comparison: `stops` what no account can be read or record be written without, `assignments` what no account is assigned by events without, `warns` what should be looked at.",
     ),
     metric(
         "tonegate_salesforce_events_total",

@@ -112,11 +112,13 @@ async fn keep_compared(book: &SalesforceBook) {
 fn tell(findings: &[Finding], told: &[Finding]) {
     for finding in findings.iter().filter(|finding| !told.contains(finding)) {
         match finding.weight {
-            Weight::Stops => tracing::error!("Salesforce {finding}"),
+            Weight::Stops | Weight::StopsAssignments => tracing::error!("Salesforce {finding}"),
             Weight::Warns => tracing::warn!("Salesforce, {finding}"),
         }
     }
-    for (weight, label) in [(Weight::Stops, "stops"), (Weight::Warns, "warns")] {
+    for (weight, label) in
+        [(Weight::Stops, "stops"), (Weight::StopsAssignments, "assignments"), (Weight::Warns, "warns")]
+    {
         let count = findings.iter().filter(|finding| finding.weight == weight).count();
         gauge!("tonegate_salesforce_mapping_findings", "weight" => label).set(count as f64);
         if weight == Weight::Stops && count > 0 {
@@ -137,7 +139,9 @@ pub(crate) async fn compared(config: &Book) -> Result<Vec<Finding>> {
 
 /// The org of a configuration; nothing is connected to yet.
 pub(super) fn org(config: &Book) -> Result<Org> {
-    let mapping = mapping(config)?;
+    let mapped = mapping(config)?;
+    // What nothing subscribes to need not be in the org.
+    let mapping = if config.events.enabled { mapped } else { mapped.without_event() };
     let version: ApiVersion = config.api_version.parse().context("book.api_version")?;
     if version < mapping.least_version() {
         bail!("the mapping needs version {} of the API; raise book.api_version", mapping.least_version());

@@ -11,7 +11,7 @@ use std::{
 };
 
 use book::salesforce::card::is_forbidden;
-use book::salesforce::{Finding, Mapping, Object, Profile, compare};
+use book::salesforce::{EventField, Finding, Kind, Mapping, Object, Profile, compare};
 use org::schema::{COLLECTIONS_AND_RECOVERY, COLLECTXPERT, Field, Schema};
 
 use description::{described, kind};
@@ -46,14 +46,22 @@ impl Deployed {
         compare(&self.mapping, &described(&self.package, grants, &self.org))
     }
 
-    /// The custom fields that the mapping names, the lookups on the way to others among them.
+    /// The custom fields that the mapping names, the event's and the lookups on the way to others among them.
     fn mapped(&self) -> BTreeSet<(String, String)> {
         let mapped = Object::ALL.into_iter().flat_map(|object| self.mapping.fields(object));
         let own = mapped.map(|mapped| {
             let first = mapped.path.names().next().unwrap();
             (self.mapping.api(mapped.field.object).to_string(), first.replace("__r", "__c"))
         });
-        own.filter(|(_, field)| field.ends_with("__c")).collect()
+        own.filter(|(_, field)| field.ends_with("__c")).chain(self.mapped_of_event()).collect()
+    }
+
+    fn mapped_of_event(&self) -> impl Iterator<Item = (String, String)> {
+        let event = self.mapping.event().into_iter();
+        event.flat_map(|event| {
+            let names = EventField::ALL.into_iter().filter_map(|field| event.field(field));
+            names.map(|name| (event.api().to_string(), name.to_string()))
+        })
     }
 
     fn in_org(&self, object: &str, field: &str) -> Option<&Field> {
@@ -73,7 +81,7 @@ fn an_org_with_what_is_deployed_fits_the_mapping() {
 #[test]
 fn no_field_is_deployed_that_is_not_mapped() {
     for deployed in all() {
-        let fields = deployed.package.fields().filter(|(object, _, _)| !object.ends_with("__e"));
+        let fields = deployed.package.fields();
         let fields: BTreeSet<_> = fields.map(|(object, name, _)| (object.to_owned(), name.to_owned())).collect();
         assert_eq!(fields, deployed.mapped(), "deployed on the left, mapped on the right");
     }
@@ -84,10 +92,6 @@ fn whatever_is_granted_is_needed() {
     for deployed in all() {
         let granted = &deployed.package.grants;
         for (api, rights) in granted.objects.iter().filter(|(api, _)| *api != NEEDED_BY_SALESFORCE) {
-            if deployed.package.objects.get(api).is_some_and(package::Object::is_event) {
-                assert_eq!(rights, &["allowRead"], "{api} is subscribed to");
-                continue;
-            }
             for right in rights {
                 let mut less = granted.clone();
                 less.objects.get_mut(api).unwrap().retain(|kept| kept != right);
@@ -113,6 +117,28 @@ fn nothing_is_deployed_for_account_data_of_a_card() {
         for (object, name, field) in deployed.package.fields() {
             let label = field.text("label").replace(' ', "_");
             assert!(!is_forbidden(name) && !is_forbidden(&label), "{object}.{name} is made for a card number");
+        }
+    }
+}
+
+#[test]
+fn the_event_is_deployed_as_check_says_that_it_is_made() {
+    for deployed in all() {
+        let event = deployed.mapping.event();
+        let events =
+            deployed.package.objects.iter().filter(|(_, object)| object.is_event()).map(|(api, _)| api.as_str());
+        assert_eq!(events.collect::<Vec<_>>(), event.iter().map(|event| event.api().as_str()).collect::<Vec<_>>());
+        let Some(event) = event else { continue };
+        let fields = &deployed.package.objects[event.api().as_str()].fields;
+        for mapped in EventField::ALL {
+            let field = &fields[event.field(mapped).unwrap().as_str()];
+            let made = match mapped.kind() {
+                Kind::Text(length) => ("string", usize::try_from(length).unwrap()),
+                Kind::Number => ("double", 0),
+                Kind::Instant => ("datetime", 0),
+                other => panic!("no event has a {}", other.name()),
+            };
+            assert_eq!((kind(field), field.number("length")), made, "{}", mapped.name());
         }
     }
 }

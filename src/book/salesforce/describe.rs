@@ -1,8 +1,10 @@
-//! Whether an org has what the mapping says: its own description of its objects, compared with the mapping.
+//! Whether an org has what the mapping says: its own description of its objects and of the event that assignments come as,
+//! compared with the mapping.
 //!
 //! The user whose rights count is the one who asks: what is hidden from it is not in its describe results.
 
 mod compare;
+mod event;
 mod field;
 mod finding;
 #[cfg(test)]
@@ -13,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 pub use compare::compare;
-pub use finding::{Finding, Weight};
+pub use finding::{Finding, Subject, Weight};
 
 use super::mapping::Mapping;
 use super::object::Object;
@@ -105,12 +107,13 @@ impl Described {
         self.0.get(&api.to_ascii_lowercase())
     }
 
-    /// The objects whose description is still needed to compare this mapping: its own, and the parents that fields are read
-    /// from. To be asked again whenever some were added, until it is empty or the org has no more to say.
+    /// The objects whose description is still needed to compare this mapping: its own, the event's, and the parents that fields
+    /// are read from. To be asked again whenever some were added, until it is empty or the org has no more to say.
     #[must_use]
     pub fn missing(&self, mapping: &Mapping) -> BTreeSet<String> {
         let own = Object::ALL.map(|object| mapping.api(object).to_string());
-        let mut wanted: BTreeSet<String> = own.into();
+        let event = mapping.event().map(|event| event.api().to_string());
+        let mut wanted: BTreeSet<String> = own.into_iter().chain(event).collect();
         for object in Object::ALL {
             for mapped in mapping.fields(object).iter().filter(|mapped| !mapped.path.is_own()) {
                 let names: Vec<&str> = mapped.path.names().collect();

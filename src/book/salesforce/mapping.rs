@@ -83,6 +83,12 @@ impl Mapping {
         self.event.as_ref()
     }
 
+    /// The same without the event: nothing subscribes, so the org need not have it.
+    #[must_use]
+    pub fn without_event(self) -> Self {
+        Self { event: None, ..self }
+    }
+
     /// The API name of an object.
     #[must_use]
     pub const fn api(&self, object: Object) -> &ApiName {

@@ -32,6 +32,7 @@ POST   /troubles             {\"object\": \"cxp__Dispute__c\", \"code\": \"UNABL
 PUT    /latency              {\"p50_milliseconds\": 120, \"p99_milliseconds\": 900, \"stall_chance\": 0.001, \"stall_milliseconds\": 2500, \"seed\": 7}
 PUT    /read-only            true or false
 PUT    /hidden               {\"object\": \"cxp__Dispute__c\", \"field\": \"cxp__Status__c\", \"hidden\": true}
+PUT    /events/EVENT/hidden  true or false
 PUT    /usage                {\"others\": 99990, \"daily\": 100000}
 PUT    /next-job             {\"fails_after\": 100}
 POST   /sessions/expire      every token is stale
@@ -41,6 +42,7 @@ PUT    /replay-length        8 or 10
 POST   /events/EVENT         publishes an event
 POST   /events/EVENT/bytes   publishes bytes that need not be one: [255, 0]
 POST   /events/EVENT/fields  gives it one more field of text, so another schema: \"cxp__Reason__c\"
+DELETE /events/EVENT/fields/FIELD
 GET    /counts               how often the org was asked, and for what
 GET    /rows/OBJECT          every row with every field
 POST   /rows/OBJECT          makes a row
@@ -75,7 +77,9 @@ impl Admin {
             .route("/replay-length", put(replay_length))
             .route("/events/{event}", post(publish))
             .route("/events/{event}/bytes", post(publish_bytes))
+            .route("/events/{event}/hidden", put(hide_event))
             .route("/events/{event}/fields", post(evolve))
+            .route("/events/{event}/fields/{field}", delete(forget))
             .route("/counts", get(counts))
             .route("/rows/{object}", get(rows).post(insert))
             .route("/rows/{object}/{id}", axum::routing::patch(update))
@@ -245,6 +249,16 @@ async fn publish_bytes(State(world): Handle, Path(event): Path<String>, Json(byt
 
 async fn evolve(State(world): Handle, Path(event): Path<String>, Json(field): Json<String>) -> StatusCode {
     let is_there = lock(&world).bus.evolve(&format!("/event/{event}"), &field);
+    if is_there { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
+}
+
+async fn hide_event(State(world): Handle, Path(event): Path<String>, Json(is_hidden): Json<bool>) -> StatusCode {
+    let is_there = lock(&world).bus.hide(&format!("/event/{event}"), is_hidden);
+    if is_there { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
+}
+
+async fn forget(State(world): Handle, Path((event, field)): Path<(String, String)>) -> StatusCode {
+    let is_there = lock(&world).bus.forget(&format!("/event/{event}"), &field);
     if is_there { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
 }
 

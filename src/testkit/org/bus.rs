@@ -74,16 +74,53 @@ impl Bus {
         self.topics.get(topic).map(|topic| topic.schema_id.as_str())
     }
 
+    /// The same, where the integration user may read the event.
+    pub(crate) fn seen_schema_id(&self, topic: &str) -> Option<&str> {
+        let seen = self.topics.get(topic).filter(|topic| !topic.event.hidden);
+        seen.map(|topic| topic.schema_id.as_str())
+    }
+
     /// A schema by its id, whether a topic still has it or not.
     pub(crate) fn schema(&self, id: &str) -> Option<&str> {
         self.schemas.get(id).map(String::as_str)
     }
 
-    /// Gives an event one more field: from now on it is published under another schema.
+    /// Every event that the integration user may read.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.topics.values().map(|topic| &topic.event).filter(|event| !event.hidden)
+    }
+
+    /// An event by its name, where the integration user may read it.
+    pub(crate) fn event(&self, name: &str) -> Option<&Event> {
+        self.events().find(|event| event.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Takes the right to read an event, or gives it back. Streams that are open go on.
+    pub(crate) fn hide(&mut self, topic: &str, is_hidden: bool) -> bool {
+        self.topics.get_mut(topic).map(|topic| topic.event.hidden = is_hidden).is_some()
+    }
+
+    /// Gives an event one more field of text.
     pub(crate) fn evolve(&mut self, topic: &str, field: &str) -> bool {
-        let Some(found) = self.topics.get_mut(topic) else { return false };
-        found.event.fields.push(Field { name: field.to_owned(), ..Field::default() });
-        let json = found.event.avro();
+        self.change(topic, |event| {
+            event.fields.push(Field { name: field.to_owned(), ..Field::default() }.completed());
+            true
+        })
+    }
+
+    /// Deletes a field of an event.
+    pub(crate) fn forget(&mut self, topic: &str, field: &str) -> bool {
+        self.change(topic, |event| {
+            let before = event.fields.len();
+            event.fields.retain(|own| !own.name.eq_ignore_ascii_case(field));
+            event.fields.len() < before
+        })
+    }
+
+    /// Changes an event, if it is one that can be changed so: from now on it is published under another schema.
+    fn change(&mut self, topic: &str, change: impl FnOnce(&mut Event) -> bool) -> bool {
+        let event = self.topics.get_mut(topic).map(|topic| &mut topic.event);
+        let Some(json) = event.and_then(|event| change(event).then(|| event.avro())) else { return false };
         let id = self.keep_schema(json);
         if let Some(found) = self.topics.get_mut(topic) {
             found.schema_id = id;

@@ -216,6 +216,11 @@ impl Org {
         lock(&self.world).store.schema.hide(object, field, is_hidden)
     }
 
+    /// Takes the right to read an event from whoever asks, or gives it back. Whether there is such an event.
+    pub fn hide_event(&self, event: &str, is_hidden: bool) -> bool {
+        lock(&self.world).bus.hide(&format!("/event/{event}"), is_hidden)
+    }
+
     /// Has the next bulk job fail after so many rows.
     pub fn fail_next_job_after(&self, rows: usize) {
         lock(&self.world).jobs.fails_after = Some(rows);
@@ -238,6 +243,18 @@ impl Org {
     /// Gives an event one more field of text: from now on it is published under another schema. Whether there is such an event.
     pub fn evolve(&self, event: &str, field: &str) -> bool {
         lock(&self.world).bus.evolve(&format!("/event/{event}"), field)
+    }
+
+    /// Deletes a field of an event: from now on it is published under another schema. Whether there was such a field.
+    pub fn forget(&self, event: &str, field: &str) -> bool {
+        lock(&self.world).bus.forget(&format!("/event/{event}"), field)
+    }
+
+    /// How many streams of events are open.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        // Each listens to what changes, and nothing else does.
+        lock(&self.world).changed.receiver_count()
     }
 
     /// Has streams go wrong.

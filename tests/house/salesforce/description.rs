@@ -20,7 +20,7 @@ pub(super) fn described(package: &Package, grants: &Grants, standard: &Schema) -
         fields.extend(standard_fields(api, own, grants, standard));
         let object = json!({
             "name": api,
-            "queryable": true,
+            "queryable": own.is_none_or(|object| !object.is_event()),
             "createable": grants.has(api, "allowCreate"),
             "updateable": grants.has(api, "allowEdit"),
             "fields": fields,
@@ -34,8 +34,10 @@ pub(super) fn described(package: &Package, grants: &Grants, standard: &Schema) -
 fn custom<'a>(api: &'a str, object: &'a Object, grants: &'a Grants) -> impl Iterator<Item = Value> + 'a {
     object.fields.iter().filter_map(move |(name, field)| {
         let granted = grants.fields.get(&format!("{api}.{name}")).copied();
-        // What every row must have is seen and written by everybody who sees and writes the row.
-        let is_editable = if field.is("required") { grants.has(api, "allowEdit") } else { granted? };
+        // What every row must have is seen and written by everybody who sees and writes the row, and all of an event is seen by
+        // everybody who may read it.
+        let is_given = field.is("required") || object.is_event();
+        let is_editable = if is_given { grants.has(api, "allowEdit") } else { granted? };
         Some(custom_field(name, field, is_editable))
     })
 }
@@ -60,6 +62,9 @@ fn custom_field(name: &str, field: &Element, is_editable: bool) -> Value {
 }
 
 fn standard_fields(api: &str, own: Option<&Object>, grants: &Grants, standard: &Schema) -> Vec<Value> {
+    if own.is_some_and(Object::is_event) {
+        return Vec::new();
+    }
     if own.is_some_and(|object| object.own.is_some()) {
         return vec![json!({"name": "Name", "type": "string", "length": 80, "filterable": true, "nillable": true})];
     }

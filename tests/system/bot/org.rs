@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use ::book::{
     AccountId,
     salesforce::{
-        Object, Profile,
+        EventField, Object, Profile,
         object::{account, arrangement, attempt},
     },
 };
@@ -14,11 +14,11 @@ use org::{Fault, FaultOrder, FilledOrg};
 use rules::contact::Flag;
 use serde_json::{Value, json};
 use testkit::{
-    gateway::{Gateway, GatewayOptions},
+    gateway::{Gateway, GatewayOptions, free_port},
     softphone::{CallRequest, Keying, Softphone},
 };
 
-use super::{HEARD_OUT, Scene, line::Line, told};
+use super::{HEARD_OUT, Scene, line::Line, processor::checked, told};
 use crate::{
     client::{Client, eventually, metrics, noted, place, sum},
     plant,
@@ -157,6 +157,34 @@ async fn a_field_that_the_org_hides_is_named_at_the_start() {
     let log = gateway.log().expect("a log");
     assert!(log.contains("Salesforce stops calls: collection_account.cease: "), "{log}");
     assert!(log.contains(cease), "and what to change");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_event_of_assignments_lacks_is_named_by_the_check() {
+    let (org, options) = filled("org-event-check", Profile::CollectXpert).await;
+    let (event, directory) = (org.mapping.event().expect("an event"), &options.directory);
+    let (api, account) = (event.api().as_str(), event.field(EventField::Account).expect("a field").as_str());
+    let events = format!(
+        "{}[book.events]\nenabled = true\nendpoint = \"{}\"\n[queue]\ndatabase = \"{}/queue.db\"\n",
+        options.book,
+        org.org.pubsub_url(),
+        directory.display(),
+    );
+    let sandbox = format!("address = \"127.0.0.1:{}\"\nca = \"{}/processor/ca.pem\"", free_port(), directory.display());
+    let (passed, said) = checked(directory, &events, &sandbox);
+    assert!(passed && said.contains("ok       Salesforce signs in and describes"), "{said}");
+
+    assert!(org.org.forget(api, account));
+    let (passed, said) = checked(directory, &events, &sandbox);
+    let line = format!(
+        "failing  Salesforce: stops assignments: assignment_event.account: {api} has no field {account}; create "
+    );
+    assert!(!passed && said.contains(&line), "{said}");
+    assert!(org.org.hide_event(api, true));
+    let (passed, said) = checked(directory, &events, &sandbox);
+    assert!(!passed && said.contains(&format!("grant Read on {api} in the user's permission set")), "{said}");
+    let (passed, said) = checked(directory, &options.book, &sandbox);
+    assert!(passed && !said.contains(api), "nothing subscribes: {said}");
 }
 
 /// The only row of an object, once there is one.

@@ -203,15 +203,15 @@ async fn a_card_is_kept_by_a_tokeniser_that_knows_the_gateways_certificate() {
     assert_eq!((server.tokens(), server.charged()), (1, 1));
 }
 
-/// What `tonegate check` says with these lines in the section of the processor.
-fn checked(directory: &Path, lines: &str) -> (bool, String) {
+/// What `tonegate check` says with these lines in the sections of the account book and of the processor.
+pub(super) fn checked(directory: &Path, book: &str, processor: &str) -> (bool, String) {
     let shown = directory.display();
     let config = directory.join("check.toml");
     let text = format!(
         "[sip]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\n[speech]\ncache = \"{shown}/prompts\"\n\
-         [recording]\ndirectory = \"{shown}/recordings\"\n[book]\ndatabase = \"{shown}/book.db\"\n\
+         [recording]\ndirectory = \"{shown}/recordings\"\n[book]\ndatabase = \"{shown}/book.db\"\n{book}\n\
          [store]\ndatabase = \"{shown}/store.db\"\n[operations]\nlisten = \"127.0.0.1:0\"\n[api]\nlisten = \"127.0.0.1:0\"\n\
-         [processor]\n{lines}\n"
+         [processor]\n{processor}\n"
     );
     std::fs::write(&config, text).expect("a configuration");
     let output = Command::new(plant::tonegate()).args(["check", "--config"]).arg(&config).output().expect("a program");
@@ -224,7 +224,7 @@ async fn what_would_send_a_card_to_the_wrong_place_is_found_before_the_first() {
     let (options, server) = at_stripe("processor-check", 10).await;
     let directory = options.directory.clone();
     let lines = options.processor.expect("lines");
-    let (passed, said) = checked(&directory, &lines);
+    let (passed, said) = checked(&directory, "", &lines);
     assert!(passed && said.contains("ok       payment processor"), "{said}");
 
     let live = directory.join("live");
@@ -247,7 +247,7 @@ async fn what_would_send_a_card_to_the_wrong_place_is_found_before_the_first() {
             "the processor's certificate is not to be trusted",
         ),
     ] {
-        let (passed, said) = checked(&directory, &lines);
+        let (passed, said) = checked(&directory, "", &lines);
         assert!(!passed && said.contains(expected), "{expected}\n{said}");
         assert!(!said.contains("tonegatetestsonly") && !said.contains("somebodyelse"), "a key is printed");
     }

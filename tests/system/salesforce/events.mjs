@@ -115,7 +115,7 @@ process.exit(0);
 
 /** The fields that no payload here fills: avro-js wants every one named. */
 function nothing() {
-  const names = ['Account_Id', 'Account_External_Id', 'Strategy_Id', 'Action', 'Priority', 'Not_After', 'Preferred_Channel',
-    'Preferred_Language', 'Phone_E164', 'Time_Zone', 'Min_Payment_Amount', 'Offer_Limit_Json'];
+  const names = ['Account_External_Id', 'Strategy_Id', 'Action', 'Priority', 'Not_After', 'Preferred_Language', 'Phone_E164', 'Time_Zone',
+    'Min_Payment_Amount'];
   return Object.fromEntries(names.map((name) => [`cxp__${name}__c`, null]));
 }

@@ -64,7 +64,7 @@ assert.equal(found[0].cxp__Disputes__r.totalSize, 1);
 await assert.rejects(connection.query(`SELECT Nothing__c FROM ${ACCOUNT}`), { errorCode: 'INVALID_FIELD' });
 assert.equal((await connection.query(`SELECT count() FROM ${ACCOUNT} WHERE CreatedDate = TODAY AND ${KEY} LIKE 'JS-_'`)).totalSize, 2);
 assert.equal((await connection.describe(ACCOUNT)).fields.find((field) => field.name === KEY).externalId, true);
-assert.equal((await connection.describeGlobal()).sobjects.length, 8);
+assert.equal((await connection.describeGlobal()).sobjects.length, 9);
 assert.equal((await connection.limits()).DailyApiRequests.Max, 100000);
 assert.ok(connection.limitInfo.apiUsage.used > 0 && connection.limitInfo.apiUsage.limit === 100000);
 

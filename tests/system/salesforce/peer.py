@@ -47,7 +47,7 @@ assert several.status == 300 and len(several.content) == 2, several
 long = refused(SalesforceMalformedRequest, lambda: accounts.update(made["id"], {KEY: "x" * 65}))
 assert long.content[0]["errorCode"] == "STRING_TOO_LONG" and long.content[0]["fields"] == [KEY], long.content
 assert accounts.describe()["name"] == ACCOUNT
-assert len(org.describe()["sobjects"]) == 8
+assert len(org.describe()["sobjects"]) == 9
 
 # Queries: its own quoting, pages, and what is used.
 found = org.query(format_soql(f"SELECT Id, Name FROM {ACCOUNT} WHERE Name = {{}}", name))

@@ -1,8 +1,8 @@
-//! The comparison, object by object.
+//! The comparison, object by object, and the event.
 
 use super::field::Place;
 use super::finding::{Finding, Weight};
-use super::{Describe, Described, DescribedField, field};
+use super::{Describe, Described, DescribedField, event, field};
 use crate::salesforce::field::Field;
 use crate::salesforce::mapping::{MappedField, Mapping};
 use crate::salesforce::object::Object;
@@ -17,6 +17,9 @@ pub fn compare(mapping: &Mapping, org: &Described) -> Vec<Finding> {
             None => findings.push(unknown(mapping, object)),
         }
     }
+    if let Some(mapped) = mapping.event() {
+        event::compare(mapping, mapped, org, &mut findings);
+    }
     findings.sort_by_key(|finding| finding.weight);
     findings
 }
@@ -25,7 +28,7 @@ fn unknown(mapping: &Mapping, object: Object) -> Finding {
     let api = mapping.api(object);
     Finding {
         weight: Weight::Stops,
-        object,
+        subject: object.into(),
         field: None,
         what: format!("the org has no object {api}, or the gateway's user may not see it"),
         remedy: format!("create {api}, give the user's permission set access to it, or correct the mapping"),
@@ -63,7 +66,7 @@ fn rights(mapping: &Mapping, object: Object, describe: &Describe, findings: &mut
             let api = &describe.name;
             findings.push(Finding {
                 weight: Weight::Stops,
-                object,
+                subject: object.into(),
                 field: None,
                 what: format!("the gateway's user has not the right {right} on {api}"),
                 remedy: format!("grant {right} on {api} in the user's permission set"),
@@ -125,7 +128,7 @@ fn absent(mapped: &MappedField, what: String, remedy: String) -> Box<Finding> {
     // What is asked for or written and is not there has the whole request refused.
     let is_used = is_read || is_filtered || is_written;
     let weight = if is_used { Weight::Stops } else { field::weight(&mapped.field) };
-    Box::new(Finding { weight, object, field: Some(name), what, remedy })
+    Box::new(Finding { weight, subject: object.into(), field: Some(name), what, remedy })
 }
 
 /// Fields without which the org takes no row, and which the gateway does not write, or not in every row.
@@ -146,7 +149,7 @@ fn demanded(mapping: &Mapping, object: Object, describe: &Describe, findings: &m
         let or = if kind == "reference" { "" } else { ", or give it a default value" };
         findings.push(Finding {
             weight: Weight::Stops,
-            object,
+            subject: object.into(),
             field,
             what: format!("{api}.{name} must have a value in the org, and {reason}: rows are refused"),
             remedy: format!("make {name} not required{or}"),

@@ -8,6 +8,8 @@ use crate::salesforce::object::account;
 
 /// Longest external id that the gateway makes: `arrangement-`, a random id, `-` and a number.
 const LONGEST_KEY: u32 = 54;
+/// Longest telephone number, with its `+` (ITU-T E.164), in characters.
+pub(super) const PHONE: u32 = 16;
 /// Longest text that is no long text area, in characters (help, "Custom Field Types").
 const LONGEST_TEXT: u32 = 255;
 
@@ -36,7 +38,7 @@ pub(super) const fn weight(field: &Field) -> Weight {
 pub(super) fn compare(place: &Place<'_>, findings: &mut Vec<Finding>) {
     let mut add = |weight, what: String, remedy: String| {
         let Field { object, name, .. } = place.mapped.field;
-        findings.push(Finding { weight, object, field: Some(name), what, remedy });
+        findings.push(Finding { weight, subject: object.into(), field: Some(name), what, remedy });
     };
     let own = weight(&place.mapped.field);
     let checks = [kind(place), rights(place), filter(place), length(place), key(place), lookup(place), children(place)];
@@ -57,7 +59,7 @@ pub(super) fn wanted(mapping: &Mapping, mapped: &MappedField) -> String {
     let values = || mapped.values.all().collect::<Vec<_>>().join(", ");
     match mapped.field.kind {
         Kind::ExternalId => format!("text of {length} characters, External ID and Unique"),
-        Kind::Phone => "text of 16 characters, External ID and not Unique".into(),
+        Kind::Phone => format!("text of {PHONE} characters, External ID and not Unique"),
         Kind::Text(_) if length > LONGEST_TEXT => format!("long text area of {length} characters"),
         Kind::Text(_) => format!("text of {length} characters"),
         kind @ (Kind::Picklist(_) | Kind::Picklists(_)) => format!("{} with the values {}", kind.name(), values()),
@@ -72,7 +74,7 @@ pub(super) fn wanted(mapping: &Mapping, mapped: &MappedField) -> String {
 type Remark = Option<(String, String)>;
 
 /// The types of Salesforce that can hold a kind (Object Reference, "Field Types").
-const fn types(kind: Kind) -> &'static [&'static str] {
+pub(super) const fn types(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Text(_) => {
             &["string", "textarea", "picklist", "combobox", "url", "phone", "email", "encryptedstring", "id"]

@@ -1,3 +1,5 @@
+mod event;
+
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -85,6 +87,9 @@ fn org(mapping: &Mapping) -> Org {
             }
         }
     }
+    if let Some(mapped) = mapping.event() {
+        org.insert(mapped.api().to_string(), event::described(mapped));
+    }
     org
 }
 
@@ -136,7 +141,7 @@ fn what_has_to_be_described_is_found_step_by_step() {
                 described.add(org[&api].to_string().as_bytes()).unwrap();
             }
         }
-        assert_eq!(rounds, 2, "the seven objects, then the debtor");
+        assert_eq!(rounds, 2, "the seven objects and the event, then the debtor");
         assert!(compare(&mapping, &described).is_empty());
     }
 }
@@ -205,7 +210,7 @@ fn each_thing_that_does_not_fit_is_one_finding_that_says_what_to_change() {
             let findings = spoiled(&mapping, field, &changes);
             assert_eq!(findings.len(), 1, "{}: {findings:#?}", field.name);
             let finding = &findings[0];
-            assert_eq!((finding.weight, finding.object), (weight, field.object), "{finding}");
+            assert_eq!((finding.weight, finding.subject), (weight, field.object.into()), "{finding}");
             assert_eq!(finding.field, Some(field.name));
             assert!(finding.to_string().contains(what), "{finding}");
         }
@@ -319,7 +324,8 @@ fn a_field_that_is_not_there_is_told_as_it_is_made() {
 fn what_stops_calls_comes_first() {
     for mapping in mappings() {
         let findings = compare(&mapping, &Described::default());
-        assert_eq!(findings.len(), 7);
+        assert_eq!(findings.len(), if mapping.event().is_some() { 8 } else { 7 });
+        assert!(findings.iter().rposition(|finding| finding.weight == Weight::Stops) == Some(6));
         let both = spoiled(&mapping, account::PHONE, &json!({ "externalId": false, "filterable": false }));
         assert_eq!(both.iter().map(|finding| finding.weight).collect::<Vec<_>>(), [Weight::Stops, Weight::Warns]);
     }

@@ -14,7 +14,6 @@ fn whole() -> EventRecord {
         ("CreatedDate", Scalar::Long(1_000)),
         ("CreatedById", text("005Tg0000000001IAA")),
         ("cxp__Assignment_Id__c", text("as-1")),
-        ("cxp__Account_Id__c", text("a0B5g00000Ab1cDEAR")),
         ("cxp__Account_External_Id__c", text("CA-1001")),
         ("cxp__Action__c", text("Assign")),
         ("cxp__Strategy_Id__c", text("a0C5g00000Ab1cDEAR")),

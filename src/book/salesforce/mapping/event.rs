@@ -1,6 +1,7 @@
 //! What the event of an assignment is called in an org, and its fields.
 
 use super::ApiName;
+use crate::salesforce::field::Kind;
 
 /// A logical field of the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,20 @@ impl EventField {
         }
     }
 
+    /// Of which kind it is where the org's event is made as the gateway's own.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Assignment | Self::Account | Self::TimeZone => Kind::Text(64),
+            // A record id.
+            Self::Strategy => Kind::Text(18),
+            Self::Action | Self::Phone | Self::Language => Kind::Text(16),
+            // No event has a currency field.
+            Self::Priority | Self::MaxInstalments | Self::MinPayment => Kind::Number,
+            Self::NotBefore | Self::NotAfter => Kind::Instant,
+        }
+    }
+
     /// Whether a mapping must have it, and an event a value in it.
     #[must_use]
     pub const fn is_required(self) -> bool {
@@ -84,6 +99,15 @@ pub struct EventMapping {
 }
 
 impl EventMapping {
+    /// The name of its table in a mapping.
+    pub const TABLE: &str = "assignment_event";
+
+    /// Its API name.
+    #[must_use]
+    pub const fn api(&self) -> &ApiName {
+        &self.api
+    }
+
     /// How the event is subscribed to (Pub/Sub API, "Topic Names").
     #[must_use]
     pub fn topic(&self) -> String {

@@ -54,7 +54,7 @@ struct Reader<'text> {
 impl Reader<'_> {
     fn mapping(&mut self, document: &Section<'_>, namespace: Option<&str>) -> Option<Mapping> {
         let objects = Object::ALL.map(Object::name);
-        self.known_keys(document, &[&SETTINGS[..], &objects[..], &[event::EVENT]].concat());
+        self.known_keys(document, &[&SETTINGS[..], &objects[..], &[EventMapping::TABLE]].concat());
         let least_version = self.text(document, "least_api_version");
         let least_version =
             least_version.and_then(|(text, line)| self.parsed("least_api_version", line, text, "write it so"));

@@ -52,7 +52,8 @@ impl Subscription {
     /// Begins with the first request of a stream.
     pub(crate) fn open(bus: &mut Bus, asked: &Asked, now: Timestamp) -> Result<Self, Refusal> {
         let number = if let Start::After(id) = &asked.start { bus.number(id) } else { None };
-        let topic = bus.topics.get_mut(&asked.topic).ok_or_else(|| Refusal::no_topic(&asked.topic))?;
+        let topic = bus.topics.get_mut(&asked.topic).filter(|topic| !topic.event.hidden);
+        let topic = topic.ok_or_else(|| Refusal::no_topic(&asked.topic))?;
         topic.age(now);
         let place = match &asked.start {
             Start::Latest => topic.last(),

@@ -3,14 +3,19 @@
 use serde_json::{Value, json};
 
 use super::field::{Field, Kind};
+use super::standard;
 
 /// A platform event.
 #[derive(Clone, Debug)]
 pub struct Event {
     /// Its API name, such as `cxp__AI_Queue_Assignment__e`.
     pub name: String,
+    /// What people read.
+    pub label: String,
     /// Its own fields, by name.
     pub fields: Vec<Field>,
+    /// Whether the integration user has no right to read it: to that user it is not there.
+    pub hidden: bool,
 }
 
 impl Event {
@@ -18,6 +23,11 @@ impl Event {
     #[must_use]
     pub fn topic(&self) -> String {
         format!("/event/{}", self.name)
+    }
+
+    /// Every field, those that each event has first.
+    pub fn all_fields(&self) -> impl Iterator<Item = Field> {
+        standard::event_fields().into_iter().chain(self.fields.iter().cloned())
     }
 
     /// Its Avro schema (Platform Events Developer Guide, "eventSchema"): instants are milliseconds, numbers are doubles.

@@ -146,8 +146,8 @@ pub struct Field {
 }
 
 impl Field {
-    /// What a schema leaves out, where it has no choice.
-    pub(super) fn complete(&mut self) {
+    /// The same with what a schema leaves out, where it has no choice.
+    pub(crate) fn completed(mut self) -> Self {
         let is_long = self.kind == Kind::TextArea;
         if self.length == 0 {
             self.length = match self.kind {
@@ -172,6 +172,7 @@ impl Field {
             self.precision = 18;
             self.scale = if self.kind == Kind::Int { 0 } else { 2 };
         }
+        self
     }
 
     /// Whether rows are looked up by it without a scan.

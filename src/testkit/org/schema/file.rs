@@ -50,6 +50,9 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListedEvent {
+    label: Option<String>,
+    #[serde(default)]
+    hidden: bool,
     fields: BTreeMap<String, Field>,
 }
 
@@ -83,16 +86,17 @@ pub(super) fn read(text: &str) -> Result<Schema, SchemaError> {
 }
 
 fn event(name: String, listed: ListedEvent) -> Event {
-    let fields = listed.fields.into_iter().map(|(name, field)| Field { name, ..field }).collect();
-    Event { name, fields }
+    let named = listed.fields.into_iter().map(|(name, field)| Field { name, ..field });
+    let fields = named.map(Field::completed).collect();
+    let label = listed.label.unwrap_or_else(|| name.clone());
+    Event { name, label, fields, hidden: listed.hidden }
 }
 
 fn object(name: String, listed: Listed) -> Object {
     let mut fields: BTreeMap<String, Field> =
         standard::fields().into_iter().map(|field| (field.name.to_ascii_lowercase(), field)).collect();
-    for (own, mut field) in listed.fields {
-        field.name = own;
-        field.complete();
+    for (name, field) in listed.fields {
+        let field = Field { name, ..field }.completed();
         fields.insert(field.name.to_ascii_lowercase(), field);
     }
     if listed.numbered.is_some()

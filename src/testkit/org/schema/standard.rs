@@ -1,18 +1,12 @@
-//! What every object has without saying so (Object Reference, "System Fields").
+//! What every object and every event has without saying so (Object Reference, "System Fields").
 
 use super::field::{Field, Kind};
 
 /// The fields that the org keeps by itself, and `Name`, where the schema has none.
 pub(super) fn fields() -> Vec<Field> {
-    let own = |name: &str, kind: Kind| Field { name: name.to_owned(), kind, read_only: true, ..Field::default() };
-    let user = |name: &str, relationship: &str| Field {
-        to: "User".to_owned(),
-        relationship: relationship.to_owned(),
-        ..own(name, Kind::Reference)
-    };
     let owner = Field { read_only: false, ..user("OwnerId", "Owner") };
     let name = Field { name: "Name".to_owned(), length: 80, ..Field::default() };
-    let mut fields = vec![
+    let fields = [
         own("Id", Kind::Id),
         own("IsDeleted", Kind::Boolean),
         own("CreatedDate", Kind::DateTime),
@@ -23,6 +17,24 @@ pub(super) fn fields() -> Vec<Field> {
         owner,
         name,
     ];
-    fields.iter_mut().for_each(Field::complete);
-    fields
+    fields.map(Field::completed).into()
+}
+
+/// The fields that every event has (Platform Events Developer Guide, "Platform Event Fields").
+pub(super) fn event_fields() -> Vec<Field> {
+    let fields = [
+        own("ReplayId", Kind::String),
+        own("CreatedDate", Kind::DateTime),
+        user("CreatedById", "CreatedBy"),
+        Field { length: 36, ..own("EventUuid", Kind::String) },
+    ];
+    fields.map(Field::completed).into()
+}
+
+fn own(name: &str, kind: Kind) -> Field {
+    Field { name: name.to_owned(), kind, read_only: true, ..Field::default() }
+}
+
+fn user(name: &str, relationship: &str) -> Field {
+    Field { to: "User".to_owned(), relationship: relationship.to_owned(), ..own(name, Kind::Reference) }
 }

@@ -28,6 +28,8 @@ async fn whatever_can_be_ordered_can_be_ordered_from_outside() {
         (Method::PUT, "/usage", json!({"others": 5, "daily": 100})),
         (Method::PUT, "/next-job", json!({"fails_after": 3})),
         (Method::POST, "/clock/advance", json!({"seconds": 60})),
+        (Method::PUT, "/events/cxp__AI_Queue_Assignment__e/hidden", json!(true)),
+        (Method::DELETE, "/events/cxp__AI_Queue_Assignment__e/fields/cxp__Time_Zone__c", Value::Null),
     ] {
         assert_eq!(send(&peer, method, path, body).await, (204, Value::Null), "{path}");
     }

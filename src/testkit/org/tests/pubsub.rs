@@ -130,6 +130,19 @@ async fn an_idle_stream_is_ended() {
 }
 
 #[tokio::test]
+async fn an_event_that_may_not_be_read_has_no_topic() {
+    let peer = Peer::start().await;
+    assert!(peer.org.hide_event(EVENT, true));
+    let asked = TopicRequest { topic_name: TOPIC.to_owned() };
+    let hidden = client(&peer).await.get_topic(signed(&peer, asked.clone())).await;
+    assert_eq!(hidden.unwrap_err().code(), Code::NotFound);
+    let (_more, stream) = subscribe(&peer, fetch(ReplayPreset::Latest, &[], 1)).await;
+    assert_eq!(next(&mut stream.unwrap()).await.unwrap_err().code(), Code::NotFound);
+    assert!(peer.org.hide_event(EVENT, false));
+    assert!(client(&peer).await.get_topic(signed(&peer, asked)).await.is_ok());
+}
+
+#[tokio::test]
 async fn errors_bear_a_status_and_a_code_in_the_trailers() {
     let mut peer = Peer::start().await;
     publish(&peer, "a");

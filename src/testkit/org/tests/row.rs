@@ -2,6 +2,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::{ACCOUNT, ATTEMPT, BASE, DISPUTE, Peer};
+use crate::{Schema, schema::COLLECTXPERT};
 
 #[tokio::test]
 async fn a_row_is_made_read_changed_and_deleted() {
@@ -163,7 +164,7 @@ async fn a_describe_tells_what_a_mapping_must_know() {
             .iter()
             .any(|one| one["relationshipName"] == "cxp__Disputes__r")
     );
-    assert_eq!(peer.get("sobjects").await.json()["sobjects"].as_array().unwrap().len(), 8);
+    assert_eq!(peer.get("sobjects").await.json()["sobjects"].as_array().unwrap().len(), 9);
 
     assert!(peer.org.hide(DISPUTE, "cxp__Status__c", true));
     let hidden = peer.get(&format!("sobjects/{DISPUTE}/describe")).await.text;
@@ -171,6 +172,35 @@ async fn a_describe_tells_what_a_mapping_must_know() {
     let row = peer.row(DISPUTE, &json!({"cxp__External_Id__c": "D-1"}));
     let read = peer.get(&format!("sobjects/{DISPUTE}/{row}")).await;
     assert!(read.status == 200 && !read.text.contains("cxp__Status__c"), "a row leaves it out without a word");
+}
+
+#[tokio::test]
+async fn an_event_describes_itself_to_whoever_may_read_it() {
+    let peer = Peer::start().await;
+    let schema = Schema::parse(COLLECTXPERT).unwrap();
+    let event = schema.events().next().unwrap();
+    let path = format!("sobjects/{}/describe", event.name);
+    let described = peer.get(&path).await.json();
+    let rights = ["queryable", "updateable", "createable"].map(|right| described[right] == json!(true));
+    assert_eq!(rights, [false, false, true]);
+    let fields = described["fields"].as_array().unwrap();
+    let told: Vec<_> = fields.iter().map(|field| (field["name"].as_str().unwrap(), &field["type"])).collect();
+    for own in &event.fields {
+        assert!(told.contains(&(own.name.as_str(), &json!(own.kind.name()))), "{}", own.name);
+    }
+    assert_eq!(told.len(), event.fields.len() + 4, "and ReplayId, CreatedDate, CreatedById, EventUuid");
+
+    let gone = event.fields[0].name.as_str();
+    assert!(peer.org.forget(&event.name, gone) && !peer.org.forget(&event.name, gone));
+    assert!(peer.org.evolve(&event.name, "cxp__Reason__c"));
+    let changed = peer.get(&path).await.text;
+    assert!(!changed.contains(gone) && changed.contains("cxp__Reason__c"));
+
+    assert!(peer.org.hide_event(&event.name, true) && !peer.org.hide_event("Nothing__e", true));
+    assert_eq!(peer.get(&path).await.error(), (404, "NOT_FOUND".to_owned()));
+    assert_eq!(peer.get("sobjects").await.json()["sobjects"].as_array().unwrap().len(), 8);
+    assert!(peer.org.hide_event(&event.name, false));
+    assert_eq!(peer.get(&path).await.status, 200);
 }
 
 #[tokio::test]

@@ -4,16 +4,13 @@ use super::section::Section;
 use super::{EventField, EventMapping, MOST_ACTION, Reader};
 use crate::salesforce::name::ApiName;
 
-/// The name of the table.
-pub(super) const EVENT: &str = "assignment_event";
-
 impl Reader<'_> {
     /// `Some(None)` where there is no such table.
     pub(super) fn event(&mut self, document: &Section<'_>) -> Option<Option<EventMapping>> {
-        if document.get(EVENT).is_none() {
+        if document.get(EventMapping::TABLE).is_none() {
             return Some(None);
         }
-        let section = self.section(document, EVENT)?;
+        let section = self.section(document, EventMapping::TABLE)?;
         self.known_keys(&section, &["api", "fields", "actions"]);
         let api = self.text(&section, "api").and_then(|(text, line)| self.name(&section.key("api"), line, text));
         let fields = self.section(&section, "fields").map(|fields| self.event_fields(&fields));
