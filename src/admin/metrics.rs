@@ -405,7 +405,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Gauge,
         None,
         &[],
-        "Whether this gateway receives assignments; of those that share a queue one does.",
+        "Whether this gateway receives assignments and stores them; of those that share a queue one does.",
     ),
     metric(
         "tonegate_salesforce_event_polling_active",
@@ -414,7 +414,13 @@ pub(crate) const METRICS: &[Metric] = &[
         &[],
         "Whether this gateway asks the org for the accounts in its queue because events are not to be had.",
     ),
-    metric("tonegate_salesforce_event_last_timestamp_seconds", Kind::Gauge, SECONDS, &[], "When the last event came."),
+    metric(
+        "tonegate_salesforce_event_last_timestamp_seconds",
+        Kind::Gauge,
+        SECONDS,
+        &[],
+        "When the last event was stored.",
+    ),
     metric(
         "tonegate_salesforce_sweeps_total",
         Kind::Counter,

@@ -13,7 +13,10 @@
 //! | [`End::Limited`] | the same after 15 minutes; sweeps meanwhile |
 //!
 //! The first stream of all, where it begins with the earliest event, has one sweep beside it. Sweeps, each 30 to 60 s, also stand
-//! in where streams have failed for five minutes; they stop with the first answer.
+//! in where nothing could be stored for five minutes; they stop with the first answer that is stored.
+//!
+//! Only what is stored counts as a success. Where what came was not, the next stream asks for one event until one is: each that
+//! is delivered counts against the org's allowance of the day, stored or not.
 
 mod backoff;
 mod end;
@@ -58,7 +61,7 @@ pub struct Timing {
     pub longest_wait: Duration,
     /// The wait where no more events are delivered this day.
     pub limited_wait: Duration,
-    /// Streams have failed for so long: sweeps stand in.
+    /// Nothing could be stored for so long: sweeps stand in.
     pub patience: Duration,
     /// Between two sweeps, at the most; at the least half of it.
     pub sweep_every: Duration,
@@ -123,8 +126,8 @@ pub enum Output {
 enum State {
     /// There is none before then.
     Waiting { until: Instant },
-    /// It is asked for, or there; `is_answered` once something came.
-    Open { silent_at: Instant, is_answered: bool, flow: Flow },
+    /// It is asked for, or there; `is_stored` once something that came by it is.
+    Open { silent_at: Instant, is_stored: bool, flow: Flow },
 }
 
 /// How many events are outstanding on a stream.
@@ -148,6 +151,8 @@ pub struct Subscription {
     place: Option<ReplayId>,
     /// There was a place that the org does not know any more, and nothing was stored since.
     is_place_lost: bool,
+    /// The last thing that came was not stored.
+    is_unstored: bool,
     state: State,
     failing_since: Option<Instant>,
     is_limited: bool,
@@ -169,6 +174,7 @@ impl Subscription {
             backoff: Backoff::new(timing.first_wait, timing.longest_wait, seed),
             place,
             is_place_lost: false,
+            is_unstored: false,
             state: State::Waiting { until: now },
             failing_since: None,
             is_limited: false,
@@ -179,10 +185,10 @@ impl Subscription {
         }
     }
 
-    /// Whether the stream answers.
+    /// Whether the stream answers, and what comes by it is stored.
     #[must_use]
     pub const fn is_receiving(&self) -> bool {
-        matches!(self.state, State::Open { is_answered: true, .. })
+        matches!(self.state, State::Open { is_stored: true, .. })
     }
 
     /// Whether sweeps stand in for events.
@@ -194,20 +200,14 @@ impl Subscription {
 
     /// An answer with so many events came, and so many more are `pending` by the server's word. Tell when it is stored.
     pub fn handle_answer(&mut self, now: Instant, events: u32, pending: u32) {
-        let State::Open { flow, .. } = self.state else { return };
+        let State::Open { flow, is_stored, .. } = self.state else { return };
         let mut outstanding = flow.outstanding.saturating_sub(events);
         if now.saturating_duration_since(flow.asked_at) >= self.timing.idle {
             outstanding = outstanding.min(pending);
         }
         let idle_at = (outstanding == 0).then(|| now + self.timing.idle);
         let flow = Flow { outstanding, is_storing: true, idle_at, ..flow };
-        self.state = State::Open { silent_at: now + self.timing.watchdog, is_answered: true, flow };
-        self.backoff.reset();
-        self.failing_since = None;
-        self.is_limited = false;
-        if !self.has_gap {
-            self.sweep_at = None;
-        }
+        self.state = State::Open { silent_at: now + self.timing.watchdog, is_stored, flow };
     }
 
     /// What came is stored up to this place; none where the answer had none.
@@ -215,7 +215,14 @@ impl Subscription {
         if place.is_some() {
             (self.place, self.is_place_lost) = (place, false);
         }
-        let State::Open { flow, .. } = &mut self.state else { return };
+        let State::Open { flow, is_stored, .. } = &mut self.state else { return };
+        (*is_stored, self.is_unstored) = (true, false);
+        self.backoff.reset();
+        self.failing_since = None;
+        self.is_limited = false;
+        if !self.has_gap {
+            self.sweep_at = None;
+        }
         flow.is_storing = false;
         flow.idle_at = None;
         if flow.outstanding <= FEW {
@@ -227,9 +234,8 @@ impl Subscription {
 
     /// The stream ended, or could not be opened, or what came could not be stored.
     pub fn handle_end(&mut self, now: Instant, end: End) {
-        if matches!(self.state, State::Waiting { .. }) {
-            return;
-        }
+        let State::Open { flow, .. } = self.state else { return };
+        self.is_unstored |= flow.is_storing;
         let since = *self.failing_since.get_or_insert(now);
         let backoff = self.backoff.next();
         let wait = match end {
@@ -303,9 +309,10 @@ impl Subscription {
             (None, First::Latest) if !self.is_place_lost => Start::Latest,
             (None, First::Earliest | First::Latest) => Start::Earliest,
         };
-        let flow = Flow { outstanding: MOST_OUTSTANDING, asked_at: now, is_storing: false, idle_at: None };
-        self.state = State::Open { silent_at: now + self.timing.watchdog, is_answered: false, flow };
-        self.outputs.push_back(Output::Open { start, count: MOST_OUTSTANDING });
+        let count = if self.is_unstored { 1 } else { MOST_OUTSTANDING };
+        let flow = Flow { outstanding: count, asked_at: now, is_storing: false, idle_at: None };
+        self.state = State::Open { silent_at: now + self.timing.watchdog, is_stored: false, flow };
+        self.outputs.push_back(Output::Open { start, count });
     }
 
     /// One event is asked for where nothing is outstanding while what came is still being stored.

@@ -167,10 +167,6 @@ impl<'a> Driver<'a> {
         let events = u32::try_from(answer.events.len()).unwrap_or(u32::MAX);
         let pending = u32::try_from(answer.pending_num_requested).unwrap_or(0);
         self.subscription.handle_answer(Instant::now(), events, pending);
-        if events > 0 {
-            let now = Timestamp::now().as_millisecond() as f64 / 1_000.0;
-            gauge!("tonegate_salesforce_event_last_timestamp_seconds").set(now);
-        }
         self.storing = Some(Box::pin(self.events.store(answer, stream.schemas.clone())));
     }
 
@@ -237,9 +233,14 @@ impl Events {
             Err(end) => return Stored::Not(end),
         };
         let place = batch.place.clone();
-        match self.queue.store(self.holder.clone(), batch, Timestamp::now()).await {
+        let now = Timestamp::now();
+        match self.queue.store(self.holder.clone(), batch, now).await {
             Ok(outcomes) => {
                 outcomes.iter().for_each(|outcome| count(*outcome));
+                if !outcomes.is_empty() {
+                    let seconds = now.as_millisecond() as f64 / 1_000.0;
+                    gauge!("tonegate_salesforce_event_last_timestamp_seconds").set(seconds);
+                }
                 Stored::At(place)
             }
             Err(QueueError::NotHeld) => Stored::NotHeld,

@@ -55,7 +55,7 @@ impl Rig {
                 self.subscription.handle_swept(self.now, true);
             }
             for output in outputs {
-                if let Output::Open { start, count: MOST_OUTSTANDING } = output {
+                if let Output::Open { start, .. } = output {
                     return (self.now - began, start);
                 }
             }
@@ -152,7 +152,7 @@ fn a_silent_stream_is_given_up_and_one_that_is_kept_alive_is_not() {
 }
 
 #[test]
-fn waits_double_until_the_first_answer() {
+fn waits_double_until_something_is_stored() {
     let mut rig = Rig::new(First::Earliest, None);
     rig.opened();
     for longest in [1, 2, 4, 8, 16, 32, 60, 60] {
@@ -161,10 +161,48 @@ fn waits_double_until_the_first_answer() {
         assert!(wait >= s(longest) / 2 && wait <= s(longest), "{wait:?} of {longest} s");
     }
     rig.answer(0, 100);
+    rig.stored(place(1));
     rig.end(End::Unavailable);
     assert!(rig.opened().0 <= s(1));
     rig.end(End::Refused);
     assert!(rig.opened().0 >= s(30), "a refusal is not looked at again at once");
+}
+
+#[test]
+fn what_cannot_be_stored_is_not_asked_for_again_and_again() {
+    let mut rig = Rig::new(First::Earliest, Some(place(1)));
+    let count = |outputs: &[Output]| {
+        outputs.iter().find_map(|output| if let Output::Open { count, .. } = output { Some(*count) } else { None })
+    };
+    assert_eq!(count(&rig.outputs()), Some(MOST_OUTSTANDING));
+    let (began, mut events, mut sweeps) = (rig.now, MOST_OUTSTANDING, 0);
+    while rig.now - began < s(3_600) {
+        rig.answer(1, 0);
+        assert!(!rig.subscription.is_receiving());
+        rig.end(End::Unstored);
+        loop {
+            rig.now = rig.now.max(rig.subscription.poll_timeout());
+            rig.subscription.handle_timeout(rig.now);
+            let outputs = rig.outputs();
+            if outputs.contains(&Output::Sweep(Sweep::Fallback)) {
+                sweeps += 1;
+                rig.subscription.handle_swept(rig.now, true);
+            }
+            if let Some(count) = count(&outputs) {
+                events += count;
+                break;
+            }
+        }
+        assert_eq!(rig.subscription.is_polling(rig.now), rig.now - began >= s(300));
+    }
+    assert!(events < 250, "{events} events of the day's allowance in an hour");
+    assert!(sweeps >= 50, "{sweeps} sweeps stand in");
+    rig.answer(1, 0);
+    rig.stored(place(2));
+    assert!(rig.subscription.is_receiving() && !rig.subscription.is_polling(rig.now));
+    assert_eq!(rig.outputs(), [Output::Ask(MOST_OUTSTANDING)]);
+    rig.end(End::Unavailable);
+    assert!(rig.opened().0 <= s(1));
 }
 
 #[test]
@@ -218,8 +256,8 @@ fn where_no_more_is_delivered_the_org_is_swept_for_as_long() {
     assert_eq!(start, Start::After(place(2)), "the place is still good");
     assert!((8..=30).contains(&sweeps), "{sweeps} in 7.5 to 15 minutes");
     rig.answer(5, 95);
-    assert!(!rig.subscription.is_polling(rig.now) && rig.subscription.is_receiving());
     rig.stored(place(3));
+    assert!(!rig.subscription.is_polling(rig.now) && rig.subscription.is_receiving());
     assert_eq!(rig.after(s(299)), [], "sweeps stop");
 }
 
@@ -289,6 +327,8 @@ struct Server {
     outstanding: u32,
     /// Asked for, and still on its way.
     coming: u32,
+    /// Something came that is not stored yet.
+    is_storing: bool,
     is_sweeping: bool,
 }
 
@@ -298,7 +338,7 @@ impl Server {
             match output {
                 Output::Open { count, .. } => {
                     assert!(!self.is_open, "one stream at a time");
-                    (self.is_open, self.outstanding, self.coming) = (true, count, 0);
+                    (self.is_open, self.outstanding, self.coming, self.is_storing) = (true, count, 0, false);
                 }
                 Output::Ask(count) => {
                     assert!(self.is_open && count > 0);
@@ -356,9 +396,11 @@ proptest! {
                     let events = events.min(server.outstanding);
                     server.outstanding -= events;
                     received = received.wrapping_add(1);
+                    server.is_storing = true;
                     rig.answer(events, server.outstanding);
                 }
-                Happening::Stored if rig.subscription.is_receiving() => {
+                Happening::Stored if server.is_open && server.is_storing => {
+                    server.is_storing = false;
                     stored = Some(place(received));
                     rig.stored(place(received));
                     let outputs = rig.outputs();

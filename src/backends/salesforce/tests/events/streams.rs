@@ -178,14 +178,22 @@ async fn what_is_no_event_is_set_aside_and_the_stream_goes_on() {
     bench.publish_bytes([&good[..], &[0]].concat(), None);
     bench.publish_bytes(good[..good.len() - 1].to_vec(), None);
     let last = bench.publish_bytes(good, Some("no-such-schema"));
+    let card = json!({
+        "cxp__Assignment_Id__c": "as-9",
+        "cxp__Account_External_Id__c": "CA-9",
+        "cxp__Action__c": "Assign",
+        "cxp__Min_Payment_Amount__c": 4_222_222_222_222.22,
+    });
+    bench.org().publish(EVENT, &card).unwrap();
     bench.publish(1, "Assign");
     bench.org().publish(EVENT, &json!({"cxp__Action__c": "Assign"})).unwrap();
     bench.waits_for([1]).await;
-    until("seven events are set aside", async || bench.queue.depth().await.unwrap().quarantined == 7).await;
+    until("eight events are set aside", async || bench.queue.depth().await.unwrap().quarantined == 8).await;
     let kept = bench.queue.quarantine(10).await.unwrap();
     assert_eq!(kept[0].reason, "the event's assignment is missing");
-    assert_eq!((kept[1].reason.as_str(), kept[1].schema_id.as_str()), ("its schema is not known", "no-such-schema"));
-    assert_eq!(kept[1].replay_id.as_bytes(), last);
+    assert_eq!(kept[1].reason, "a number of the event is that of a card");
+    assert_eq!((kept[2].reason.as_str(), kept[2].schema_id.as_str()), ("its schema is not known", "no-such-schema"));
+    assert_eq!(kept[2].replay_id.as_bytes(), last);
     assert_eq!(bench.sample.rig.asked("pubsub_subscribe"), 1);
     subscriber.leave().await;
 }
