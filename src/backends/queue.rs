@@ -1,7 +1,7 @@
 //! The call queue in a file of its own: what was assigned, what was heard of, and how far a subscription has come.
 //!
-//! What an event does to the queue, that it was seen, and the place behind it become durable in one transaction, or nothing of
-//! it does. Several gateways may have the file open; the one that holds the lease of a subscription is the only one whose
+//! What an event does to the queue, that it was seen, the place behind it, and whether others may be missing become durable in
+//! one transaction, or nothing of it does. Several gateways may have the file open; the one that holds the lease of a subscription is the only one whose
 //! transactions are taken.
 //!
 //! | kept | for how long |
@@ -12,6 +12,7 @@
 //! | events that could not be read, without what is in them | the last [`MOST_QUARANTINED`] |
 
 mod apply;
+mod gap;
 mod lease;
 mod schema;
 mod sweep;
@@ -23,7 +24,7 @@ use std::{path::Path, time::Duration};
 use ::book::{
     AccountId,
     queue::{Assignment, Change},
-    salesforce::subscription::ReplayId,
+    salesforce::subscription::{Progress, ReplayId},
 };
 use jiff::{SignedDuration, Timestamp};
 use metrics::gauge;
@@ -60,6 +61,8 @@ pub struct Batch {
     pub events: Vec<Received>,
     /// The place behind them.
     pub place: Option<ReplayId>,
+    /// Until when others may be missing that no sweep has stood in for yet.
+    pub gap: Option<Timestamp>,
     /// How old an assignment may be.
     pub oldest: SignedDuration,
 }
@@ -239,12 +242,15 @@ impl Queue {
         self.ask(move |connection| lease::release(connection, &holder)).await
     }
 
-    /// The place behind the last event that was stored.
+    /// The place behind the last event that was stored, and whether events before it may be missing.
     ///
     /// # Errors
     /// [`QueueError::Store`].
-    pub async fn place(&self, holder: Holder) -> Result<Option<ReplayId>, QueueError> {
-        self.ask(move |connection| apply::place(connection, &holder)).await
+    pub async fn progress(&self, holder: Holder) -> Result<Progress, QueueError> {
+        self.ask(move |connection| {
+            Ok(Progress { place: apply::place(connection, &holder)?, has_gap: gap::is_open(connection, &holder)? })
+        })
+        .await
     }
 
     /// Acts on events and stores the place behind them. Says what became of each, in their order.
@@ -255,7 +261,8 @@ impl Queue {
         self.ask(move |connection| apply::store(connection, &holder, &batch, now)).await
     }
 
-    /// Queues accounts that the org has in the queue and no event told of, and takes out those that it has no more.
+    /// Queues accounts that the org has in the queue and no event told of, and takes out those that it has no more. Where these
+    /// are all, events that were missing when the org was asked are missing no more.
     ///
     /// # Errors
     /// [`QueueError`]; nothing is changed then.

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::{
     Batch, Content, Depth, Holder, KEPT_HOURS, MOST_QUARANTINED, MOST_WAITING, Outcome, QueueError, Received,
-    SEEN_HOURS, Unreadable, lease,
+    SEEN_HOURS, Unreadable, gap, lease,
 };
 use crate::store::StoreError;
 
@@ -30,6 +30,9 @@ pub(super) fn store(
              ON CONFLICT (subscription) DO UPDATE SET replay_id = excluded.replay_id",
         )?;
         statement.execute(params![holder.subscription, place.as_bytes()])?;
+    }
+    if let Some(since) = batch.gap {
+        gap::mark(&transaction, holder, since)?;
     }
     transaction.commit()?;
     Ok(outcomes)

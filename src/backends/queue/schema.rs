@@ -30,6 +30,7 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS seen_events (uuid TEXT PRIMARY KEY, seen_ms INTEGER NOT NULL) STRICT;
     CREATE INDEX IF NOT EXISTS seen_events_seen ON seen_events (seen_ms);
     CREATE TABLE IF NOT EXISTS places (subscription TEXT PRIMARY KEY, replay_id BLOB NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS gaps (subscription TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS leases (
         subscription TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL
     ) STRICT;

@@ -9,7 +9,7 @@ use ::book::{
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
 
-use super::{Found, Holder, QueueError, Swept, apply, lease};
+use super::{Found, Holder, QueueError, Swept, apply, gap, lease};
 use crate::store::StoreError;
 
 pub(super) fn apply(
@@ -33,6 +33,9 @@ pub(super) fn apply(
             apply::insert_found(&transaction, &assignment, found.asked_at)?;
             swept.queued += 1;
         }
+    }
+    if found.is_whole {
+        gap::close(&transaction, holder, found.asked_at)?;
     }
     transaction.commit()?;
     Ok(swept)

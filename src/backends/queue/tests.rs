@@ -73,7 +73,7 @@ impl Rig {
     }
 
     async fn store(&self, events: Vec<Received>, now: i64) -> Result<Vec<Outcome>, QueueError> {
-        let batch = Batch { events, place: Some(place(1)), oldest: OLDEST };
+        let batch = Batch { events, place: Some(place(1)), gap: None, oldest: OLDEST };
         self.queue.store(holder("a"), batch, at(now)).await
     }
 
@@ -173,19 +173,36 @@ async fn an_assignment_is_kept_as_it_came() {
 #[tokio::test]
 async fn the_place_moves_with_what_is_stored_and_not_without() {
     let rig = Rig::new().await;
-    assert_eq!(rig.queue.place(holder("a")).await.unwrap(), None);
-    let batch = |number| Batch { events: Vec::new(), place: Some(place(number)), oldest: OLDEST };
+    assert_eq!(rig.queue.progress(holder("a")).await.unwrap().place, None);
+    let batch = |number| Batch { events: Vec::new(), place: Some(place(number)), gap: None, oldest: OLDEST };
     rig.queue.store(holder("a"), batch(1), at(1)).await.unwrap();
     rig.queue.store(holder("a"), Batch { place: None, ..batch(1) }, at(1)).await.unwrap();
     assert_eq!(
-        rig.queue.place(holder("b")).await.unwrap(),
+        rig.queue.progress(holder("b")).await.unwrap().place,
         Some(place(1)),
         "it is the subscription's, not the holder's"
     );
     assert_eq!(rig.queue.store(holder("b"), batch(2), at(1)).await, Err(QueueError::NotHeld));
-    assert_eq!(rig.queue.place(holder("a")).await.unwrap(), Some(place(1)));
+    assert_eq!(rig.queue.progress(holder("a")).await.unwrap().place, Some(place(1)));
     let other = Holder { subscription: "elsewhere".to_owned(), ..holder("a") };
-    assert_eq!(rig.queue.place(other).await.unwrap(), None);
+    assert_eq!(rig.queue.progress(other).await.unwrap().place, None);
+}
+
+#[tokio::test]
+async fn that_events_may_be_missing_is_kept_until_a_whole_sweep_that_asked_later() {
+    let rig = Rig::new().await;
+    let has_gap = async || rig.beside().progress(holder("b")).await.unwrap().has_gap;
+    let batch = |gap: Option<i64>| Batch { place: Some(place(1)), gap: gap.map(at), ..Batch::default() };
+    rig.queue.store(holder("a"), batch(Some(5)), at(5)).await.unwrap();
+    rig.queue.store(holder("a"), batch(Some(3)), at(6)).await.unwrap();
+    rig.queue.store(holder("a"), batch(None), at(6)).await.unwrap();
+    assert!(has_gap().await, "with the place");
+    rig.sweep(&[1], 4, true).await;
+    assert!(has_gap().await, "the org was asked before");
+    rig.sweep(&[1], 6, false).await;
+    assert!(has_gap().await, "not every account was seen");
+    rig.sweep(&[1], 6, true).await;
+    assert!(!has_gap().await);
 }
 
 #[tokio::test]
@@ -199,7 +216,7 @@ async fn one_of_two_gateways_holds_the_lease_until_it_ends_or_is_given_back() {
     assert!(!other.claim(holder("b"), at(29), at(49)).await.unwrap());
     assert!(other.claim(holder("b"), at(30), at(50)).await.unwrap(), "it has ended");
     assert!(!one.claim(holder("a"), at(31), at(51)).await.unwrap());
-    let batch = Batch { events: Vec::new(), place: Some(place(9)), oldest: OLDEST };
+    let batch = Batch { events: Vec::new(), place: Some(place(9)), gap: None, oldest: OLDEST };
     assert_eq!(one.store(holder("a"), batch.clone(), at(31)).await, Err(QueueError::NotHeld));
     assert_eq!(other.store(holder("b"), batch, at(50)).await, Err(QueueError::NotHeld), "its own has ended too");
     other.release(holder("b")).await.unwrap();
@@ -254,9 +271,9 @@ async fn a_full_queue_takes_no_more_and_keeps_the_place() {
                 SELECT 'f-' || i, 'F-' || i, 'waiting', 0, 0, 0, 0 FROM n";
     raw.execute(fill, [MOST_WAITING as i64 - 1]).unwrap();
     let event = Received { uuid: Some("x".to_owned()), content: Content::Change(assign(assignment("as-2", 2, 0))) };
-    let batch = Batch { events: vec![event], place: Some(place(9)), oldest: OLDEST };
+    let batch = Batch { events: vec![event], place: Some(place(9)), gap: None, oldest: OLDEST };
     assert_eq!(rig.queue.store(holder("a"), batch.clone(), at(2)).await, Err(QueueError::Full));
-    assert_eq!(rig.queue.place(holder("a")).await.unwrap(), Some(place(1)));
+    assert_eq!(rig.queue.progress(holder("a")).await.unwrap().place, Some(place(1)));
     let found = Found { accounts: vec![account(3)], asked_at: at(2), is_whole: false };
     assert_eq!(rig.queue.sweep(holder("a"), found, at(2)).await, Err(QueueError::Full));
     assert_eq!(rig.change(revoke("as-1", 1, 2), 2).await, Outcome::Revoked);

@@ -110,8 +110,8 @@ impl Events {
 
     /// Until the lease is lost.
     async fn subscribe(&self, cancelled: &CancellationToken) {
-        match self.queue.place(self.holder.clone()).await {
-            Ok(place) => Driver::new(self, place).run(cancelled).await,
+        match self.queue.progress(self.holder.clone()).await {
+            Ok(progress) => Driver::new(self, progress).run(cancelled).await,
             Err(why) => error!(%why, "the place of the subscription cannot be read"),
         }
     }

@@ -12,7 +12,8 @@
 //! | [`End::Refused`] | the same after 60 s |
 //! | [`End::Limited`] | the same after 15 minutes; sweeps meanwhile |
 //!
-//! The first stream of all, where it begins with the earliest event, has one sweep beside it. Sweeps, each 30 to 60 s, also stand
+//! The first stream of all, where it begins with the earliest event, has one sweep beside it. That events may be missing is
+//! durable until a sweep is done, and a gateway that takes over begins with one. Sweeps, each 30 to 60 s, also stand
 //! in where nothing could be stored for five minutes; they stop with the first answer that is stored.
 //!
 //! Only what is stored counts as a success. Where what came was not, the next stream asks for one event until one is: each that
@@ -142,6 +143,15 @@ struct Flow {
     idle_at: Option<Instant>,
 }
 
+/// How far a subscription has come, as it is durable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The last event that was stored.
+    pub place: Option<ReplayId>,
+    /// Events before it may be missing, and no sweep has stood in for them yet.
+    pub has_gap: bool,
+}
+
 /// The subscription.
 #[derive(Debug)]
 pub struct Subscription {
@@ -157,17 +167,20 @@ pub struct Subscription {
     failing_since: Option<Instant>,
     is_limited: bool,
     has_gap: bool,
+    /// The gap came about while a sweep was under way, which may not have seen what is missing.
+    is_gap_new: bool,
     is_sweeping: bool,
     sweep_at: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
 impl Subscription {
-    /// One that goes on behind `place`, the last event that was stored.
+    /// One that goes on from there.
     #[must_use]
-    pub fn new(first: First, timing: Timing, place: Option<ReplayId>, seed: u64, now: Instant) -> Self {
+    pub fn new(first: First, timing: Timing, progress: Progress, seed: u64, now: Instant) -> Self {
+        let Progress { place, has_gap } = progress;
         // What was assigned before the oldest event that is kept is in the org's queue alone.
-        let has_gap = place.is_none() && first == First::Earliest;
+        let has_gap = has_gap || (place.is_none() && first == First::Earliest);
         Self {
             first,
             timing,
@@ -179,6 +192,7 @@ impl Subscription {
             failing_since: None,
             is_limited: false,
             has_gap,
+            is_gap_new: false,
             is_sweeping: false,
             sweep_at: has_gap.then_some(now),
             outputs: VecDeque::new(),
@@ -189,6 +203,12 @@ impl Subscription {
     #[must_use]
     pub const fn is_receiving(&self) -> bool {
         matches!(self.state, State::Open { is_stored: true, .. })
+    }
+
+    /// Whether events may be missing that no sweep has stood in for yet: durable with the next place, or it is forgotten.
+    #[must_use]
+    pub const fn has_gap(&self) -> bool {
+        self.has_gap
     }
 
     /// Whether sweeps stand in for events.
@@ -250,7 +270,8 @@ impl Subscription {
                 now
             }
             End::Corrupted => {
-                (self.place, self.is_place_lost, self.has_gap) = (None, true, true);
+                (self.place, self.is_place_lost) = (None, true);
+                (self.has_gap, self.is_gap_new) = (true, self.is_sweeping);
                 now
             }
             End::Session => {
@@ -264,8 +285,8 @@ impl Subscription {
 
     /// A sweep is over; `is_done` where the org answered and the answer is stored.
     pub fn handle_swept(&mut self, now: Instant, is_done: bool) {
-        self.is_sweeping = false;
-        self.has_gap &= !is_done;
+        self.has_gap &= !is_done || self.is_gap_new;
+        (self.is_sweeping, self.is_gap_new) = (false, false);
         if self.has_gap || self.is_polling(now) {
             self.sweep_at = Some(now + self.backoff.spread(self.timing.sweep_every));
         }

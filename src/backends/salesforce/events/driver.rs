@@ -9,7 +9,7 @@ use std::{
 
 use ::book::salesforce::{
     Subscription, event,
-    subscription::{End, Output, ReplayId, Start},
+    subscription::{End, Output, Progress, ReplayId, Start},
 };
 use jiff::Timestamp;
 use metrics::{counter, gauge};
@@ -76,6 +76,8 @@ pub(super) struct Driver<'a> {
     session: Option<Arc<Session>>,
     /// It is not taken any more.
     is_stale: bool,
+    /// Since when events may be missing, where any may.
+    gap_since: Timestamp,
     stream: Option<Stream>,
     opening: Task<'a, Opened>,
     storing: Task<'a, Stored>,
@@ -83,11 +85,12 @@ pub(super) struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    pub(super) fn new(events: &'a Events, place: Option<ReplayId>) -> Self {
+    pub(super) fn new(events: &'a Events, progress: Progress) -> Self {
         let (first, timing) = (events.options.first, events.options.timing);
-        let subscription = Subscription::new(first, timing, place, rand::random(), Instant::now());
-        let (session, is_stale, stream) = (None, false, None);
-        Self { events, subscription, session, is_stale, stream, opening: None, storing: None, sweeping: None }
+        let subscription = Subscription::new(first, timing, progress, rand::random(), Instant::now());
+        let (session, is_stale, gap_since) = (None, false, Timestamp::now());
+        let (stream, opening, storing, sweeping) = (None, None, None, None);
+        Self { events, subscription, session, is_stale, gap_since, stream, opening, storing, sweeping }
     }
 
     /// Until the lease is lost, or it is cancelled.
@@ -167,11 +170,15 @@ impl<'a> Driver<'a> {
         let events = u32::try_from(answer.events.len()).unwrap_or(u32::MAX);
         let pending = u32::try_from(answer.pending_num_requested).unwrap_or(0);
         self.subscription.handle_answer(Instant::now(), events, pending);
-        self.storing = Some(Box::pin(self.events.store(answer, stream.schemas.clone())));
+        let gap = self.subscription.has_gap().then_some(self.gap_since);
+        self.storing = Some(Box::pin(self.events.store(answer, stream.schemas.clone(), gap)));
     }
 
     fn end(&mut self, end: End) {
         self.drop_stream(end);
+        if end == End::Corrupted {
+            self.gap_since = Timestamp::now();
+        }
         self.subscription.handle_end(Instant::now(), end);
     }
 
@@ -227,9 +234,9 @@ impl Events {
     }
 
     /// Acts on an answer and makes that durable, with the place behind it.
-    async fn store(&self, answer: FetchResponse, source: SchemaSource) -> Stored {
+    async fn store(&self, answer: FetchResponse, source: SchemaSource, gap: Option<Timestamp>) -> Stored {
         let batch = match self.batch(answer, source).await {
-            Ok(batch) => batch,
+            Ok(batch) => Batch { gap, ..batch },
             Err(end) => return Stored::Not(end),
         };
         let place = batch.place.clone();
@@ -264,7 +271,7 @@ impl Events {
             let uuid = Some(event.id).filter(|id| (1..=MOST_UUID).contains(&id.len()));
             events.push(Received { uuid, content });
         }
-        Ok(Batch { events, place, oldest: self.options.oldest })
+        Ok(Batch { events, place, gap: None, oldest: self.options.oldest })
     }
 
     /// What an event says. An error only where that cannot be known now.

@@ -20,8 +20,12 @@ struct Rig {
 
 impl Rig {
     fn new(first: First, place: Option<ReplayId>) -> Self {
+        Self::from(first, Progress { place, has_gap: false })
+    }
+
+    fn from(first: First, progress: Progress) -> Self {
         let now = Instant::now();
-        let mut rig = Self { now, subscription: Subscription::new(first, Timing::default(), place, 7, now) };
+        let mut rig = Self { now, subscription: Subscription::new(first, Timing::default(), progress, 7, now) };
         rig.subscription.handle_timeout(now);
         rig
     }
@@ -103,6 +107,24 @@ fn where_everything_is_new_the_org_is_swept_once() {
         rig.subscription.handle_swept(rig.now, true);
         assert!(!rig.after(s(299)).contains(&sweep));
     }
+}
+
+#[test]
+fn what_may_be_missing_is_so_until_a_sweep_is_done_whoever_makes_it() {
+    let sweep = Output::Sweep(Sweep::Reconcile);
+    let mut rig = Rig::from(First::Latest, Progress { place: Some(place(1)), has_gap: true });
+    assert!(rig.outputs().contains(&sweep) && rig.subscription.has_gap());
+    rig.answer(1, 99);
+    rig.stored(place(2));
+    rig.subscription.handle_swept(rig.now, false);
+    assert!(rig.subscription.has_gap());
+    assert_eq!(rig.after(s(61)), [sweep]);
+    rig.end(End::Corrupted);
+    rig.subscription.handle_swept(rig.now, true);
+    assert!(rig.subscription.has_gap(), "that sweep began before");
+    assert!(rig.after(s(61)).contains(&Output::Sweep(Sweep::Reconcile)));
+    rig.subscription.handle_swept(rig.now, true);
+    assert!(!rig.subscription.has_gap());
 }
 
 #[test]

@@ -37,6 +37,21 @@ async fn a_queue_that_is_new_has_what_was_assigned_before_any_event_that_is_kept
 }
 
 #[tokio::test]
+async fn what_may_be_missing_is_swept_by_the_gateway_that_comes_next() {
+    let bench = Bench::new().await;
+    bench.add_to_queue(1);
+    bench.sample.rig.order("query", None, refused(503, "SERVER_UNAVAILABLE", ""));
+    let subscriber = bench.subscribe();
+    bench.assign(2);
+    bench.waits_for([2]).await;
+    subscriber.leave().await;
+    bench.org().clear_faults();
+    let subscriber = bench.subscribe();
+    bench.until(|waiting| waiting.iter().any(|one| one.account.as_str() == "CA-1" && one.id.is_none())).await;
+    subscriber.leave().await;
+}
+
+#[tokio::test]
 async fn where_no_more_events_are_delivered_the_org_is_asked_and_then_events_go_on() {
     let bench = Bench::new().await;
     bench.troubles(StreamTroubles { deliveries_left: Some(1), ..StreamTroubles::default() });

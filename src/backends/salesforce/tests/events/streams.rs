@@ -121,7 +121,7 @@ async fn a_place_is_whatever_bytes_it_is() {
     bench.assign(2);
     let subscriber = bench.subscribe();
     bench.waits_for([1, 2]).await;
-    let place = bench.queue.place(bench.holder()).await.unwrap().unwrap();
+    let place = bench.queue.progress(bench.holder()).await.unwrap().place.unwrap();
     assert_eq!(place.as_bytes().len(), 10);
     subscriber.leave().await;
 }
@@ -230,7 +230,7 @@ async fn what_is_too_old_is_not_queued() {
     let options = EventsOptions { oldest: SignedDuration::from_secs(-1), ..bench.options() };
     let subscriber = bench.subscribe_with(options, Arc::clone(&bench.queue));
     bench.asked("pubsub_get_schema", 1).await;
-    until("it is stored", async || bench.queue.place(bench.holder()).await.unwrap().is_some()).await;
+    until("it is stored", async || bench.queue.progress(bench.holder()).await.unwrap().place.is_some()).await;
     assert!(bench.waiting().await.is_empty());
     subscriber.leave().await;
 }
