@@ -117,6 +117,8 @@ pub enum Outcome {
     RevokedAhead,
     /// It cannot be read.
     Quarantined,
+    /// Too many assignments wait: it is left out, as if it had not come, and a sweep brings its account once there is room.
+    NoRoom,
 }
 
 impl Outcome {
@@ -132,6 +134,7 @@ impl Outcome {
             Self::Revoked => "revoked",
             Self::RevokedAhead => "revoked_ahead",
             Self::Quarantined => "quarantined",
+            Self::NoRoom => "no_room",
         }
     }
 }
@@ -154,6 +157,8 @@ pub struct Swept {
     pub queued: u64,
     /// Accounts that an earlier sweep had found and that are in the org's queue no more.
     pub withdrawn: u64,
+    /// Accounts that are not in the queue because too many wait.
+    pub left_out: u64,
 }
 
 /// How full it is.
@@ -177,9 +182,6 @@ pub enum QueueError {
     /// The lease is somebody else's, or over.
     #[error("another gateway holds the lease of the subscription")]
     NotHeld,
-    /// Too many assignments wait.
-    #[error("{MOST_WAITING} assignments wait: no more are taken until some are gone")]
-    Full,
     /// The file, or its thread.
     #[error("the queue: {0}")]
     Store(String),
@@ -191,7 +193,6 @@ impl QueueError {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::NotHeld => "not_held",
-            Self::Full => "full",
             Self::Store(_) => "store",
         }
     }
@@ -253,7 +254,8 @@ impl Queue {
         .await
     }
 
-    /// Acts on events and stores the place behind them. Says what became of each, in their order.
+    /// Acts on events and stores the place behind them. Says what became of each, in their order. Where there was
+    /// [no room](Outcome::NoRoom) for one, events may be missing from now on.
     ///
     /// # Errors
     /// [`QueueError`]; nothing is changed then, but that an answer past the deadline may come from a change that was made.
@@ -262,7 +264,7 @@ impl Queue {
     }
 
     /// Queues accounts that the org has in the queue and no event told of, and takes out those that it has no more. Where these
-    /// are all, events that were missing when the org was asked are missing no more.
+    /// are all and there is room for them, events that were missing when the org was asked are missing no more.
     ///
     /// # Errors
     /// [`QueueError`]; nothing is changed then.

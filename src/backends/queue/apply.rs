@@ -31,7 +31,8 @@ pub(super) fn store(
         )?;
         statement.execute(params![holder.subscription, place.as_bytes()])?;
     }
-    if let Some(since) = batch.gap {
+    let gap = if outcomes.contains(&Outcome::NoRoom) { Some(now) } else { batch.gap };
+    if let Some(since) = gap {
         gap::mark(&transaction, holder, since)?;
     }
     transaction.commit()?;
@@ -106,11 +107,15 @@ fn act(
     {
         return Ok(Outcome::Repeated);
     }
-    match &event.content {
+    let outcome = match &event.content {
         Content::Change(Change::Assign(assignment)) => assign(transaction, assignment, now, oldest),
         Content::Change(Change::Revoke(revocation)) => revoke(transaction, revocation, now),
         Content::Unreadable(unreadable) => keep_unreadable(transaction, holder, unreadable, now),
+    }?;
+    if outcome == Outcome::NoRoom {
+        transaction.prepare_cached("DELETE FROM seen_events WHERE uuid = ?1")?.execute([&event.uuid])?;
     }
+    Ok(outcome)
 }
 
 fn is_first(transaction: &Transaction<'_>, uuid: &str, now: Timestamp) -> Result<bool, QueueError> {
@@ -135,7 +140,7 @@ fn assign(
     if standing == Standing::Waiting {
         take_out_found(transaction, &assignment.account)?;
         if room(transaction)? == 0 {
-            return Err(QueueError::Full);
+            return Ok(Outcome::NoRoom);
         }
     }
     insert(transaction, &key, assignment, standing, now)?;

@@ -25,16 +25,18 @@ pub(super) fn apply(
     }
     let room = apply::room(&transaction)?;
     for account in &found.accounts {
-        if is_unknown(&transaction, account, found.asked_at)? {
-            if swept.queued == room {
-                return Err(QueueError::Full);
-            }
+        if !is_unknown(&transaction, account, found.asked_at)? {
+            continue;
+        }
+        if swept.queued == room {
+            swept.left_out += 1;
+        } else {
             let assignment = Assignment::found(account.clone(), found.asked_at);
             apply::insert_found(&transaction, &assignment, found.asked_at)?;
             swept.queued += 1;
         }
     }
-    if found.is_whole {
+    if found.is_whole && swept.left_out == 0 {
         gap::close(&transaction, holder, found.asked_at)?;
     }
     transaction.commit()?;

@@ -80,7 +80,8 @@ impl Rig {
     async fn sweep(&self, accounts: &[u8], asked_at: i64, is_whole: bool) -> (u64, u64) {
         let accounts = accounts.iter().map(|number| account(*number)).collect();
         let found = Found { accounts, asked_at: at(asked_at), is_whole };
-        let Swept { queued, withdrawn } = self.queue.sweep(holder("a"), found, at(asked_at)).await.unwrap();
+        let swept = self.queue.sweep(holder("a"), found, at(asked_at)).await.unwrap();
+        let Swept { queued, withdrawn, .. } = swept;
         (queued, withdrawn)
     }
 
@@ -262,7 +263,7 @@ async fn a_sweep_queues_what_no_event_told_of_and_takes_back_what_it_had_found()
 }
 
 #[tokio::test]
-async fn a_full_queue_takes_no_more_and_keeps_the_place() {
+async fn a_full_queue_leaves_out_what_has_no_room_and_goes_on() {
     let mut rig = Rig::new().await;
     rig.change(assign(assignment("as-1", 1, 0)), 1).await;
     let raw = rusqlite::Connection::open(rig.directory.path().join("queue.sqlite")).unwrap();
@@ -270,14 +271,31 @@ async fn a_full_queue_takes_no_more_and_keeps_the_place() {
                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
                 SELECT 'f-' || i, 'F-' || i, 'waiting', 0, 0, 0, 0 FROM n";
     raw.execute(fill, [MOST_WAITING as i64 - 1]).unwrap();
-    let event = Received { uuid: Some("x".to_owned()), content: Content::Change(assign(assignment("as-2", 2, 0))) };
-    let batch = Batch { events: vec![event], place: Some(place(9)), gap: None, oldest: OLDEST };
-    assert_eq!(rig.queue.store(holder("a"), batch.clone(), at(2)).await, Err(QueueError::Full));
-    assert_eq!(rig.queue.progress(holder("a")).await.unwrap().place, Some(place(1)));
-    let found = Found { accounts: vec![account(3)], asked_at: at(2), is_whole: false };
-    assert_eq!(rig.queue.sweep(holder("a"), found, at(2)).await, Err(QueueError::Full));
-    assert_eq!(rig.change(revoke("as-1", 1, 2), 2).await, Outcome::Revoked);
-    assert_eq!(rig.queue.store(holder("a"), batch, at(3)).await, Ok(vec![Outcome::Queued]), "it was not seen before");
+    let event = |uuid: &str, change| Received { uuid: Some(uuid.to_owned()), content: Content::Change(change) };
+    let late = event("x", assign(assignment("as-2", 2, 0)));
+    let events = vec![late.clone(), event("y", revoke("as-1", 1, 2)), event("z", assign(assignment("as-3", 3, 0)))];
+    let batch = Batch { events, place: Some(place(9)), gap: None, oldest: OLDEST };
+    let outcomes = rig.queue.store(holder("a"), batch, at(2)).await.unwrap();
+    assert_eq!(outcomes, [Outcome::NoRoom, Outcome::Revoked, Outcome::Queued], "what is behind it makes room");
+    let progress = async || rig.queue.progress(holder("a")).await.unwrap();
+    assert_eq!(progress().await, Progress { place: Some(place(9)), has_gap: true });
+    assert_eq!(rig.store(vec![late], 3).await, Ok(vec![Outcome::NoRoom]), "it counts as not seen");
+
+    let sweep = async |second| {
+        let found = Found { accounts: vec![account(2), account(4)], asked_at: at(second), is_whole: true };
+        rig.queue.sweep(holder("a"), found, at(second)).await
+    };
+    assert_eq!(sweep(4).await, Ok(Swept { left_out: 2, ..Swept::default() }));
+    raw.execute("DELETE FROM assignments WHERE key = 'f-1'", []).unwrap();
+    assert_eq!(
+        sweep(5).await,
+        Ok(Swept { queued: 1, left_out: 1, ..Swept::default() }),
+        "as many as there is room for"
+    );
+    assert!(progress().await.has_gap);
+    raw.execute("DELETE FROM assignments WHERE key = 'f-2'", []).unwrap();
+    assert_eq!(sweep(6).await, Ok(Swept { queued: 1, ..Swept::default() }));
+    assert!(!progress().await.has_gap);
 }
 
 #[tokio::test]

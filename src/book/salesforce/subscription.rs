@@ -13,8 +13,9 @@
 //! | [`End::Limited`] | the same after 15 minutes; sweeps meanwhile |
 //!
 //! The first stream of all, where it begins with the earliest event, has one sweep beside it. That events may be missing is
-//! durable until a sweep is done, and a gateway that takes over begins with one. Sweeps, each 30 to 60 s, also stand
-//! in where nothing could be stored for five minutes; they stop with the first answer that is stored.
+//! durable until a sweep is done, and a gateway that takes over begins with one; after each that is not done the next waits twice
+//! as long, up to 15 minutes. Sweeps, each 30 to 60 s, also stand in where nothing could be stored for five minutes; they stop
+//! with the first answer that is stored.
 //!
 //! Only what is stored counts as a success. Where what came was not, the next stream asks for one event until one is: each that
 //! is delivered counts against the org's allowance of the day, stored or not.
@@ -64,7 +65,7 @@ pub struct Timing {
     pub limited_wait: Duration,
     /// Nothing could be stored for so long: sweeps stand in.
     pub patience: Duration,
-    /// Between two sweeps, at the most; at the least half of it.
+    /// Between two sweeps, at the most; at the least half of it. After those that are not done it doubles, to `limited_wait`.
     pub sweep_every: Duration,
 }
 
@@ -171,6 +172,8 @@ pub struct Subscription {
     is_gap_new: bool,
     is_sweeping: bool,
     sweep_at: Option<Instant>,
+    /// Between sweeps that are not done.
+    sweep_backoff: Backoff,
     outputs: VecDeque<Output>,
 }
 
@@ -195,6 +198,7 @@ impl Subscription {
             is_gap_new: false,
             is_sweeping: false,
             sweep_at: has_gap.then_some(now),
+            sweep_backoff: Backoff::new(timing.sweep_every, timing.limited_wait, !seed),
             outputs: VecDeque::new(),
         }
     }
@@ -283,12 +287,25 @@ impl Subscription {
         self.sweep_at = Some(self.sweep_at.map_or(sweep_at, |before| before.min(sweep_at)));
     }
 
-    /// A sweep is over; `is_done` where the org answered and the answer is stored.
+    /// Something that came is left out of what is stored: a sweep is to bring it.
+    pub fn handle_gap(&mut self, now: Instant) {
+        (self.has_gap, self.is_gap_new) = (true, self.is_sweeping);
+        let wait = self.backoff.spread(self.timing.sweep_every);
+        self.sweep_at.get_or_insert(now + wait);
+    }
+
+    /// A sweep is over; `is_done` where the org told of all its accounts and all are stored.
     pub fn handle_swept(&mut self, now: Instant, is_done: bool) {
         self.has_gap &= !is_done || self.is_gap_new;
         (self.is_sweeping, self.is_gap_new) = (false, false);
+        let wait = if is_done {
+            self.sweep_backoff.reset();
+            self.backoff.spread(self.timing.sweep_every)
+        } else {
+            self.sweep_backoff.next()
+        };
         if self.has_gap || self.is_polling(now) {
-            self.sweep_at = Some(now + self.backoff.spread(self.timing.sweep_every));
+            self.sweep_at = Some(now + wait);
         }
     }
 

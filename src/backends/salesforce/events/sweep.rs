@@ -51,15 +51,15 @@ impl SweepError {
 }
 
 impl Events {
-    /// Sweeps once. Whether it is done.
+    /// Sweeps once. Whether it is done, so that the queue has every account that the org's has.
     pub(super) async fn sweep(&self, why: Sweep) -> bool {
         let swept = self.try_sweep().await;
         let outcome = match &swept {
-            Ok(Swept { queued, withdrawn }) => {
-                info!(queued, withdrawn, ?why, "the accounts in the org's queue were asked for");
+            Ok(Swept { queued, withdrawn, left_out }) => {
+                info!(queued, withdrawn, left_out, ?why, "the accounts in the org's queue were asked for");
                 counter!("tonegate_salesforce_events_total", "outcome" => "found").increment(*queued);
                 counter!("tonegate_salesforce_events_total", "outcome" => "withdrawn").increment(*withdrawn);
-                "done"
+                if *left_out > 0 { "full" } else { "done" }
             }
             Err(error) => {
                 warn!(%error, ?why, "the accounts in the org's queue are not known");
@@ -67,7 +67,7 @@ impl Events {
             }
         };
         counter!("tonegate_salesforce_sweeps_total", "outcome" => outcome).increment(1);
-        swept.is_ok()
+        outcome == "done"
     }
 
     async fn try_sweep(&self) -> Result<Swept, SweepError> {

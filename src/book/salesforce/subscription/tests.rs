@@ -128,6 +128,36 @@ fn what_may_be_missing_is_so_until_a_sweep_is_done_whoever_makes_it() {
 }
 
 #[test]
+fn what_had_no_room_is_swept_until_it_has() {
+    let mut rig = Rig::new(First::Latest, Some(place(1)));
+    rig.opened();
+    rig.answer(1, 99);
+    rig.subscription.handle_gap(rig.now);
+    rig.stored(place(2));
+    for longest in [60, 60, 120, 240, 480, 900, 900] {
+        assert!(rig.subscription.has_gap());
+        let began = rig.now;
+        while !rig.outputs().contains(&Output::Sweep(Sweep::Reconcile)) {
+            rig.now = rig.now.max(rig.subscription.poll_timeout());
+            rig.subscription.handle_timeout(rig.now);
+            rig.answer(0, 99);
+            rig.stored(place(3));
+        }
+        let wait = rig.now - began;
+        assert!(wait >= s(longest) / 2 && wait <= s(longest), "{wait:?} of {longest} s");
+        rig.subscription.handle_gap(rig.now);
+        rig.subscription.handle_swept(rig.now, false);
+    }
+    rig.after(s(900));
+    rig.subscription.handle_gap(rig.now);
+    rig.subscription.handle_swept(rig.now, true);
+    assert!(rig.subscription.has_gap(), "what was left out meanwhile may be missing");
+    rig.after(s(60));
+    rig.subscription.handle_swept(rig.now, true);
+    assert!(!rig.subscription.has_gap());
+}
+
+#[test]
 fn more_is_asked_for_when_few_are_outstanding_and_what_came_is_stored() {
     let mut rig = Rig::new(First::Earliest, None);
     rig.opened();
