@@ -22,8 +22,7 @@ mod tests;
 use std::{path::Path, time::Duration};
 
 use ::book::{
-    AccountId,
-    queue::{Assignment, Change},
+    queue::{Assignment, Change, Listed},
     salesforce::subscription::{Progress, ReplayId},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -143,7 +142,7 @@ impl Outcome {
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The accounts.
-    pub accounts: Vec<AccountId>,
+    pub accounts: Vec<Listed>,
     /// When the org was asked.
     pub asked_at: Timestamp,
     /// Whether these are all.

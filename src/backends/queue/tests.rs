@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use ::book::{
-    AssignmentId,
+    AccountId, AssignmentId,
     queue::{Limits, Revocation},
 };
 use proptest::prelude::*;
@@ -19,6 +19,10 @@ fn at(second: i64) -> Timestamp {
 
 fn account(number: u8) -> AccountId {
     AccountId::parse(&format!("CA-{number}")).unwrap()
+}
+
+fn listed(number: u8, modified: Option<i64>) -> Listed {
+    Listed { account: account(number), modified_at: modified.map(at) }
 }
 
 fn assignment(id: &str, of: u8, published: i64) -> Assignment {
@@ -78,7 +82,7 @@ impl Rig {
     }
 
     async fn sweep(&self, accounts: &[u8], asked_at: i64, is_whole: bool) -> (u64, u64) {
-        let accounts = accounts.iter().map(|number| account(*number)).collect();
+        let accounts = accounts.iter().map(|number| listed(*number, None)).collect();
         let found = Found { accounts, asked_at: at(asked_at), is_whole };
         let swept = self.queue.sweep(holder("a"), found, at(asked_at)).await.unwrap();
         let Swept { queued, withdrawn, .. } = swept;
@@ -258,8 +262,24 @@ async fn a_sweep_queues_what_no_event_told_of_and_takes_back_what_it_had_found()
     assert_eq!(rig.change(assign(assignment("as-4", 4, 12)), 12).await, Outcome::Queued, "instead of what was found");
     assert_eq!(rig.sweep(&[], 13, true).await, (0, 1), "an assignment is not taken back by a sweep");
     assert_eq!(rig.waiting().await, ["CA-1", "CA-4"]);
-    let late = Found { accounts: vec![account(9)], asked_at: at(14), is_whole: true };
+    let late = Found { accounts: vec![listed(9, None)], asked_at: at(14), is_whole: true };
     assert_eq!(rig.queue.sweep(holder("b"), late, at(14)).await, Err(QueueError::NotHeld));
+}
+
+#[tokio::test]
+async fn a_sweep_queues_what_was_assigned_again_after_an_assignment_was_over() {
+    let mut rig = Rig::new().await;
+    let ending = |id: &str, of| Assignment { not_after: Some(at(20)), ..assignment(id, of, 0) };
+    rig.change(assign(ending("as-1", 1)), 1).await;
+    rig.change(assign(ending("as-2", 2)), 1).await;
+    rig.change(assign(ending("as-3", 3)), 1).await;
+    rig.change(assign(ending("as-4", 3)), 1).await;
+    rig.change(revoke("as-4", 3, 2), 100).await;
+    assert_eq!(rig.queue.tidy(at(100)).await.unwrap(), 2, "long after");
+    let accounts = vec![listed(1, Some(60)), listed(2, Some(10)), listed(3, Some(60))];
+    let found = Found { accounts, asked_at: at(100), is_whole: true };
+    assert_eq!(rig.queue.sweep(holder("a"), found, at(100)).await.unwrap().queued, 1);
+    assert_eq!(rig.waiting().await, ["CA-1"], "the third was revoked as the org was asked");
 }
 
 #[tokio::test]
@@ -282,7 +302,7 @@ async fn a_full_queue_leaves_out_what_has_no_room_and_goes_on() {
     assert_eq!(rig.store(vec![late], 3).await, Ok(vec![Outcome::NoRoom]), "it counts as not seen");
 
     let sweep = async |second| {
-        let found = Found { accounts: vec![account(2), account(4)], asked_at: at(second), is_whole: true };
+        let found = Found { accounts: vec![listed(2, None), listed(4, None)], asked_at: at(second), is_whole: true };
         rig.queue.sweep(holder("a"), found, at(second)).await
     };
     assert_eq!(sweep(4).await, Ok(Swept { left_out: 2, ..Swept::default() }));
