@@ -158,6 +158,8 @@ pub struct Swept {
     pub withdrawn: u64,
     /// Accounts that are not in the queue because too many wait.
     pub left_out: u64,
+    /// Whether these were all.
+    pub is_whole: bool,
 }
 
 /// How full it is.

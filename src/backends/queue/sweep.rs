@@ -16,7 +16,7 @@ pub(super) fn apply(
     now: Timestamp,
 ) -> Result<Swept, QueueError> {
     let transaction = lease::transaction(connection, holder, now)?;
-    let mut swept = Swept::default();
+    let mut swept = Swept { is_whole: found.is_whole, ..Swept::default() };
     if found.is_whole {
         swept.withdrawn = withdraw(&transaction, found)?;
     }

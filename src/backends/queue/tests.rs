@@ -301,20 +301,17 @@ async fn a_full_queue_leaves_out_what_has_no_room_and_goes_on() {
     assert_eq!(progress().await, Progress { place: Some(place(9)), has_gap: true });
     assert_eq!(rig.store(vec![late], 3).await, Ok(vec![Outcome::NoRoom]), "it counts as not seen");
 
+    let whole = Swept { is_whole: true, ..Swept::default() };
     let sweep = async |second| {
         let found = Found { accounts: vec![listed(2, None), listed(4, None)], asked_at: at(second), is_whole: true };
         rig.queue.sweep(holder("a"), found, at(second)).await
     };
-    assert_eq!(sweep(4).await, Ok(Swept { left_out: 2, ..Swept::default() }));
+    assert_eq!(sweep(4).await, Ok(Swept { left_out: 2, ..whole }));
     raw.execute("DELETE FROM assignments WHERE key = 'f-1'", []).unwrap();
-    assert_eq!(
-        sweep(5).await,
-        Ok(Swept { queued: 1, left_out: 1, ..Swept::default() }),
-        "as many as there is room for"
-    );
+    assert_eq!(sweep(5).await, Ok(Swept { queued: 1, left_out: 1, ..whole }), "as many as there is room for");
     assert!(progress().await.has_gap);
     raw.execute("DELETE FROM assignments WHERE key = 'f-2'", []).unwrap();
-    assert_eq!(sweep(6).await, Ok(Swept { queued: 1, ..Swept::default() }));
+    assert_eq!(sweep(6).await, Ok(Swept { queued: 1, ..whole }));
     assert!(!progress().await.has_gap);
 }
 

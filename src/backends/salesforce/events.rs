@@ -8,7 +8,7 @@
 //! | answer on a stream | [`Timing::watchdog`] |
 //! | schema of an event | 10 s |
 //! | events stored, with the place behind them | 10 s; then the stream is given up and opened again |
-//! | sweep of the org's accounts | 60 s |
+//! | sweep of the org's accounts | 60 s; then it is cut, and what was seen counts |
 //! | lease | [`EventsOptions::lease`]; kept four times as often |
 //!
 //! Answers wait in the server while one is stored, so that at most one, of 4 MB, is held.
