@@ -154,13 +154,11 @@ impl<'a> Driver<'a> {
 
     fn opened(&mut self, Opened { session, stream }: Opened) {
         if session.is_some() {
-            self.session = session;
+            // Where the old one was not taken any more, this is another.
+            (self.session, self.is_stale) = (session, false);
         }
         match stream {
-            Ok(stream) => {
-                self.is_stale = false;
-                self.stream = Some(stream);
-            }
+            Ok(stream) => self.stream = Some(stream),
             Err(end) => self.end(end),
         }
     }

@@ -99,6 +99,23 @@ async fn a_session_that_ends_is_renewed() {
 }
 
 #[tokio::test]
+async fn a_session_is_renewed_once_however_long_no_stream_is_to_be_had() {
+    let bench = Bench::new().await;
+    let subscriber = bench.subscribe();
+    bench.assign(1);
+    bench.waits_for([1]).await;
+    let (tokens, streams) = (bench.sample.rig.asked("token"), bench.sample.rig.asked("pubsub_subscribe"));
+    bench.org().expire_sessions();
+    let refused = RefusedCalls { status: 14, error_code: format!("{ERRORS}.service.unavailable"), times: 6 };
+    bench.troubles(StreamTroubles { refused: Some(refused), drop_every: Some(1), ..StreamTroubles::default() });
+    bench.assign(2);
+    bench.waits_for([1, 2]).await;
+    assert!(bench.sample.rig.asked("pubsub_subscribe") >= streams + 6);
+    assert_eq!(bench.sample.rig.asked("token"), tokens + 1);
+    subscriber.leave().await;
+}
+
+#[tokio::test]
 async fn an_event_that_comes_twice_counts_once() {
     let bench = Bench::new().await;
     bench.troubles(StreamTroubles { duplicates: 5, ..StreamTroubles::default() });
