@@ -23,6 +23,7 @@ use super::{
         SchemaSource, Stream,
         wire::{ConsumerEvent, FetchResponse, ProducerEvent},
     },
+    schemas::Missing,
 };
 use crate::{
     queue::{Batch, Content, Outcome, QueueError, Received, Unreadable},
@@ -267,14 +268,14 @@ impl Events {
     }
 
     async fn batch(&self, answer: FetchResponse, mut source: SchemaSource) -> Result<Batch, End> {
-        let mut events = Vec::with_capacity(answer.events.len());
+        let (mut events, mut missing) = (Vec::with_capacity(answer.events.len()), Missing::new());
         // Without events it is the place that the org is at.
         let mut place = ReplayId::new(answer.latest_replay_id).ok();
         for ConsumerEvent { event, replay_id } in answer.events {
             let replay_id = ReplayId::new(replay_id).map_err(|_| End::Refused)?;
             let event = event.unwrap_or_default();
             place = Some(replay_id.clone());
-            let content = self.content(&event, replay_id, &mut source).await?;
+            let content = self.content(&event, replay_id, &mut source, &mut missing).await?;
             let uuid = Some(event.id).filter(|id| (1..=MOST_UUID).contains(&id.len()));
             events.push(Received { uuid, content });
         }
@@ -287,8 +288,9 @@ impl Events {
         event: &ProducerEvent,
         replay_id: ReplayId,
         source: &mut SchemaSource,
+        missing: &mut Missing,
     ) -> Result<Content, End> {
-        let schema = self.schemas.get(&event.schema_id, source).await?;
+        let schema = self.schemas.get(&event.schema_id, source, missing).await?;
         let decoded = schema.and_then(|schema| schema.decode(&event.payload)).map_err(|why| why.to_string());
         let read = decoded.and_then(|record| event::read(&self.mapping, &record).map_err(|why| why.to_string()));
         let reason = match read {

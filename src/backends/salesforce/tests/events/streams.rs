@@ -216,6 +216,18 @@ async fn what_is_no_event_is_set_aside_and_the_stream_goes_on() {
 }
 
 #[tokio::test]
+async fn a_schema_that_the_org_does_not_know_is_asked_for_once_for_many_events() {
+    let bench = Bench::new().await;
+    (0..50).for_each(|_| drop(bench.publish_bytes(payload(), Some("no-such-schema"))));
+    bench.assign(1);
+    let subscriber = bench.subscribe();
+    bench.waits_for([1]).await;
+    assert_eq!(bench.queue.depth().await.unwrap().quarantined, 50);
+    assert_eq!(bench.sample.rig.asked("pubsub_get_schema"), 2);
+    subscriber.leave().await;
+}
+
+#[tokio::test]
 async fn an_event_may_gain_a_field_while_it_is_subscribed_to() {
     let bench = Bench::new().await;
     let subscriber = bench.subscribe();
