@@ -45,22 +45,23 @@ pub(super) fn place(connection: &Connection, holder: &Holder) -> Result<Option<R
     bytes.map(|bytes| ReplayId::new(bytes).map_err(|_| StoreError::Damaged.into())).transpose()
 }
 
+/// Expires what waited too long; done every few seconds, as is [`FORGET`].
+pub(super) const EXPIRE: &str = "UPDATE assignments SET standing = 'expired', changed_ms = ?1 \
+                                 WHERE standing = 'waiting' AND not_after_ms <= ?1";
+/// Forgets what was kept for so many hours.
+pub(super) const FORGET: [(&str, i64); 3] = [
+    ("DELETE FROM seen_events WHERE seen_ms < ?1", SEEN_HOURS),
+    ("DELETE FROM revocations WHERE changed_ms < ?1", KEPT_HOURS),
+    ("DELETE FROM assignments WHERE standing <> 'waiting' AND changed_ms < ?1", KEPT_HOURS),
+];
+
 pub(super) fn tidy(connection: &mut Connection, now: Timestamp) -> Result<u64, QueueError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let at = now.as_millisecond();
-    let expired = transaction
-        .prepare_cached(
-            "UPDATE assignments SET standing = 'expired', changed_ms = ?1 \
-             WHERE standing = 'waiting' AND not_after_ms <= ?1",
-        )?
-        .execute([at])?;
+    let expired = transaction.prepare_cached(EXPIRE)?.execute([at])?;
     let before =
         |hours| now.saturating_sub(SignedDuration::from_hours(hours)).map_or(i64::MIN, Timestamp::as_millisecond);
-    for (statement, hours) in [
-        ("DELETE FROM seen_events WHERE seen_ms < ?1", SEEN_HOURS),
-        ("DELETE FROM revocations WHERE changed_ms < ?1", KEPT_HOURS),
-        ("DELETE FROM assignments WHERE standing <> 'waiting' AND changed_ms < ?1", KEPT_HOURS),
-    ] {
+    for (statement, hours) in FORGET {
         transaction.prepare_cached(statement)?.execute([before(hours)])?;
     }
     transaction.commit()?;

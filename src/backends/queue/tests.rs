@@ -336,6 +336,24 @@ async fn what_is_over_is_forgotten_and_what_waits_is_not() {
 }
 
 #[test]
+fn tidying_goes_by_indexes_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("queue.sqlite");
+    drop(Queue::open(&path).unwrap());
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    for (statement, index) in apply::FORGET.iter().map(|(statement, _)| *statement).chain([apply::EXPIRE]).zip([
+        "seen_events_seen",
+        "revocations_changed",
+        "assignments_over",
+        "assignments_ending",
+    ]) {
+        let mut plan = raw.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+        let step: String = plan.query_row([0], |row| row.get(3)).unwrap();
+        assert!(step.contains("SEARCH") && step.contains(index), "{statement}: {step}");
+    }
+}
+
+#[test]
 fn a_file_of_a_newer_version_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("queue.sqlite");
