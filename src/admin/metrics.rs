@@ -391,7 +391,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Counter,
         None,
         &["outcome"],
-        "Events of assignments by what became of them: `queued`, `repeated`, `old`, `expired`, `revoked_before`, `revoked`, `revoked_ahead` or `quarantined`; and accounts that were `found` or `withdrawn` by a sweep, or whose assignment expired while it waited (`expired_waiting`).",
+        "Events of assignments by what became of them: `queued`, `repeated`, `old`, `expired`, `revoked_before`, `revoked`, `revoked_ahead`, `quarantined`, or `no_room` where too many wait, so that a sweep is to bring it; and accounts that were `found` or `withdrawn` by a sweep, or whose assignment expired while it waited (`expired_waiting`).",
     ),
     metric(
         "tonegate_salesforce_event_streams_total",
@@ -405,7 +405,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Gauge,
         None,
         &[],
-        "Whether this gateway receives assignments; of those that share a queue one does.",
+        "Whether this gateway receives assignments and stores them; of those that share a queue one does.",
     ),
     metric(
         "tonegate_salesforce_event_polling_active",
@@ -414,13 +414,19 @@ pub(crate) const METRICS: &[Metric] = &[
         &[],
         "Whether this gateway asks the org for the accounts in its queue because events are not to be had.",
     ),
-    metric("tonegate_salesforce_event_last_timestamp_seconds", Kind::Gauge, SECONDS, &[], "When the last event came."),
+    metric(
+        "tonegate_salesforce_event_last_timestamp_seconds",
+        Kind::Gauge,
+        SECONDS,
+        &[],
+        "When the last event was stored.",
+    ),
     metric(
         "tonegate_salesforce_sweeps_total",
         Kind::Counter,
         None,
         &["outcome"],
-        "Sweeps of the accounts in the org's queue: `done`; `thrift` where the requests of the day are nearly used up; or why not, as of requests, `statement`, `full`, `store` or `not_held`.",
+        "Sweeps of the accounts in the org's queue: `done`; `cut` where a minute or 200,000 rows were not enough; `full` where the call queue had no room for all; `thrift` where the requests of the day are nearly used up; or why not, as of requests, `statement`, `store` or `not_held`.",
     ),
     metric(
         "tonegate_outbox_oldest_seconds",

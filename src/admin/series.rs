@@ -100,6 +100,7 @@ pub(super) const SERIES: &[(&str, &str, &[&str])] = &[
             "expired",
             "expired_waiting",
             "found",
+            "no_room",
             "old",
             "quarantined",
             "queued",

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ::book::{
     queue::{Assignment, Change},
     salesforce::{EventField, Mapping, Profile, event},
+    vetting::vet,
 };
 use audio::Generation;
 use serde_json::json;
@@ -110,6 +111,7 @@ pub fn salesforce_event(bytes: &[u8]) {
     if let Ok(Change::Assign(assignment)) = event::read(&mapping, &record) {
         let text = serde_json::to_string(&*assignment).expect("JSON");
         assert!(serde_json::from_str::<Assignment>(&text).is_ok_and(|kept| kept == *assignment));
+        assert!(vet(&*assignment).is_ok_and(|vetted| vetted.json == text));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The call queue in a file of its own: what was assigned, what was heard of, and how far a subscription has come.
 //!
-//! What an event does to the queue, that it was seen, and the place behind it become durable in one transaction, or nothing of
-//! it does. Several gateways may have the file open; the one that holds the lease of a subscription is the only one whose
+//! What an event does to the queue, that it was seen, the place behind it, and whether others may be missing become durable in
+//! one transaction, or nothing of it does. Several gateways may have the file open; the one that holds the lease of a subscription is the only one whose
 //! transactions are taken.
 //!
 //! | kept | for how long |
@@ -12,6 +12,7 @@
 //! | events that could not be read, without what is in them | the last [`MOST_QUARANTINED`] |
 
 mod apply;
+mod gap;
 mod lease;
 mod schema;
 mod sweep;
@@ -21,9 +22,8 @@ mod tests;
 use std::{path::Path, time::Duration};
 
 use ::book::{
-    AccountId,
-    queue::{Assignment, Change},
-    salesforce::subscription::ReplayId,
+    queue::{Assignment, Change, Listed},
+    salesforce::subscription::{Progress, ReplayId},
 };
 use jiff::{SignedDuration, Timestamp};
 use metrics::gauge;
@@ -60,6 +60,8 @@ pub struct Batch {
     pub events: Vec<Received>,
     /// The place behind them.
     pub place: Option<ReplayId>,
+    /// Until when others may be missing that no sweep has stood in for yet.
+    pub gap: Option<Timestamp>,
     /// How old an assignment may be.
     pub oldest: SignedDuration,
 }
@@ -114,6 +116,8 @@ pub enum Outcome {
     RevokedAhead,
     /// It cannot be read.
     Quarantined,
+    /// Too many assignments wait: it is left out, as if it had not come, and a sweep brings its account once there is room.
+    NoRoom,
 }
 
 impl Outcome {
@@ -129,6 +133,7 @@ impl Outcome {
             Self::Revoked => "revoked",
             Self::RevokedAhead => "revoked_ahead",
             Self::Quarantined => "quarantined",
+            Self::NoRoom => "no_room",
         }
     }
 }
@@ -137,7 +142,7 @@ impl Outcome {
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The accounts.
-    pub accounts: Vec<AccountId>,
+    pub accounts: Vec<Listed>,
     /// When the org was asked.
     pub asked_at: Timestamp,
     /// Whether these are all.
@@ -151,6 +156,10 @@ pub struct Swept {
     pub queued: u64,
     /// Accounts that an earlier sweep had found and that are in the org's queue no more.
     pub withdrawn: u64,
+    /// Accounts that are not in the queue because too many wait.
+    pub left_out: u64,
+    /// Whether these were all.
+    pub is_whole: bool,
 }
 
 /// How full it is.
@@ -174,9 +183,6 @@ pub enum QueueError {
     /// The lease is somebody else's, or over.
     #[error("another gateway holds the lease of the subscription")]
     NotHeld,
-    /// Too many assignments wait.
-    #[error("{MOST_WAITING} assignments wait: no more are taken until some are gone")]
-    Full,
     /// The file, or its thread.
     #[error("the queue: {0}")]
     Store(String),
@@ -188,7 +194,6 @@ impl QueueError {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::NotHeld => "not_held",
-            Self::Full => "full",
             Self::Store(_) => "store",
         }
     }
@@ -239,15 +244,19 @@ impl Queue {
         self.ask(move |connection| lease::release(connection, &holder)).await
     }
 
-    /// The place behind the last event that was stored.
+    /// The place behind the last event that was stored, and whether events before it may be missing.
     ///
     /// # Errors
     /// [`QueueError::Store`].
-    pub async fn place(&self, holder: Holder) -> Result<Option<ReplayId>, QueueError> {
-        self.ask(move |connection| apply::place(connection, &holder)).await
+    pub async fn progress(&self, holder: Holder) -> Result<Progress, QueueError> {
+        self.ask(move |connection| {
+            Ok(Progress { place: apply::place(connection, &holder)?, has_gap: gap::is_open(connection, &holder)? })
+        })
+        .await
     }
 
-    /// Acts on events and stores the place behind them. Says what became of each, in their order.
+    /// Acts on events and stores the place behind them. Says what became of each, in their order. Where there was
+    /// [no room](Outcome::NoRoom) for one, events may be missing from now on.
     ///
     /// # Errors
     /// [`QueueError`]; nothing is changed then, but that an answer past the deadline may come from a change that was made.
@@ -255,7 +264,8 @@ impl Queue {
         self.ask(move |connection| apply::store(connection, &holder, &batch, now)).await
     }
 
-    /// Queues accounts that the org has in the queue and no event told of, and takes out those that it has no more.
+    /// Queues accounts that the org has in the queue and no event told of, and takes out those that it has no more. Where these
+    /// are all and there is room for them, events that were missing when the org was asked are missing no more.
     ///
     /// # Errors
     /// [`QueueError`]; nothing is changed then.

@@ -52,7 +52,7 @@ pub struct Limits {
     pub min_payment: Option<Money>,
 }
 
-redacted_debug!(Assignment, Revocation);
+redacted_debug!(Assignment, Revocation, Listed);
 
 impl Assignment {
     /// An account that the account book has in the queue, found there at `now` without an assignment.
@@ -155,13 +155,40 @@ pub fn admit(
     }
 }
 
-/// Whether an account is to be queued that the account book had in the queue at `asked_at`, by an assignment of the account that
-/// was last changed at `changed_at`. What was revoked before the book was asked was assigned again since.
+/// An account that the account book has in the queue.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The account.
+    pub account: AccountId,
+    /// When the book last changed anything of it; none where it does not say.
+    pub modified_at: Option<Timestamp>,
+}
+
+/// An assignment that is kept, as much of it as says whether another one was missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// How it stands.
+    pub standing: Standing,
+    /// When it was published.
+    pub published_at: Timestamp,
+    /// When its time ends.
+    pub not_after: Option<Timestamp>,
+    /// When its standing last changed.
+    pub changed_at: Timestamp,
+}
+
+/// Whether an account is to be queued that the account book had in the queue at `asked_at`, for all that is kept of this one
+/// assignment. What was revoked before the book was asked was assigned again since. What is expired or old was, if the book
+/// has changed the account since the assignment's time ended, or it was published: not since its standing changed, which may be
+/// long after that, where nobody was there to see. Without a change it is the same assignment that the book still shows.
 #[must_use]
-pub fn is_missed(standing: Standing, changed_at: Timestamp, asked_at: Timestamp) -> bool {
-    match standing {
-        Standing::Waiting | Standing::Expired | Standing::Old => false,
-        Standing::Revoked => changed_at < asked_at,
+pub fn is_missed(kept: &Kept, modified_at: Option<Timestamp>, asked_at: Timestamp) -> bool {
+    let is_modified_since = |over_at| modified_at.is_some_and(|modified_at| modified_at > over_at);
+    match kept.standing {
+        Standing::Waiting => false,
+        Standing::Revoked => kept.changed_at < asked_at,
+        Standing::Expired => is_modified_since(kept.not_after.unwrap_or(kept.changed_at)),
+        Standing::Old => is_modified_since(kept.published_at),
     }
 }
 
@@ -193,11 +220,28 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_revoked_before_the_book_was_asked_is_missed() {
-        let (before, after) = (NOW - 1.second(), NOW + 1.second());
+    fn an_account_is_missed_where_the_book_changed_it_after_its_assignment_was_over() {
+        let at = |second: i64| NOW + second.seconds();
+        for (standing, modified, asked, is) in [
+            (Standing::Waiting, Some(90), 100, false),
+            (Standing::Revoked, None, 31, true),
+            (Standing::Revoked, Some(90), 30, false),
+            // It was seen to be expired at 30, and is since 20.
+            (Standing::Expired, Some(21), 100, true),
+            (Standing::Expired, Some(20), 100, false),
+            (Standing::Old, Some(11), 100, true),
+            (Standing::Old, Some(10), 100, false),
+            (Standing::Expired, None, 100, false),
+            (Standing::Old, None, 100, false),
+        ] {
+            let kept = Kept { standing, published_at: at(10), not_after: Some(at(20)), changed_at: at(30) };
+            assert_eq!(is_missed(&kept, modified.map(at), at(asked)), is, "{standing:?} {modified:?} {asked}");
+        }
+    }
+
+    #[test]
+    fn each_standing_has_a_name() {
         for standing in Standing::ALL {
-            assert_eq!(is_missed(standing, before, NOW), standing == Standing::Revoked);
-            assert!(!is_missed(standing, NOW, NOW) && !is_missed(standing, after, NOW));
             assert_eq!(Standing::named(standing.name()), Some(standing));
         }
         assert_eq!(Standing::named("other"), None);

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::{
     Batch, Content, Depth, Holder, KEPT_HOURS, MOST_QUARANTINED, MOST_WAITING, Outcome, QueueError, Received,
-    SEEN_HOURS, Unreadable, lease,
+    SEEN_HOURS, Unreadable, gap, lease,
 };
 use crate::store::StoreError;
 
@@ -31,6 +31,10 @@ pub(super) fn store(
         )?;
         statement.execute(params![holder.subscription, place.as_bytes()])?;
     }
+    let gap = if outcomes.contains(&Outcome::NoRoom) { Some(now) } else { batch.gap };
+    if let Some(since) = gap {
+        gap::mark(&transaction, holder, since)?;
+    }
     transaction.commit()?;
     Ok(outcomes)
 }
@@ -41,22 +45,23 @@ pub(super) fn place(connection: &Connection, holder: &Holder) -> Result<Option<R
     bytes.map(|bytes| ReplayId::new(bytes).map_err(|_| StoreError::Damaged.into())).transpose()
 }
 
+/// Expires what waited too long; done every few seconds, as is [`FORGET`].
+pub(super) const EXPIRE: &str = "UPDATE assignments SET standing = 'expired', changed_ms = ?1 \
+                                 WHERE standing = 'waiting' AND not_after_ms <= ?1";
+/// Forgets what was kept for so many hours.
+pub(super) const FORGET: [(&str, i64); 3] = [
+    ("DELETE FROM seen_events WHERE seen_ms < ?1", SEEN_HOURS),
+    ("DELETE FROM revocations WHERE changed_ms < ?1", KEPT_HOURS),
+    ("DELETE FROM assignments WHERE standing <> 'waiting' AND changed_ms < ?1", KEPT_HOURS),
+];
+
 pub(super) fn tidy(connection: &mut Connection, now: Timestamp) -> Result<u64, QueueError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let at = now.as_millisecond();
-    let expired = transaction
-        .prepare_cached(
-            "UPDATE assignments SET standing = 'expired', changed_ms = ?1 \
-             WHERE standing = 'waiting' AND not_after_ms <= ?1",
-        )?
-        .execute([at])?;
+    let expired = transaction.prepare_cached(EXPIRE)?.execute([at])?;
     let before =
         |hours| now.saturating_sub(SignedDuration::from_hours(hours)).map_or(i64::MIN, Timestamp::as_millisecond);
-    for (statement, hours) in [
-        ("DELETE FROM seen_events WHERE seen_ms < ?1", SEEN_HOURS),
-        ("DELETE FROM revocations WHERE changed_ms < ?1", KEPT_HOURS),
-        ("DELETE FROM assignments WHERE standing <> 'waiting' AND changed_ms < ?1", KEPT_HOURS),
-    ] {
+    for (statement, hours) in FORGET {
         transaction.prepare_cached(statement)?.execute([before(hours)])?;
     }
     transaction.commit()?;
@@ -103,11 +108,15 @@ fn act(
     {
         return Ok(Outcome::Repeated);
     }
-    match &event.content {
+    let outcome = match &event.content {
         Content::Change(Change::Assign(assignment)) => assign(transaction, assignment, now, oldest),
         Content::Change(Change::Revoke(revocation)) => revoke(transaction, revocation, now),
         Content::Unreadable(unreadable) => keep_unreadable(transaction, holder, unreadable, now),
+    }?;
+    if outcome == Outcome::NoRoom {
+        transaction.prepare_cached("DELETE FROM seen_events WHERE uuid = ?1")?.execute([&event.uuid])?;
     }
+    Ok(outcome)
 }
 
 fn is_first(transaction: &Transaction<'_>, uuid: &str, now: Timestamp) -> Result<bool, QueueError> {
@@ -132,7 +141,7 @@ fn assign(
     if standing == Standing::Waiting {
         take_out_found(transaction, &assignment.account)?;
         if room(transaction)? == 0 {
-            return Err(QueueError::Full);
+            return Ok(Outcome::NoRoom);
         }
     }
     insert(transaction, &key, assignment, standing, now)?;

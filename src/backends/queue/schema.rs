@@ -24,12 +24,16 @@ const TABLES: &str = "
     ) STRICT;
     CREATE INDEX IF NOT EXISTS assignments_account ON assignments (account);
     CREATE INDEX IF NOT EXISTS assignments_standing ON assignments (standing, priority DESC, not_before_ms);
+    CREATE INDEX IF NOT EXISTS assignments_ending ON assignments (standing, not_after_ms);
+    CREATE INDEX IF NOT EXISTS assignments_over ON assignments (changed_ms) WHERE standing <> 'waiting';
     CREATE TABLE IF NOT EXISTS revocations (
         account TEXT PRIMARY KEY, published_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL
     ) STRICT;
+    CREATE INDEX IF NOT EXISTS revocations_changed ON revocations (changed_ms);
     CREATE TABLE IF NOT EXISTS seen_events (uuid TEXT PRIMARY KEY, seen_ms INTEGER NOT NULL) STRICT;
     CREATE INDEX IF NOT EXISTS seen_events_seen ON seen_events (seen_ms);
     CREATE TABLE IF NOT EXISTS places (subscription TEXT PRIMARY KEY, replay_id BLOB NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS gaps (subscription TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS leases (
         subscription TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL
     ) STRICT;

@@ -2,14 +2,11 @@
 
 use std::collections::HashSet;
 
-use ::book::{
-    AccountId,
-    queue::{Assignment, Standing, is_missed},
-};
+use ::book::queue::{Assignment, Kept, Listed, Standing, is_missed};
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Row, Transaction};
 
-use super::{Found, Holder, QueueError, Swept, apply, lease};
+use super::{Found, Holder, QueueError, Swept, apply, gap, lease};
 use crate::store::StoreError;
 
 pub(super) fn apply(
@@ -19,43 +16,57 @@ pub(super) fn apply(
     now: Timestamp,
 ) -> Result<Swept, QueueError> {
     let transaction = lease::transaction(connection, holder, now)?;
-    let mut swept = Swept::default();
+    let mut swept = Swept { is_whole: found.is_whole, ..Swept::default() };
     if found.is_whole {
         swept.withdrawn = withdraw(&transaction, found)?;
     }
     let room = apply::room(&transaction)?;
-    for account in &found.accounts {
-        if is_unknown(&transaction, account, found.asked_at)? {
-            if swept.queued == room {
-                return Err(QueueError::Full);
-            }
-            let assignment = Assignment::found(account.clone(), found.asked_at);
+    for listed in &found.accounts {
+        if !is_unknown(&transaction, listed, found.asked_at)? {
+            continue;
+        }
+        if swept.queued == room {
+            swept.left_out += 1;
+        } else {
+            let assignment = Assignment::found(listed.account.clone(), found.asked_at);
             apply::insert_found(&transaction, &assignment, found.asked_at)?;
             swept.queued += 1;
         }
+    }
+    if found.is_whole && swept.left_out == 0 {
+        gap::close(&transaction, holder, found.asked_at)?;
     }
     transaction.commit()?;
     Ok(swept)
 }
 
-/// Whether nothing speaks for the account: no assignment, or only such as were revoked before the org was asked.
-fn is_unknown(transaction: &Transaction<'_>, account: &AccountId, asked_at: Timestamp) -> Result<bool, QueueError> {
-    let mut statement =
-        transaction.prepare_cached("SELECT standing, changed_ms FROM assignments WHERE account = ?1")?;
-    let mut rows = statement.query([account.as_str()])?;
+/// Whether nothing speaks for the account: no assignment, or only such as it was assigned again after.
+fn is_unknown(transaction: &Transaction<'_>, listed: &Listed, asked_at: Timestamp) -> Result<bool, QueueError> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT standing, published_ms, not_after_ms, changed_ms FROM assignments WHERE account = ?1",
+    )?;
+    let mut rows = statement.query([listed.account.as_str()])?;
     while let Some(row) = rows.next()? {
-        let standing = Standing::named(row.get_ref(0)?.as_str().unwrap_or_default()).ok_or(StoreError::Damaged)?;
-        let changed_at = Timestamp::from_millisecond(row.get(1)?).map_err(|_| StoreError::Damaged)?;
-        if !is_missed(standing, changed_at, asked_at) {
+        if !is_missed(&kept(row)?, listed.modified_at, asked_at) {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
+fn kept(row: &Row<'_>) -> Result<Kept, QueueError> {
+    let instant = |at: i64| Timestamp::from_millisecond(at).map_err(|_| StoreError::Damaged);
+    Ok(Kept {
+        standing: Standing::named(row.get_ref(0)?.as_str().unwrap_or_default()).ok_or(StoreError::Damaged)?,
+        published_at: instant(row.get(1)?)?,
+        not_after: row.get::<_, Option<i64>>(2)?.map(instant).transpose()?,
+        changed_at: instant(row.get(3)?)?,
+    })
+}
+
 /// Takes out what an earlier sweep found and this one did not.
 fn withdraw(transaction: &Transaction<'_>, found: &Found) -> Result<u64, QueueError> {
-    let here: HashSet<&str> = found.accounts.iter().map(AccountId::as_str).collect();
+    let here: HashSet<&str> = found.accounts.iter().map(|listed| listed.account.as_str()).collect();
     let mut statement = transaction.prepare_cached(
         "SELECT key, account FROM assignments WHERE standing = 'waiting' AND is_found = 1 AND changed_ms < ?1",
     )?;

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use ::book::{
-    AssignmentId,
+    AccountId, AssignmentId,
     queue::{Limits, Revocation},
 };
 use proptest::prelude::*;
@@ -19,6 +19,10 @@ fn at(second: i64) -> Timestamp {
 
 fn account(number: u8) -> AccountId {
     AccountId::parse(&format!("CA-{number}")).unwrap()
+}
+
+fn listed(number: u8, modified: Option<i64>) -> Listed {
+    Listed { account: account(number), modified_at: modified.map(at) }
 }
 
 fn assignment(id: &str, of: u8, published: i64) -> Assignment {
@@ -73,14 +77,15 @@ impl Rig {
     }
 
     async fn store(&self, events: Vec<Received>, now: i64) -> Result<Vec<Outcome>, QueueError> {
-        let batch = Batch { events, place: Some(place(1)), oldest: OLDEST };
+        let batch = Batch { events, place: Some(place(1)), gap: None, oldest: OLDEST };
         self.queue.store(holder("a"), batch, at(now)).await
     }
 
     async fn sweep(&self, accounts: &[u8], asked_at: i64, is_whole: bool) -> (u64, u64) {
-        let accounts = accounts.iter().map(|number| account(*number)).collect();
+        let accounts = accounts.iter().map(|number| listed(*number, None)).collect();
         let found = Found { accounts, asked_at: at(asked_at), is_whole };
-        let Swept { queued, withdrawn } = self.queue.sweep(holder("a"), found, at(asked_at)).await.unwrap();
+        let swept = self.queue.sweep(holder("a"), found, at(asked_at)).await.unwrap();
+        let Swept { queued, withdrawn, .. } = swept;
         (queued, withdrawn)
     }
 
@@ -173,19 +178,36 @@ async fn an_assignment_is_kept_as_it_came() {
 #[tokio::test]
 async fn the_place_moves_with_what_is_stored_and_not_without() {
     let rig = Rig::new().await;
-    assert_eq!(rig.queue.place(holder("a")).await.unwrap(), None);
-    let batch = |number| Batch { events: Vec::new(), place: Some(place(number)), oldest: OLDEST };
+    assert_eq!(rig.queue.progress(holder("a")).await.unwrap().place, None);
+    let batch = |number| Batch { events: Vec::new(), place: Some(place(number)), gap: None, oldest: OLDEST };
     rig.queue.store(holder("a"), batch(1), at(1)).await.unwrap();
     rig.queue.store(holder("a"), Batch { place: None, ..batch(1) }, at(1)).await.unwrap();
     assert_eq!(
-        rig.queue.place(holder("b")).await.unwrap(),
+        rig.queue.progress(holder("b")).await.unwrap().place,
         Some(place(1)),
         "it is the subscription's, not the holder's"
     );
     assert_eq!(rig.queue.store(holder("b"), batch(2), at(1)).await, Err(QueueError::NotHeld));
-    assert_eq!(rig.queue.place(holder("a")).await.unwrap(), Some(place(1)));
+    assert_eq!(rig.queue.progress(holder("a")).await.unwrap().place, Some(place(1)));
     let other = Holder { subscription: "elsewhere".to_owned(), ..holder("a") };
-    assert_eq!(rig.queue.place(other).await.unwrap(), None);
+    assert_eq!(rig.queue.progress(other).await.unwrap().place, None);
+}
+
+#[tokio::test]
+async fn that_events_may_be_missing_is_kept_until_a_whole_sweep_that_asked_later() {
+    let rig = Rig::new().await;
+    let has_gap = async || rig.beside().progress(holder("b")).await.unwrap().has_gap;
+    let batch = |gap: Option<i64>| Batch { place: Some(place(1)), gap: gap.map(at), ..Batch::default() };
+    rig.queue.store(holder("a"), batch(Some(5)), at(5)).await.unwrap();
+    rig.queue.store(holder("a"), batch(Some(3)), at(6)).await.unwrap();
+    rig.queue.store(holder("a"), batch(None), at(6)).await.unwrap();
+    assert!(has_gap().await, "with the place");
+    rig.sweep(&[1], 4, true).await;
+    assert!(has_gap().await, "the org was asked before");
+    rig.sweep(&[1], 6, false).await;
+    assert!(has_gap().await, "not every account was seen");
+    rig.sweep(&[1], 6, true).await;
+    assert!(!has_gap().await);
 }
 
 #[tokio::test]
@@ -199,7 +221,7 @@ async fn one_of_two_gateways_holds_the_lease_until_it_ends_or_is_given_back() {
     assert!(!other.claim(holder("b"), at(29), at(49)).await.unwrap());
     assert!(other.claim(holder("b"), at(30), at(50)).await.unwrap(), "it has ended");
     assert!(!one.claim(holder("a"), at(31), at(51)).await.unwrap());
-    let batch = Batch { events: Vec::new(), place: Some(place(9)), oldest: OLDEST };
+    let batch = Batch { events: Vec::new(), place: Some(place(9)), gap: None, oldest: OLDEST };
     assert_eq!(one.store(holder("a"), batch.clone(), at(31)).await, Err(QueueError::NotHeld));
     assert_eq!(other.store(holder("b"), batch, at(50)).await, Err(QueueError::NotHeld), "its own has ended too");
     other.release(holder("b")).await.unwrap();
@@ -240,12 +262,28 @@ async fn a_sweep_queues_what_no_event_told_of_and_takes_back_what_it_had_found()
     assert_eq!(rig.change(assign(assignment("as-4", 4, 12)), 12).await, Outcome::Queued, "instead of what was found");
     assert_eq!(rig.sweep(&[], 13, true).await, (0, 1), "an assignment is not taken back by a sweep");
     assert_eq!(rig.waiting().await, ["CA-1", "CA-4"]);
-    let late = Found { accounts: vec![account(9)], asked_at: at(14), is_whole: true };
+    let late = Found { accounts: vec![listed(9, None)], asked_at: at(14), is_whole: true };
     assert_eq!(rig.queue.sweep(holder("b"), late, at(14)).await, Err(QueueError::NotHeld));
 }
 
 #[tokio::test]
-async fn a_full_queue_takes_no_more_and_keeps_the_place() {
+async fn a_sweep_queues_what_was_assigned_again_after_an_assignment_was_over() {
+    let mut rig = Rig::new().await;
+    let ending = |id: &str, of| Assignment { not_after: Some(at(20)), ..assignment(id, of, 0) };
+    rig.change(assign(ending("as-1", 1)), 1).await;
+    rig.change(assign(ending("as-2", 2)), 1).await;
+    rig.change(assign(ending("as-3", 3)), 1).await;
+    rig.change(assign(ending("as-4", 3)), 1).await;
+    rig.change(revoke("as-4", 3, 2), 100).await;
+    assert_eq!(rig.queue.tidy(at(100)).await.unwrap(), 2, "long after");
+    let accounts = vec![listed(1, Some(60)), listed(2, Some(10)), listed(3, Some(60))];
+    let found = Found { accounts, asked_at: at(100), is_whole: true };
+    assert_eq!(rig.queue.sweep(holder("a"), found, at(100)).await.unwrap().queued, 1);
+    assert_eq!(rig.waiting().await, ["CA-1"], "the third was revoked as the org was asked");
+}
+
+#[tokio::test]
+async fn a_full_queue_leaves_out_what_has_no_room_and_goes_on() {
     let mut rig = Rig::new().await;
     rig.change(assign(assignment("as-1", 1, 0)), 1).await;
     let raw = rusqlite::Connection::open(rig.directory.path().join("queue.sqlite")).unwrap();
@@ -253,14 +291,28 @@ async fn a_full_queue_takes_no_more_and_keeps_the_place() {
                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
                 SELECT 'f-' || i, 'F-' || i, 'waiting', 0, 0, 0, 0 FROM n";
     raw.execute(fill, [MOST_WAITING as i64 - 1]).unwrap();
-    let event = Received { uuid: Some("x".to_owned()), content: Content::Change(assign(assignment("as-2", 2, 0))) };
-    let batch = Batch { events: vec![event], place: Some(place(9)), oldest: OLDEST };
-    assert_eq!(rig.queue.store(holder("a"), batch.clone(), at(2)).await, Err(QueueError::Full));
-    assert_eq!(rig.queue.place(holder("a")).await.unwrap(), Some(place(1)));
-    let found = Found { accounts: vec![account(3)], asked_at: at(2), is_whole: false };
-    assert_eq!(rig.queue.sweep(holder("a"), found, at(2)).await, Err(QueueError::Full));
-    assert_eq!(rig.change(revoke("as-1", 1, 2), 2).await, Outcome::Revoked);
-    assert_eq!(rig.queue.store(holder("a"), batch, at(3)).await, Ok(vec![Outcome::Queued]), "it was not seen before");
+    let event = |uuid: &str, change| Received { uuid: Some(uuid.to_owned()), content: Content::Change(change) };
+    let late = event("x", assign(assignment("as-2", 2, 0)));
+    let events = vec![late.clone(), event("y", revoke("as-1", 1, 2)), event("z", assign(assignment("as-3", 3, 0)))];
+    let batch = Batch { events, place: Some(place(9)), gap: None, oldest: OLDEST };
+    let outcomes = rig.queue.store(holder("a"), batch, at(2)).await.unwrap();
+    assert_eq!(outcomes, [Outcome::NoRoom, Outcome::Revoked, Outcome::Queued], "what is behind it makes room");
+    let progress = async || rig.queue.progress(holder("a")).await.unwrap();
+    assert_eq!(progress().await, Progress { place: Some(place(9)), has_gap: true });
+    assert_eq!(rig.store(vec![late], 3).await, Ok(vec![Outcome::NoRoom]), "it counts as not seen");
+
+    let whole = Swept { is_whole: true, ..Swept::default() };
+    let sweep = async |second| {
+        let found = Found { accounts: vec![listed(2, None), listed(4, None)], asked_at: at(second), is_whole: true };
+        rig.queue.sweep(holder("a"), found, at(second)).await
+    };
+    assert_eq!(sweep(4).await, Ok(Swept { left_out: 2, ..whole }));
+    raw.execute("DELETE FROM assignments WHERE key = 'f-1'", []).unwrap();
+    assert_eq!(sweep(5).await, Ok(Swept { queued: 1, left_out: 1, ..whole }), "as many as there is room for");
+    assert!(progress().await.has_gap);
+    raw.execute("DELETE FROM assignments WHERE key = 'f-2'", []).unwrap();
+    assert_eq!(sweep(6).await, Ok(Swept { queued: 1, ..whole }));
+    assert!(!progress().await.has_gap);
 }
 
 #[tokio::test]
@@ -281,6 +333,24 @@ async fn what_is_over_is_forgotten_and_what_waits_is_not() {
         |table| raw.query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(["assignments", "revocations", "seen_events"].map(count), [1, 0, 0]);
     assert_eq!(rig.waiting().await, ["CA-1"]);
+}
+
+#[test]
+fn tidying_goes_by_indexes_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("queue.sqlite");
+    drop(Queue::open(&path).unwrap());
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    for (statement, index) in apply::FORGET.iter().map(|(statement, _)| *statement).chain([apply::EXPIRE]).zip([
+        "seen_events_seen",
+        "revocations_changed",
+        "assignments_over",
+        "assignments_ending",
+    ]) {
+        let mut plan = raw.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+        let step: String = plan.query_row([0], |row| row.get(3)).unwrap();
+        assert!(step.contains("SEARCH") && step.contains(index), "{statement}: {step}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! | answer on a stream | [`Timing::watchdog`] |
 //! | schema of an event | 10 s |
 //! | events stored, with the place behind them | 10 s; then the stream is given up and opened again |
-//! | sweep of the org's accounts | 60 s |
+//! | sweep of the org's accounts | 60 s; then it is cut, and what was seen counts |
 //! | lease | [`EventsOptions::lease`]; kept four times as often |
 //!
 //! Answers wait in the server while one is stored, so that at most one, of 4 MB, is held.
@@ -110,8 +110,8 @@ impl Events {
 
     /// Until the lease is lost.
     async fn subscribe(&self, cancelled: &CancellationToken) {
-        match self.queue.place(self.holder.clone()).await {
-            Ok(place) => Driver::new(self, place).run(cancelled).await,
+        match self.queue.progress(self.holder.clone()).await {
+            Ok(progress) => Driver::new(self, progress).run(cancelled).await,
             Err(why) => error!(%why, "the place of the subscription cannot be read"),
         }
     }

@@ -16,6 +16,7 @@ use crate::account::{AccountId, AssignmentId, StrategyId, is_language};
 use crate::phone::Phone;
 use crate::queue::{Assignment, Change, Limits, Revocation};
 use crate::redact::redacted_debug;
+use crate::vetting::vet;
 
 /// When an event was published, in milliseconds since 1970: a field that each has (Platform Events Developer Guide).
 const CREATED: &str = "CreatedDate";
@@ -66,6 +67,9 @@ pub enum EventError {
     /// Its time ends before it begins.
     #[error("the event's not_after is not later than its not_before")]
     Window,
+    /// A number in it is that of a card.
+    #[error("a number of the event is that of a card")]
+    Forbidden,
 }
 
 /// What an event means.
@@ -100,7 +104,14 @@ pub fn read(mapping: &Mapping, record: &EventRecord) -> Result<Change, EventErro
         published_at,
     };
     let is_window = assignment.not_after.is_none_or(|end| assignment.not_before.is_none_or(|begin| begin < end));
-    if is_window { Ok(Change::Assign(Box::new(assignment))) } else { Err(EventError::Window) }
+    if !is_window {
+        return Err(EventError::Window);
+    }
+    // Whatever is read can be kept: one that could not be would be received again and again.
+    match vet(&assignment) {
+        Ok(vetted) if vetted.masked.is_empty() => Ok(Change::Assign(Box::new(assignment))),
+        Ok(_) | Err(_) => Err(EventError::Forbidden),
+    }
 }
 
 fn limits(mapping: &Mapping, fields: &Fields<'_>) -> Result<Limits, EventError> {

@@ -179,6 +179,8 @@ pub enum Condition {
     IsNot(FieldPath, Value),
     /// It is this or greater, or later.
     AtLeast(FieldPath, Value),
+    /// It is greater, or later.
+    Above(FieldPath, Value),
     /// It is one of these.
     In(FieldPath, Vec<Value>),
     /// All hold.
@@ -190,7 +192,7 @@ pub enum Condition {
 impl Condition {
     fn check(&self) -> Result<(), SoqlError> {
         match self {
-            Self::Is(..) | Self::IsNot(..) | Self::AtLeast(..) => Ok(()),
+            Self::Is(..) | Self::IsNot(..) | Self::AtLeast(..) | Self::Above(..) => Ok(()),
             Self::In(_, values) if values.is_empty() => Err(SoqlError::Empty),
             Self::In(..) => Ok(()),
             Self::All(conditions) | Self::Any(conditions) if conditions.is_empty() => Err(SoqlError::Empty),
@@ -205,6 +207,7 @@ impl Condition {
             Self::Is(field, value) => compare(out, field, " = ", value),
             Self::IsNot(field, value) => compare(out, field, " != ", value),
             Self::AtLeast(field, value) => compare(out, field, " >= ", value),
+            Self::Above(field, value) => compare(out, field, " > ", value),
             Self::In(field, values) => {
                 out.extend([field.as_str(), " IN ("]);
                 join(out, ", ", values, |out, value| value.0.write(out));

@@ -12,8 +12,13 @@
 //! | [`End::Refused`] | the same after 60 s |
 //! | [`End::Limited`] | the same after 15 minutes; sweeps meanwhile |
 //!
-//! The first stream of all, where it begins with the earliest event, has one sweep beside it. Sweeps, each 30 to 60 s, also stand
-//! in where streams have failed for five minutes; they stop with the first answer.
+//! The first stream of all, where it begins with the earliest event, has one sweep beside it. That events may be missing is
+//! durable until a sweep is done, and a gateway that takes over begins with one; after each that is not done the next waits twice
+//! as long, up to 15 minutes. Sweeps, each 30 to 60 s, also stand in where nothing could be stored for five minutes; they stop
+//! with the first answer that is stored.
+//!
+//! Only what is stored counts as a success. Where what came was not, the next stream asks for one event until one is: each that
+//! is delivered counts against the org's allowance of the day, stored or not.
 
 mod backoff;
 mod end;
@@ -58,9 +63,9 @@ pub struct Timing {
     pub longest_wait: Duration,
     /// The wait where no more events are delivered this day.
     pub limited_wait: Duration,
-    /// Streams have failed for so long: sweeps stand in.
+    /// Nothing could be stored for so long: sweeps stand in.
     pub patience: Duration,
-    /// Between two sweeps, at the most; at the least half of it.
+    /// Between two sweeps, at the most; at the least half of it. After those that are not done it doubles, to `limited_wait`.
     pub sweep_every: Duration,
 }
 
@@ -123,8 +128,8 @@ pub enum Output {
 enum State {
     /// There is none before then.
     Waiting { until: Instant },
-    /// It is asked for, or there; `is_answered` once something came.
-    Open { silent_at: Instant, is_answered: bool, flow: Flow },
+    /// It is asked for, or there; `is_stored` once something that came by it is.
+    Open { silent_at: Instant, is_stored: bool, flow: Flow },
 }
 
 /// How many events are outstanding on a stream.
@@ -139,6 +144,15 @@ struct Flow {
     idle_at: Option<Instant>,
 }
 
+/// How far a subscription has come, as it is durable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The last event that was stored.
+    pub place: Option<ReplayId>,
+    /// Events before it may be missing, and no sweep has stood in for them yet.
+    pub has_gap: bool,
+}
+
 /// The subscription.
 #[derive(Debug)]
 pub struct Subscription {
@@ -148,41 +162,57 @@ pub struct Subscription {
     place: Option<ReplayId>,
     /// There was a place that the org does not know any more, and nothing was stored since.
     is_place_lost: bool,
+    /// The last thing that came was not stored.
+    is_unstored: bool,
     state: State,
     failing_since: Option<Instant>,
     is_limited: bool,
     has_gap: bool,
+    /// The gap came about while a sweep was under way, which may not have seen what is missing.
+    is_gap_new: bool,
     is_sweeping: bool,
     sweep_at: Option<Instant>,
+    /// Between sweeps that are not done.
+    sweep_backoff: Backoff,
     outputs: VecDeque<Output>,
 }
 
 impl Subscription {
-    /// One that goes on behind `place`, the last event that was stored.
+    /// One that goes on from there.
     #[must_use]
-    pub fn new(first: First, timing: Timing, place: Option<ReplayId>, seed: u64, now: Instant) -> Self {
+    pub fn new(first: First, timing: Timing, progress: Progress, seed: u64, now: Instant) -> Self {
+        let Progress { place, has_gap } = progress;
         // What was assigned before the oldest event that is kept is in the org's queue alone.
-        let has_gap = place.is_none() && first == First::Earliest;
+        let has_gap = has_gap || (place.is_none() && first == First::Earliest);
         Self {
             first,
             timing,
             backoff: Backoff::new(timing.first_wait, timing.longest_wait, seed),
             place,
             is_place_lost: false,
+            is_unstored: false,
             state: State::Waiting { until: now },
             failing_since: None,
             is_limited: false,
             has_gap,
+            is_gap_new: false,
             is_sweeping: false,
             sweep_at: has_gap.then_some(now),
+            sweep_backoff: Backoff::new(timing.sweep_every, timing.limited_wait, !seed),
             outputs: VecDeque::new(),
         }
     }
 
-    /// Whether the stream answers.
+    /// Whether the stream answers, and what comes by it is stored.
     #[must_use]
     pub const fn is_receiving(&self) -> bool {
-        matches!(self.state, State::Open { is_answered: true, .. })
+        matches!(self.state, State::Open { is_stored: true, .. })
+    }
+
+    /// Whether events may be missing that no sweep has stood in for yet: durable with the next place, or it is forgotten.
+    #[must_use]
+    pub const fn has_gap(&self) -> bool {
+        self.has_gap
     }
 
     /// Whether sweeps stand in for events.
@@ -194,20 +224,14 @@ impl Subscription {
 
     /// An answer with so many events came, and so many more are `pending` by the server's word. Tell when it is stored.
     pub fn handle_answer(&mut self, now: Instant, events: u32, pending: u32) {
-        let State::Open { flow, .. } = self.state else { return };
+        let State::Open { flow, is_stored, .. } = self.state else { return };
         let mut outstanding = flow.outstanding.saturating_sub(events);
         if now.saturating_duration_since(flow.asked_at) >= self.timing.idle {
             outstanding = outstanding.min(pending);
         }
         let idle_at = (outstanding == 0).then(|| now + self.timing.idle);
         let flow = Flow { outstanding, is_storing: true, idle_at, ..flow };
-        self.state = State::Open { silent_at: now + self.timing.watchdog, is_answered: true, flow };
-        self.backoff.reset();
-        self.failing_since = None;
-        self.is_limited = false;
-        if !self.has_gap {
-            self.sweep_at = None;
-        }
+        self.state = State::Open { silent_at: now + self.timing.watchdog, is_stored, flow };
     }
 
     /// What came is stored up to this place; none where the answer had none.
@@ -215,7 +239,14 @@ impl Subscription {
         if place.is_some() {
             (self.place, self.is_place_lost) = (place, false);
         }
-        let State::Open { flow, .. } = &mut self.state else { return };
+        let State::Open { flow, is_stored, .. } = &mut self.state else { return };
+        (*is_stored, self.is_unstored) = (true, false);
+        self.backoff.reset();
+        self.failing_since = None;
+        self.is_limited = false;
+        if !self.has_gap {
+            self.sweep_at = None;
+        }
         flow.is_storing = false;
         flow.idle_at = None;
         if flow.outstanding <= FEW {
@@ -227,9 +258,8 @@ impl Subscription {
 
     /// The stream ended, or could not be opened, or what came could not be stored.
     pub fn handle_end(&mut self, now: Instant, end: End) {
-        if matches!(self.state, State::Waiting { .. }) {
-            return;
-        }
+        let State::Open { flow, .. } = self.state else { return };
+        self.is_unstored |= flow.is_storing;
         let since = *self.failing_since.get_or_insert(now);
         let backoff = self.backoff.next();
         let wait = match end {
@@ -244,7 +274,8 @@ impl Subscription {
                 now
             }
             End::Corrupted => {
-                (self.place, self.is_place_lost, self.has_gap) = (None, true, true);
+                (self.place, self.is_place_lost) = (None, true);
+                (self.has_gap, self.is_gap_new) = (true, self.is_sweeping);
                 now
             }
             End::Session => {
@@ -256,12 +287,25 @@ impl Subscription {
         self.sweep_at = Some(self.sweep_at.map_or(sweep_at, |before| before.min(sweep_at)));
     }
 
-    /// A sweep is over; `is_done` where the org answered and the answer is stored.
+    /// Something that came is left out of what is stored: a sweep is to bring it.
+    pub fn handle_gap(&mut self, now: Instant) {
+        (self.has_gap, self.is_gap_new) = (true, self.is_sweeping);
+        let wait = self.backoff.spread(self.timing.sweep_every);
+        self.sweep_at.get_or_insert(now + wait);
+    }
+
+    /// A sweep is over; `is_done` where the org told of all its accounts and all are stored.
     pub fn handle_swept(&mut self, now: Instant, is_done: bool) {
-        self.is_sweeping = false;
-        self.has_gap &= !is_done;
+        self.has_gap &= !is_done || self.is_gap_new;
+        (self.is_sweeping, self.is_gap_new) = (false, false);
+        let wait = if is_done {
+            self.sweep_backoff.reset();
+            self.backoff.spread(self.timing.sweep_every)
+        } else {
+            self.sweep_backoff.next()
+        };
         if self.has_gap || self.is_polling(now) {
-            self.sweep_at = Some(now + self.backoff.spread(self.timing.sweep_every));
+            self.sweep_at = Some(now + wait);
         }
     }
 
@@ -303,9 +347,10 @@ impl Subscription {
             (None, First::Latest) if !self.is_place_lost => Start::Latest,
             (None, First::Earliest | First::Latest) => Start::Earliest,
         };
-        let flow = Flow { outstanding: MOST_OUTSTANDING, asked_at: now, is_storing: false, idle_at: None };
-        self.state = State::Open { silent_at: now + self.timing.watchdog, is_answered: false, flow };
-        self.outputs.push_back(Output::Open { start, count: MOST_OUTSTANDING });
+        let count = if self.is_unstored { 1 } else { MOST_OUTSTANDING };
+        let flow = Flow { outstanding: count, asked_at: now, is_storing: false, idle_at: None };
+        self.state = State::Open { silent_at: now + self.timing.watchdog, is_stored: false, flow };
+        self.outputs.push_back(Output::Open { start, count });
     }
 
     /// One event is asked for where nothing is outstanding while what came is still being stored.

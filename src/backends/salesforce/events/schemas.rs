@@ -15,6 +15,9 @@ use super::{
 /// Most schemas that are kept: an event gets a new one when its fields are changed.
 const MOST: usize = 32;
 
+/// Schemas that could not be had for one batch of events: they are not asked for again before the next.
+pub(super) type Missing = HashMap<String, AvroError>;
+
 /// What is known.
 #[derive(Default)]
 pub(super) struct Schemas(Mutex<HashMap<String, Arc<EventSchema>>>);
@@ -25,12 +28,20 @@ impl Schemas {
         &self,
         id: &str,
         source: &mut SchemaSource,
+        missing: &mut Missing,
     ) -> Result<Result<Arc<EventSchema>, AvroError>, End> {
         if let Some(known) = self.known().get(id) {
             return Ok(Ok(Arc::clone(known)));
         }
-        let Some(text) = source.text(id).await? else { return Ok(Err(AvroError::Unknown)) };
-        Ok(EventSchema::parse(&text).map(|schema| self.keep(id, schema)))
+        if let Some(why) = missing.get(id) {
+            return Ok(Err(*why));
+        }
+        let text = source.text(id).await?.ok_or(AvroError::Unknown);
+        let schema = text.and_then(|text| EventSchema::parse(&text)).map(|schema| self.keep(id, schema));
+        if let Err(why) = &schema {
+            missing.insert(id.to_owned(), *why);
+        }
+        Ok(schema)
     }
 
     fn keep(&self, id: &str, schema: EventSchema) -> Arc<EventSchema> {

@@ -6,7 +6,7 @@ use ::book::salesforce::{
     Thrift,
     lookup::LookupError,
     subscription::Sweep,
-    sweep::{self, NoAnswer},
+    sweep::{NoAnswer, Question, Walk},
 };
 use jiff::Timestamp;
 use metrics::counter;
@@ -51,15 +51,19 @@ impl SweepError {
 }
 
 impl Events {
-    /// Sweeps once. Whether it is done.
+    /// Sweeps once. Whether it is done, so that the queue has every account that the org's has.
     pub(super) async fn sweep(&self, why: Sweep) -> bool {
         let swept = self.try_sweep().await;
         let outcome = match &swept {
-            Ok(Swept { queued, withdrawn }) => {
-                info!(queued, withdrawn, ?why, "the accounts in the org's queue were asked for");
+            Ok(Swept { queued, withdrawn, left_out, is_whole }) => {
+                info!(queued, withdrawn, left_out, is_whole, ?why, "the accounts in the org's queue were asked for");
                 counter!("tonegate_salesforce_events_total", "outcome" => "found").increment(*queued);
                 counter!("tonegate_salesforce_events_total", "outcome" => "withdrawn").increment(*withdrawn);
-                "done"
+                match (*left_out, *is_whole) {
+                    (0, true) => "done",
+                    (0, false) => "cut",
+                    (1.., _) => "full",
+                }
             }
             Err(error) => {
                 warn!(%error, ?why, "the accounts in the org's queue are not known");
@@ -67,7 +71,7 @@ impl Events {
             }
         };
         counter!("tonegate_salesforce_sweeps_total", "outcome" => outcome).increment(1);
-        swept.is_ok()
+        outcome == "done"
     }
 
     async fn try_sweep(&self) -> Result<Swept, SweepError> {
@@ -75,20 +79,28 @@ impl Events {
             return Err(SweepError::Thrift);
         }
         let asked_at = Timestamp::now();
-        let statement = sweep::statement(&self.mapping)?;
-        let statement: String = form_urlencoded::byte_serialize(statement.as_bytes()).collect();
-        let mut next = Some(format!("/services/data/{}/query?q={statement}", self.version));
-        let (mut accounts, mut rows) = (Vec::new(), 0);
-        let deadline = Instant::now() + DEADLINE;
-        let most = usize::from(sweep::MOST_ACCOUNTS);
-        while let Some(path) = next.take().filter(|_| rows < most) {
-            let answer = self.connections.read(&path, deadline).await?;
-            let page = sweep::read(&self.mapping, &answer.body)?;
-            rows += page.rows.max(1);
-            accounts.extend(page.accounts);
-            next = page.next;
-        }
-        let found = Found { accounts, asked_at, is_whole: rows < most };
+        let walk = self.walk(Instant::now() + DEADLINE).await?;
+        let is_whole = walk.is_whole();
+        let found = Found { accounts: walk.into_accounts(), asked_at, is_whole };
         Ok(self.queue.sweep(self.holder.clone(), found, Timestamp::now()).await?)
+    }
+
+    /// Sees the accounts in the org's queue until the deadline. Where it is cut short, what was seen counts.
+    async fn walk(&self, deadline: Instant) -> Result<Walk, SweepError> {
+        let mut walk = Walk::default();
+        let mut has_begun = false;
+        while let Some(question) = walk.question(&self.mapping)? {
+            let answer = match question {
+                Question::Statement(text) => self.connections.query(self.version, &text, deadline).await,
+                Question::Page(address) => self.connections.read(&address, deadline).await,
+            };
+            match answer {
+                Ok(answer) => walk.handle_answer(&self.mapping, &answer.body)?,
+                Err(_) if has_begun && Instant::now() >= deadline => break,
+                Err(error) => return Err(error.into()),
+            }
+            has_begun = true;
+        }
+        Ok(walk)
     }
 }

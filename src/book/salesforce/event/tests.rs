@@ -107,6 +107,7 @@ fn what_is_wrong_is_named() {
         }
     }
     assert_eq!(with("Not_After", Scalar::Long(2_000)), Err(EventError::Window));
+    assert_eq!(with("Min_Payment_Amount", Scalar::Double(4_222_222_222_222.22)), Err(EventError::Forbidden));
     let mut record = whole();
     record.0.insert("CreatedDate".to_owned(), text("now"));
     assert_eq!(read(&mapping(), &record), Err(EventError::Created));
@@ -135,6 +136,7 @@ proptest! {
         if let Ok(Change::Assign(assignment)) = read(&mapping(), &record) {
             let text = serde_json::to_string(&*assignment).unwrap();
             prop_assert!(serde_json::from_str::<Assignment>(&text).unwrap() == *assignment);
+            prop_assert!(vet(&*assignment).is_ok_and(|vetted| vetted.json == text));
         }
     }
 }

@@ -1,8 +1,8 @@
 #![expect(clippy::disallowed_methods, reason = "an instant can only be made from the clock")]
 
-use proptest::prelude::*;
-
 use super::*;
+
+mod model;
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -20,8 +20,12 @@ struct Rig {
 
 impl Rig {
     fn new(first: First, place: Option<ReplayId>) -> Self {
+        Self::from(first, Progress { place, has_gap: false })
+    }
+
+    fn from(first: First, progress: Progress) -> Self {
         let now = Instant::now();
-        let mut rig = Self { now, subscription: Subscription::new(first, Timing::default(), place, 7, now) };
+        let mut rig = Self { now, subscription: Subscription::new(first, Timing::default(), progress, 7, now) };
         rig.subscription.handle_timeout(now);
         rig
     }
@@ -55,7 +59,7 @@ impl Rig {
                 self.subscription.handle_swept(self.now, true);
             }
             for output in outputs {
-                if let Output::Open { start, count: MOST_OUTSTANDING } = output {
+                if let Output::Open { start, .. } = output {
                     return (self.now - began, start);
                 }
             }
@@ -106,6 +110,54 @@ fn where_everything_is_new_the_org_is_swept_once() {
 }
 
 #[test]
+fn what_may_be_missing_is_so_until_a_sweep_is_done_whoever_makes_it() {
+    let sweep = Output::Sweep(Sweep::Reconcile);
+    let mut rig = Rig::from(First::Latest, Progress { place: Some(place(1)), has_gap: true });
+    assert!(rig.outputs().contains(&sweep) && rig.subscription.has_gap());
+    rig.answer(1, 99);
+    rig.stored(place(2));
+    rig.subscription.handle_swept(rig.now, false);
+    assert!(rig.subscription.has_gap());
+    assert_eq!(rig.after(s(61)), [sweep]);
+    rig.end(End::Corrupted);
+    rig.subscription.handle_swept(rig.now, true);
+    assert!(rig.subscription.has_gap(), "that sweep began before");
+    assert!(rig.after(s(61)).contains(&Output::Sweep(Sweep::Reconcile)));
+    rig.subscription.handle_swept(rig.now, true);
+    assert!(!rig.subscription.has_gap());
+}
+
+#[test]
+fn what_had_no_room_is_swept_until_it_has() {
+    let mut rig = Rig::new(First::Latest, Some(place(1)));
+    rig.opened();
+    rig.answer(1, 99);
+    rig.subscription.handle_gap(rig.now);
+    rig.stored(place(2));
+    for longest in [60, 60, 120, 240, 480, 900, 900] {
+        assert!(rig.subscription.has_gap());
+        let began = rig.now;
+        while !rig.outputs().contains(&Output::Sweep(Sweep::Reconcile)) {
+            rig.now = rig.now.max(rig.subscription.poll_timeout());
+            rig.subscription.handle_timeout(rig.now);
+            rig.answer(0, 99);
+            rig.stored(place(3));
+        }
+        let wait = rig.now - began;
+        assert!(wait >= s(longest) / 2 && wait <= s(longest), "{wait:?} of {longest} s");
+        rig.subscription.handle_gap(rig.now);
+        rig.subscription.handle_swept(rig.now, false);
+    }
+    rig.after(s(900));
+    rig.subscription.handle_gap(rig.now);
+    rig.subscription.handle_swept(rig.now, true);
+    assert!(rig.subscription.has_gap(), "what was left out meanwhile may be missing");
+    rig.after(s(60));
+    rig.subscription.handle_swept(rig.now, true);
+    assert!(!rig.subscription.has_gap());
+}
+
+#[test]
 fn more_is_asked_for_when_few_are_outstanding_and_what_came_is_stored() {
     let mut rig = Rig::new(First::Earliest, None);
     rig.opened();
@@ -152,7 +204,7 @@ fn a_silent_stream_is_given_up_and_one_that_is_kept_alive_is_not() {
 }
 
 #[test]
-fn waits_double_until_the_first_answer() {
+fn waits_double_until_something_is_stored() {
     let mut rig = Rig::new(First::Earliest, None);
     rig.opened();
     for longest in [1, 2, 4, 8, 16, 32, 60, 60] {
@@ -161,10 +213,48 @@ fn waits_double_until_the_first_answer() {
         assert!(wait >= s(longest) / 2 && wait <= s(longest), "{wait:?} of {longest} s");
     }
     rig.answer(0, 100);
+    rig.stored(place(1));
     rig.end(End::Unavailable);
     assert!(rig.opened().0 <= s(1));
     rig.end(End::Refused);
     assert!(rig.opened().0 >= s(30), "a refusal is not looked at again at once");
+}
+
+#[test]
+fn what_cannot_be_stored_is_not_asked_for_again_and_again() {
+    let mut rig = Rig::new(First::Earliest, Some(place(1)));
+    let count = |outputs: &[Output]| {
+        outputs.iter().find_map(|output| if let Output::Open { count, .. } = output { Some(*count) } else { None })
+    };
+    assert_eq!(count(&rig.outputs()), Some(MOST_OUTSTANDING));
+    let (began, mut events, mut sweeps) = (rig.now, MOST_OUTSTANDING, 0);
+    while rig.now - began < s(3_600) {
+        rig.answer(1, 0);
+        assert!(!rig.subscription.is_receiving());
+        rig.end(End::Unstored);
+        loop {
+            rig.now = rig.now.max(rig.subscription.poll_timeout());
+            rig.subscription.handle_timeout(rig.now);
+            let outputs = rig.outputs();
+            if outputs.contains(&Output::Sweep(Sweep::Fallback)) {
+                sweeps += 1;
+                rig.subscription.handle_swept(rig.now, true);
+            }
+            if let Some(count) = count(&outputs) {
+                events += count;
+                break;
+            }
+        }
+        assert_eq!(rig.subscription.is_polling(rig.now), rig.now - began >= s(300));
+    }
+    assert!(events < 250, "{events} events of the day's allowance in an hour");
+    assert!(sweeps >= 50, "{sweeps} sweeps stand in");
+    rig.answer(1, 0);
+    rig.stored(place(2));
+    assert!(rig.subscription.is_receiving() && !rig.subscription.is_polling(rig.now));
+    assert_eq!(rig.outputs(), [Output::Ask(MOST_OUTSTANDING)]);
+    rig.end(End::Unavailable);
+    assert!(rig.opened().0 <= s(1));
 }
 
 #[test]
@@ -218,8 +308,8 @@ fn where_no_more_is_delivered_the_org_is_swept_for_as_long() {
     assert_eq!(start, Start::After(place(2)), "the place is still good");
     assert!((8..=30).contains(&sweeps), "{sweeps} in 7.5 to 15 minutes");
     rig.answer(5, 95);
-    assert!(!rig.subscription.is_polling(rig.now) && rig.subscription.is_receiving());
     rig.stored(place(3));
+    assert!(!rig.subscription.is_polling(rig.now) && rig.subscription.is_receiving());
     assert_eq!(rig.after(s(299)), [], "sweeps stop");
 }
 
@@ -249,137 +339,4 @@ fn sweeps_stand_in_for_streams_that_fail_for_long() {
     rig.subscription.handle_swept(rig.now, false);
     let again = rig.until(rig.now + s(60));
     assert!(again.iter().any(|(_, output)| *output == Output::Sweep(Sweep::Fallback)), "{again:?}");
-}
-
-/// What may happen to a subscription.
-#[derive(Clone, Debug)]
-enum Happening {
-    Time(u64),
-    /// So many of what is outstanding come; the server knows of the last request or not.
-    Events(u32, bool),
-    Stored,
-    Ended(End),
-    Swept(bool),
-}
-
-fn happening() -> impl Strategy<Value = Happening> {
-    let end = prop_oneof![
-        Just(End::Unavailable),
-        Just(End::Silent),
-        Just(End::Session),
-        Just(End::Corrupted),
-        Just(End::Limited),
-        Just(End::Refused),
-        Just(End::Unstored),
-    ];
-    prop_oneof![
-        (0_u64..400).prop_map(Happening::Time),
-        (0_u32..120, any::<bool>()).prop_map(|(events, knows)| Happening::Events(events, knows)),
-        Just(Happening::Stored),
-        Just(Happening::Stored),
-        end.prop_map(Happening::Ended),
-        any::<bool>().prop_map(Happening::Swept),
-    ]
-}
-
-/// The server's side: what a stream may do, and what the other side must never do.
-#[derive(Default)]
-struct Server {
-    is_open: bool,
-    outstanding: u32,
-    /// Asked for, and still on its way.
-    coming: u32,
-    is_sweeping: bool,
-}
-
-impl Server {
-    fn take(&mut self, outputs: Vec<Output>) {
-        for output in outputs {
-            match output {
-                Output::Open { count, .. } => {
-                    assert!(!self.is_open, "one stream at a time");
-                    (self.is_open, self.outstanding, self.coming) = (true, count, 0);
-                }
-                Output::Ask(count) => {
-                    assert!(self.is_open && count > 0);
-                    self.coming += count;
-                }
-                Output::Close => self.is_open = false,
-                Output::Sweep(_) => {
-                    assert!(!self.is_sweeping, "one sweep at a time");
-                    self.is_sweeping = true;
-                }
-                Output::RenewSession => {}
-            }
-            assert!(self.outstanding + self.coming <= MOST_OUTSTANDING);
-        }
-    }
-
-    /// What was asked for is here.
-    fn hear(&mut self) {
-        self.outstanding += std::mem::take(&mut self.coming);
-    }
-}
-
-proptest! {
-    #[test]
-    fn one_stream_one_sweep_a_hundred_events_and_never_a_loss(happenings in prop::collection::vec(happening(), 0..200)) {
-        let (mut rig, mut server) = (Rig::new(First::Earliest, None), Server::default());
-        let (mut received, mut stored) = (0_u8, None);
-        let outputs = rig.outputs();
-        server.take(outputs);
-        for happening in happenings {
-            match happening {
-                Happening::Time(seconds) => {
-                    server.hear();
-                    let end = rig.now + s(seconds);
-                    while rig.subscription.poll_timeout() <= end {
-                        rig.now = rig.now.max(rig.subscription.poll_timeout());
-                        rig.subscription.handle_timeout(rig.now);
-                        prop_assert!(rig.subscription.poll_timeout() > rig.now, "it does not spin");
-                        let outputs = rig.outputs();
-                        for output in &outputs {
-                            if let Output::Open { start, .. } = output {
-                                let behind = stored.clone().map_or(Start::Earliest, Start::After);
-                                prop_assert_eq!(start, &behind);
-                            }
-                        }
-                        server.take(outputs);
-                    }
-                    rig.now = end;
-                    server.hear();
-                }
-                Happening::Events(events, knows) if server.is_open => {
-                    if knows {
-                        server.hear();
-                    }
-                    let events = events.min(server.outstanding);
-                    server.outstanding -= events;
-                    received = received.wrapping_add(1);
-                    rig.answer(events, server.outstanding);
-                }
-                Happening::Stored if rig.subscription.is_receiving() => {
-                    stored = Some(place(received));
-                    rig.stored(place(received));
-                    let outputs = rig.outputs();
-                    server.take(outputs);
-                    prop_assert!(server.outstanding + server.coming > FEW, "more is asked for");
-                }
-                Happening::Ended(end) if server.is_open => {
-                    server.is_open = false;
-                    rig.end(end);
-                    if end == End::Corrupted {
-                        stored = None;
-                    }
-                    let outputs = rig.outputs();
-                    server.take(outputs);
-                }
-                Happening::Swept(is_done) if server.is_sweeping => {
-                    server.is_sweeping = false;
-                    rig.subscription.handle_swept(rig.now, is_done);
-                }
-                Happening::Events(..) | Happening::Stored | Happening::Ended(_) | Happening::Swept(_) => {}
-            }
-        }
-    }
 }

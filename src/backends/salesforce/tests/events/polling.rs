@@ -1,5 +1,7 @@
 //! Where events are not to be had: the org is asked for its accounts.
 
+use jiff::Timestamp;
+
 use super::*;
 
 impl Bench {
@@ -33,6 +35,42 @@ async fn a_queue_that_is_new_has_what_was_assigned_before_any_event_that_is_kept
             found == [("CA-2", true), ("CA-1", false)]
         })
         .await;
+    subscriber.leave().await;
+}
+
+#[tokio::test]
+async fn what_may_be_missing_is_swept_by_the_gateway_that_comes_next() {
+    let bench = Bench::new().await;
+    bench.add_to_queue(1);
+    bench.sample.rig.order("query", None, refused(503, "SERVER_UNAVAILABLE", ""));
+    let subscriber = bench.subscribe();
+    bench.assign(2);
+    bench.waits_for([2]).await;
+    subscriber.leave().await;
+    bench.org().clear_faults();
+    let subscriber = bench.subscribe();
+    bench.until(|waiting| waiting.iter().any(|one| one.account.as_str() == "CA-1" && one.id.is_none())).await;
+    subscriber.leave().await;
+}
+
+#[tokio::test]
+async fn what_was_assigned_again_after_it_had_expired_is_swept() {
+    let bench = Bench::new().await;
+    let expired = Timestamp::now() - SignedDuration::from_secs(60);
+    let fields = json!({
+        "cxp__Assignment_Id__c": "as-1",
+        "cxp__Account_External_Id__c": "CA-1",
+        "cxp__Action__c": "Assign",
+        "cxp__Not_After__c": expired.as_millisecond(),
+    });
+    bench.org().publish(EVENT, &fields).unwrap();
+    let subscriber = bench.subscribe();
+    until("it is stored", async || bench.queue.progress(bench.holder()).await.unwrap().place.is_some()).await;
+    subscriber.leave().await;
+    bench.add_to_queue(1);
+    bench.org().set_replay_length(12);
+    let subscriber = bench.subscribe();
+    bench.found(&["CA-1"]).await;
     subscriber.leave().await;
 }
 

@@ -99,6 +99,23 @@ async fn a_session_that_ends_is_renewed() {
 }
 
 #[tokio::test]
+async fn a_session_is_renewed_once_however_long_no_stream_is_to_be_had() {
+    let bench = Bench::new().await;
+    let subscriber = bench.subscribe();
+    bench.assign(1);
+    bench.waits_for([1]).await;
+    let (tokens, streams) = (bench.sample.rig.asked("token"), bench.sample.rig.asked("pubsub_subscribe"));
+    bench.org().expire_sessions();
+    let refused = RefusedCalls { status: 14, error_code: format!("{ERRORS}.service.unavailable"), times: 6 };
+    bench.troubles(StreamTroubles { refused: Some(refused), drop_every: Some(1), ..StreamTroubles::default() });
+    bench.assign(2);
+    bench.waits_for([1, 2]).await;
+    assert!(bench.sample.rig.asked("pubsub_subscribe") >= streams + 6);
+    assert_eq!(bench.sample.rig.asked("token"), tokens + 1);
+    subscriber.leave().await;
+}
+
+#[tokio::test]
 async fn an_event_that_comes_twice_counts_once() {
     let bench = Bench::new().await;
     bench.troubles(StreamTroubles { duplicates: 5, ..StreamTroubles::default() });
@@ -121,7 +138,7 @@ async fn a_place_is_whatever_bytes_it_is() {
     bench.assign(2);
     let subscriber = bench.subscribe();
     bench.waits_for([1, 2]).await;
-    let place = bench.queue.place(bench.holder()).await.unwrap().unwrap();
+    let place = bench.queue.progress(bench.holder()).await.unwrap().place.unwrap();
     assert_eq!(place.as_bytes().len(), 10);
     subscriber.leave().await;
 }
@@ -178,15 +195,35 @@ async fn what_is_no_event_is_set_aside_and_the_stream_goes_on() {
     bench.publish_bytes([&good[..], &[0]].concat(), None);
     bench.publish_bytes(good[..good.len() - 1].to_vec(), None);
     let last = bench.publish_bytes(good, Some("no-such-schema"));
+    let card = json!({
+        "cxp__Assignment_Id__c": "as-9",
+        "cxp__Account_External_Id__c": "CA-9",
+        "cxp__Action__c": "Assign",
+        "cxp__Min_Payment_Amount__c": 4_222_222_222_222.22,
+    });
+    bench.org().publish(EVENT, &card).unwrap();
     bench.publish(1, "Assign");
     bench.org().publish(EVENT, &json!({"cxp__Action__c": "Assign"})).unwrap();
     bench.waits_for([1]).await;
-    until("seven events are set aside", async || bench.queue.depth().await.unwrap().quarantined == 7).await;
+    until("eight events are set aside", async || bench.queue.depth().await.unwrap().quarantined == 8).await;
     let kept = bench.queue.quarantine(10).await.unwrap();
     assert_eq!(kept[0].reason, "the event's assignment is missing");
-    assert_eq!((kept[1].reason.as_str(), kept[1].schema_id.as_str()), ("its schema is not known", "no-such-schema"));
-    assert_eq!(kept[1].replay_id.as_bytes(), last);
+    assert_eq!(kept[1].reason, "a number of the event is that of a card");
+    assert_eq!((kept[2].reason.as_str(), kept[2].schema_id.as_str()), ("its schema is not known", "no-such-schema"));
+    assert_eq!(kept[2].replay_id.as_bytes(), last);
     assert_eq!(bench.sample.rig.asked("pubsub_subscribe"), 1);
+    subscriber.leave().await;
+}
+
+#[tokio::test]
+async fn a_schema_that_the_org_does_not_know_is_asked_for_once_for_many_events() {
+    let bench = Bench::new().await;
+    (0..50).for_each(|_| drop(bench.publish_bytes(payload(), Some("no-such-schema"))));
+    bench.assign(1);
+    let subscriber = bench.subscribe();
+    bench.waits_for([1]).await;
+    assert_eq!(bench.queue.depth().await.unwrap().quarantined, 50);
+    assert_eq!(bench.sample.rig.asked("pubsub_get_schema"), 2);
     subscriber.leave().await;
 }
 
@@ -222,7 +259,7 @@ async fn what_is_too_old_is_not_queued() {
     let options = EventsOptions { oldest: SignedDuration::from_secs(-1), ..bench.options() };
     let subscriber = bench.subscribe_with(options, Arc::clone(&bench.queue));
     bench.asked("pubsub_get_schema", 1).await;
-    until("it is stored", async || bench.queue.place(bench.holder()).await.unwrap().is_some()).await;
+    until("it is stored", async || bench.queue.progress(bench.holder()).await.unwrap().place.is_some()).await;
     assert!(bench.waiting().await.is_empty());
     subscriber.leave().await;
 }
