@@ -40,7 +40,17 @@ fn absent(event: &EventMapping, field: EventField, name: &str) -> Finding {
     let weight = if field.is_required() { Weight::StopsAssignments } else { Weight::Warns };
     let wanted = match field.kind() {
         Kind::Text(length) => format!("text of {length} characters"),
-        kind => kind.name().to_owned(),
+        kind @ (Kind::Bool
+        | Kind::Money
+        | Kind::Number
+        | Kind::Date
+        | Kind::Instant
+        | Kind::Time
+        | Kind::Picklist(_)
+        | Kind::Picklists(_)
+        | Kind::Reference(_)
+        | Kind::ExternalId
+        | Kind::Phone) => kind.name().to_owned(),
     };
     let what = format!("{} has no field {name}", event.api());
     of(field, weight, what, format!("create {name} in the event as {wanted}, or correct the mapping"))
