@@ -243,7 +243,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "book.events.enabled",
         "false",
-        "Whether accounts are assigned to the call queue by events of the org; the mapping then has an `[assignment_event]`.",
+        "Whether accounts are assigned to the call queue by events of the org; the mapping then has an `[assignment_event]`, and the org must have that event.",
     ),
     key(
         "book.events.endpoint",

@@ -43,7 +43,7 @@ async fn whatever_can_be_ordered_can_be_ordered_from_outside() {
     assert_eq!(peer.query(&format!("SELECT cxp__Status__c FROM {ACCOUNT}")).await.error().1, "INVALID_FIELD");
     assert_eq!(
         send(&peer, Method::GET, "/counts", Value::Null).await.1,
-        json!({"api_calls": 1, "by_kind": {"limits": 1, "query": 1}})
+        json!({"api_calls": 1, "by_kind": {"limits": 1, "query": 1}, "http2": 0})
     );
     assert_eq!(send(&peer, Method::GET, &format!("/rows/{ACCOUNT}"), Value::Null).await.1[0]["cxp__Queue__c"], "AI");
 
