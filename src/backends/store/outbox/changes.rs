@@ -53,6 +53,7 @@ pub(in crate::store) fn change(connection: &Connection, change: OutboxChange) ->
             execute(connection, statement, params![entry, tries, at.as_millisecond(), failure])
         }
         OutboxChange::Replay { entry } => {
+            again(connection, "SELECT call FROM outbox WHERE entry = ?1 AND parked = 1", [entry])?;
             // It may have been loaded by hand.
             let statement = "UPDATE outbox SET parked = 0, tries = 0, rejections = 0, unclear = 1, \
                              next_ms = created_ms, failure = NULL, finished_ms = NULL WHERE entry = ?1 AND parked = 1";
@@ -63,11 +64,21 @@ pub(in crate::store) fn change(connection: &Connection, change: OutboxChange) ->
 
 /// Offers everything again that was given up: what the book objected to may have been mended meanwhile.
 pub(in crate::store) fn replay_all(connection: &Connection) -> rusqlite::Result<()> {
+    again(connection, "SELECT call FROM outbox WHERE parked = 1", [])?;
     execute(
         connection,
         "UPDATE outbox SET parked = 0, tries = 0, rejections = 0, finished_ms = NULL WHERE parked = 1",
         [],
     )
+}
+
+/// Has what was delivered of calls beside what was given up go again: it may have been written without a link to that.
+fn again(connection: &Connection, calls: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+    let statement = format!(
+        "UPDATE outbox SET parked = 0, tries = 0, rejections = 0, unclear = 1, next_ms = created_ms, finished_ms = NULL \
+         WHERE parked = 2 AND kind IN ('payment_transaction', 'payment_arrangement', 'compliance_record') AND call IN ({calls})"
+    );
+    execute(connection, &statement, values)
 }
 
 /// Puts what was delivered of a call into the outbox again, flags into their own lane.

@@ -1,5 +1,8 @@
 use book::record::{ArrangementKind, ArrangementStatus};
-use book::{AccountId, AccountUpdate, ContactAttempt, ExternalId, PaymentArrangement, Record, RecordKind, StrategyId};
+use book::{
+    AccountId, AccountUpdate, ComplianceRecord, ContactAttempt, ExternalId, PaymentArrangement, Record, RecordKind,
+    StrategyId,
+};
 use jiff::{SignedDuration, Timestamp};
 use rules::contact::Flag;
 use rules::money::{Currency, Money};
@@ -36,7 +39,7 @@ impl Bench {
     /// A call of the account begins.
     async fn begin(&self, number: u128) {
         let attempt = attempt(number);
-        let compliance = book::ComplianceRecord::empty(attempt.call);
+        let compliance = ComplianceRecord::empty(attempt.call);
         let (call, trunk, started_at) = (attempt.call, attempt.trunk.clone(), attempt.started_at);
         let row = CallRow { call, trunk, started_at, attempt, compliance };
         self.store.write(Write::CallStarted(Box::new(row))).await.unwrap();
@@ -45,8 +48,7 @@ impl Bench {
     /// And ends.
     async fn end(&self, number: u128) {
         let attempt = Box::new(attempt(number));
-        let compliance =
-            book::ComplianceRecord { account: Some(account()), ..book::ComplianceRecord::empty(attempt.call) };
+        let compliance = ComplianceRecord { account: Some(account()), ..ComplianceRecord::empty(attempt.call) };
         let entry = Entry { call: attempt.call, at: now(), kind: Kind::CallEnded, details: Details::new() };
         let (compliance, reason) = (Box::new(compliance), "completed".to_owned());
         self.store.write(Write::CallConcluded { attempt, compliance, entry, reason }).await.unwrap();
@@ -109,6 +111,10 @@ fn arrangement(call: u128) -> Record {
         read_back_confirmed: true,
         agreed_at: Timestamp::UNIX_EPOCH,
     })
+}
+
+fn compliance(call: u128) -> Record {
+    ComplianceRecord { account: Some(account()), ..ComplianceRecord::empty(Uuid::from_u128(call)) }.into()
 }
 
 fn flags(call: u128) -> Record {
@@ -310,6 +316,29 @@ async fn what_is_parked_says_why_and_is_replayed_when_asked() {
     bench.put([flags(1)]).await;
     bench.change(park(3)).await;
     assert!(bench.store.is_held_back(account()).await.unwrap(), "flags that the book does not have");
+}
+
+#[tokio::test]
+async fn what_is_replayed_takes_along_what_may_have_lost_its_link_to_it() {
+    let bench = Bench::open();
+    bench.put([attempt(1).into(), arrangement(1), compliance(1), attempt(2).into(), compliance(2)]).await;
+    for entry in [1, 3, 4, 5] {
+        bench.change(delivered(entry)).await;
+    }
+    bench.change(park(2)).await;
+    assert!(bench.batches().await.is_empty());
+    assert!(bench.store.replay(2).await.unwrap());
+    assert_eq!(bench.batches().await, [[2, 3]], "of its call, and not the attempt, which links to nothing");
+    bench.change(delivered(3)).await;
+    bench.change(park(2)).await;
+    drop(bench.store);
+    let store = open(&bench.path);
+    let batches = store.outbox_batches(later(0), 16).await.unwrap();
+    assert_eq!(
+        batches.iter().map(|batch| numbers(batch.entries())).collect::<Vec<_>>(),
+        [[2, 3]],
+        "a start does so too"
+    );
 }
 
 #[tokio::test]
