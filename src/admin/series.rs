@@ -24,6 +24,7 @@ pub(super) const SERIES: &[(&str, &str, &[&str])] = &[
             "mute_not_acknowledged",
             "record_not_durable",
             "reload",
+            "salesforce_mapping",
             "salesforce_row",
             "salesforce_sign_in",
             "spoken_number_recorded",

@@ -89,7 +89,7 @@ pub enum SalesforceError {
     #[error("Salesforce refuses: {}", .0.fault.name())]
     Refused(Refusal),
     /// A setting cannot be used.
-    #[error("the setting {0} cannot be used")]
+    #[error("a setting cannot be used: {0}")]
     Setting(&'static str),
 }
 

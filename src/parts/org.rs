@@ -104,7 +104,9 @@ async fn keep_compared(book: &SalesforceBook) {
                 TRY_AGAIN
             }
         };
-        tokio::time::sleep(wait).await;
+        tokio::time::sleep(TRY_AGAIN).await;
+        // A look-up that does not fit the org may show what has changed since.
+        tokio::time::timeout(wait - TRY_AGAIN, book.doubted()).await.ok();
     }
 }
 
@@ -130,11 +132,19 @@ fn tell(findings: &[Finding], told: &[Finding]) {
 /// Signs in, has the org describe its objects, and says what does not fit.
 ///
 /// # Errors
-/// Where a setting cannot be used or the org does not answer.
+/// Where a setting cannot be used or the org, which the error names, does not answer.
 pub(crate) async fn compared(config: &Book) -> Result<Vec<Finding>> {
     let Org { connections, mapping, version } = org(config)?;
-    let described = described(&connections, &mapping, version, Instant::now() + DESCRIBING).await?;
+    let described = described(&connections, &mapping, version, Instant::now() + DESCRIBING).await;
+    let described = described.with_context(|| at(config))?;
     Ok(compare(&mapping, &described))
+}
+
+/// Where the org is, and whom it must be vouched for by.
+fn at(config: &Book) -> String {
+    let url = config.url.as_deref().unwrap_or_default();
+    let authority = config.ca.as_ref().map_or("the system's authorities".to_owned(), |ca| ca.display().to_string());
+    format!("{url} (book.url), as {authority} (book.ca) vouch for it")
 }
 
 /// The org of a configuration; nothing is connected to yet.

@@ -148,8 +148,9 @@ impl AccountBook for GuardedBook {
     }
 
     fn state(&self) -> BookState {
-        let is_failing = self.breakers.iter().any(|breaker| !held(breaker).is_closed());
-        BookState { is_failing, ..self.book.state() }
+        let state = self.book.state();
+        let is_failing = state.is_failing || self.breakers.iter().any(|breaker| !held(breaker).is_closed());
+        BookState { is_failing, ..state }
     }
 
     fn takes_backlogs(&self) -> bool {

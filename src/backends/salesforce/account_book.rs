@@ -94,6 +94,11 @@ impl SalesforceBook {
         self.connections.keep_warm().await;
     }
 
+    /// Until a look-up was refused because mapping or rights do not fit the org.
+    pub async fn doubted(&self) {
+        self.look_ups.doubted().await;
+    }
+
     /// Reads what look-ups need beside accounts, so that the first find it.
     pub async fn prepare(&self) {
         self.look_ups.prepare().await;
@@ -263,7 +268,7 @@ impl AccountBook for SalesforceBook {
 
     fn state(&self) -> BookState {
         BookState {
-            is_failing: false,
+            is_failing: !self.connections.is_answered(),
             is_saving: self.connections.thrift() == Thrift::NoNewCalls,
             is_proven: self.is_proven.load(Ordering::Relaxed),
         }

@@ -15,6 +15,8 @@ use super::SalesforceError;
 
 /// How long it holds: Salesforce takes no more than five minutes, and clocks differ.
 const LIFETIME: Duration = Duration::from_secs(180);
+/// What is wrong where the key cannot be used.
+const KEY: &str = "book.key_file: it must be a PEM file with an RSA key of 2,048 bits or more, PKCS #8";
 
 /// The key that signs.
 pub(super) struct SigningKey(RsaKeyPair);
@@ -25,7 +27,7 @@ impl SigningKey {
     /// # Errors
     /// [`SalesforceError::Setting`].
     pub(super) fn read(path: &Path) -> Result<Self, SalesforceError> {
-        let unusable = SalesforceError::Setting("key");
+        let unusable = SalesforceError::Setting(KEY);
         let key = PrivatePkcs8KeyDer::from_pem_file(path).map_err(|_| unusable.clone())?;
         RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).map(Self).map_err(|_| unusable)
     }
@@ -47,7 +49,7 @@ impl SigningKey {
         let signed = format!("{}.{}", encoded(&json!({"alg": "RS256"})), encoded(&claims));
         let mut signature = vec![0; self.0.public().modulus_len()];
         let made = self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature);
-        made.map_err(|_| SalesforceError::Setting("key"))?;
+        made.map_err(|_| SalesforceError::Setting(KEY))?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&signature)))
     }
 }

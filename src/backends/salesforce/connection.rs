@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,6 +15,7 @@ use metrics::{counter, histogram};
 use reqwest::{Method, Response, header::CONTENT_TYPE, redirect::Policy};
 use serde_json::Value;
 use tokio::time::{sleep, timeout_at};
+use tracing::{info, warn};
 
 use super::{
     Authority, OrgOptions, SalesforceError, Session,
@@ -29,6 +33,8 @@ const MOST_ANSWER: usize = 8 << 20;
 /// How often both connections are used, so that neither is closed, and how long that may take.
 const WARM_EVERY: Duration = Duration::from_secs(30);
 const WARM_WITHIN: Duration = Duration::from_secs(5);
+/// What is wrong where an authority cannot be used.
+pub(super) const AUTHORITY: &str = "book.ca: it must be a PEM file with the certificate of an authority";
 /// What is offered where authorities are named, as it is where none are.
 const PROTOCOLS: [&str; 2] = ["h2", "http/1.1"];
 /// Most bytes of the results of a bulk job: 10,000 rows of 6,400 bytes.
@@ -55,6 +61,7 @@ pub struct Connections {
     authority: Arc<Authority>,
     hedge: Mutex<Hedge>,
     allowance: Allowance,
+    is_answered: AtomicBool,
 }
 
 /// A request, to be made once or several times.
@@ -85,7 +92,13 @@ impl Connections {
     pub fn new(options: OrgOptions) -> Result<Self, SalesforceError> {
         let clients = [client(&options)?, client(&options)?];
         let authority = Arc::new(Authority::new(client(&options)?, options)?);
-        Ok(Self { clients, authority, hedge: Mutex::default(), allowance: Allowance::default() })
+        Ok(Self {
+            clients,
+            authority,
+            hedge: Mutex::default(),
+            allowance: Allowance::default(),
+            is_answered: AtomicBool::new(true),
+        })
     }
 
     /// Who signs in.
@@ -168,15 +181,27 @@ impl Connections {
     /// handshake nor a sign-in. Reading the versions of the API does not count for the day (REST API Developer Guide, "Versions").
     pub async fn keep_warm(&self) {
         loop {
-            if let Ok(session) = self.authority.session().await
-                && let Ok(url) = session.instance().join("/services/data/")
-            {
-                let used = self.clients.iter().map(|client| client.get(url.clone()).timeout(WARM_WITHIN).send());
-                // What does not answer is told by the next request.
-                futures_util::future::join_all(used).await;
+            let is_answered = self.warm().await;
+            if self.is_answered.swap(is_answered, Ordering::Relaxed) != is_answered {
+                if is_answered { info!("the org answers again") } else { warn!("the org does not answer") }
             }
             sleep(WARM_EVERY).await;
         }
+    }
+
+    /// Whether the org answered when the connections were used last, on whichever of them.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.is_answered.load(Ordering::Relaxed)
+    }
+
+    /// Uses both connections; whether one is answered.
+    pub(super) async fn warm(&self) -> bool {
+        let Ok(session) = self.authority.session().await else { return false };
+        let Ok(url) = session.instance().join("/services/data/") else { return false };
+        let used = self.clients.iter().map(|client| client.get(url.clone()).timeout(WARM_WITHIN).send());
+        let answers = futures_util::future::join_all(used).await;
+        answers.iter().any(|answer| answer.as_ref().is_ok_and(|answer| !answer.status().is_server_error()))
     }
 
     /// Makes a request in a session, and once more in a new one where the org no longer knows the first.
@@ -323,7 +348,7 @@ fn client(options: &OrgOptions) -> Result<reqwest::Client, SalesforceError> {
         .http2_keep_alive_while_idle(true);
     let builder = match &options.authority {
         Some(path) => {
-            let trusted = trust(path).map_err(|_| SalesforceError::Setting("authority"))?;
+            let trusted = trust(path).map_err(|_| SalesforceError::Setting(AUTHORITY))?;
             let mut tls = (*trusted).clone();
             tls.alpn_protocols = PROTOCOLS.map(Vec::from).into();
             builder.tls_backend_preconfigured(tls)

@@ -8,14 +8,15 @@ use std::{
 use ::book::{
     LookUp, LookupKey,
     salesforce::{
-        AnswerError, ApiVersion, LookupError, Mapping, Shelf, answer,
+        AnswerError, ApiVersion, Fault, LookupError, Mapping, Refusal, Shelf, answer,
         lookup::{self, StrategyPart},
     },
 };
 use metrics::counter;
+use tokio::sync::Notify;
 use tracing::{error, warn};
 
-use super::{Connections, SalesforceError};
+use super::{Answer, Connections, SalesforceError};
 use crate::book::BookError;
 
 /// How long a look-up may take: what is left of two seconds belongs to the agent and the voice.
@@ -34,13 +35,16 @@ struct Inner {
     mapping: Mapping,
     version: ApiVersion,
     shelf: Mutex<Shelf>,
+    /// Told where mapping or rights do not fit the org.
+    doubt: Notify,
 }
 
 impl LookUps {
     /// Over connections that exist.
     #[must_use]
     pub fn new(connections: Arc<Connections>, mapping: Mapping, version: ApiVersion) -> Self {
-        Self { inner: Arc::new(Inner { connections, mapping, version, shelf: Mutex::default() }) }
+        let (shelf, doubt) = (Mutex::default(), Notify::new());
+        Self { inner: Arc::new(Inner { connections, mapping, version, shelf, doubt }) }
     }
 
     /// Finds an account as it is now, within [`DEADLINE`]. Its strategy may be the one of at most an hour ago; from five minutes on
@@ -64,6 +68,11 @@ impl LookUps {
         }
     }
 
+    /// Until a look-up was refused because mapping or rights do not fit the org.
+    pub async fn doubted(&self) {
+        self.inner.doubt.notified().await;
+    }
+
     /// Reads every strategy, so that the first look-ups find them.
     pub async fn prepare(&self) {
         if self.inner.shelf().begin_reading(Instant::now()) {
@@ -76,25 +85,30 @@ impl Inner {
     /// Finds an account whose strategy is known; `None` where it is not.
     async fn find_short(&self, key: &LookupKey, deadline: Instant) -> Result<Option<LookUp>, BookError> {
         let statement = lookup::statement(&self.mapping, key, StrategyPart::Id).map_err(|why| unwritten(&why))?;
-        let answered = self.connections.query(self.version, &statement, deadline).await.map_err(|why| failed(&why))?;
+        let answered = self.asked(&statement, deadline).await?;
         let known = |id: &_| self.shelf().find(Instant::now(), id).cloned();
         answer::read_with(&self.mapping, &answered.body, known).map_err(unreliable)
     }
 
     async fn find_whole(&self, key: &LookupKey, deadline: Instant) -> Result<LookUp, BookError> {
         let statement = lookup::statement(&self.mapping, key, StrategyPart::Whole).map_err(|why| unwritten(&why))?;
-        let answered = self.connections.query(self.version, &statement, deadline).await.map_err(|why| failed(&why))?;
+        let answered = self.asked(&statement, deadline).await?;
         answer::read(&self.mapping, &answered.body).map_err(unreliable)
+    }
+
+    async fn asked(&self, statement: &str, deadline: Instant) -> Result<Answer, BookError> {
+        self.connections.query(self.version, statement, deadline).await.map_err(|why| {
+            if matches!(&why, SalesforceError::Refused(refusal) if refusal.fault == Fault::Configuration) {
+                self.doubt.notify_one();
+            }
+            failed(&why)
+        })
     }
 
     async fn read_strategies(&self) {
         let read = async {
             let statement = lookup::strategies(&self.mapping).map_err(|why| unwritten(&why))?;
-            let answered = self
-                .connections
-                .query(self.version, &statement, Instant::now() + READING)
-                .await
-                .map_err(|why| failed(&why))?;
+            let answered = self.asked(&statement, Instant::now() + READING).await?;
             answer::read_strategies(&self.mapping, &answered.body).map_err(unreliable)
         };
         let read = read.await;
@@ -124,5 +138,8 @@ fn unreliable(why: AnswerError) -> BookError {
 }
 
 fn failed(error: &SalesforceError) -> BookError {
+    if let SalesforceError::Refused(Refusal { fault, code, fields }) = error {
+        warn!(fault = fault.name(), code, ?fields, "the org refuses a look-up");
+    }
     if *error == SalesforceError::Lost { BookError::Deadline } else { BookError::Failed }
 }

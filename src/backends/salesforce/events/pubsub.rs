@@ -13,7 +13,7 @@ use tonic::{
 
 use self::wire::{FetchRequest, FetchResponse, ReplayPreset, SchemaRequest, pub_sub_client::PubSubClient};
 use super::EventsOptions;
-use crate::salesforce::{SalesforceError, Session};
+use crate::salesforce::{SalesforceError, Session, connection::AUTHORITY};
 
 /// The messages and the client of `proto/pubsub_api.proto`.
 #[allow(unreachable_pub, missing_docs, clippy::all, clippy::semicolon_if_nothing_returned, reason = "generated")]
@@ -41,7 +41,7 @@ impl PubSub {
     pub(super) fn new(options: &EventsOptions) -> Result<Self, SalesforceError> {
         let tls = match &options.authority {
             Some(path) => {
-                let text = std::fs::read(path).map_err(|_| SalesforceError::Setting("authority"))?;
+                let text = std::fs::read(path).map_err(|_| SalesforceError::Setting(AUTHORITY))?;
                 ClientTlsConfig::new().ca_certificate(Certificate::from_pem(text))
             }
             None => ClientTlsConfig::new().with_native_roots(),
@@ -49,10 +49,10 @@ impl PubSub {
         let endpoint = Endpoint::from_shared(options.endpoint.clone())
             .ok()
             .filter(|endpoint| endpoint.uri().scheme_str() == Some("https"))
-            .ok_or(SalesforceError::Setting("endpoint"))?;
+            .ok_or(SalesforceError::Setting("book.events.endpoint: it must be an https address"))?;
         let endpoint = endpoint
             .tls_config(tls)
-            .map_err(|_| SalesforceError::Setting("authority"))?
+            .map_err(|_| SalesforceError::Setting(AUTHORITY))?
             .tcp_nodelay(true)
             .http2_keep_alive_interval(ALIVE_EVERY)
             .keep_alive_timeout(ALIVE_WITHIN)

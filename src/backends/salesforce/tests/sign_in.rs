@@ -2,6 +2,26 @@ use futures_util::future::join_all;
 
 use super::*;
 
+#[test]
+fn a_file_that_cannot_be_used_is_named_by_its_setting() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("no.pem");
+    std::fs::write(&file, "no key").unwrap();
+    let options = |sign_in, authority| OrgOptions {
+        url: "https://acme.my.salesforce.com".to_owned(),
+        client_id: CONSUMER_KEY.to_owned(),
+        sign_in,
+        authority,
+        session: Duration::from_secs(3_600),
+    };
+    let key = SignIn::Assertion { username: USERNAME.to_owned(), key: file.clone() };
+    let secret = SignIn::Secret(SecretString::from(CONSUMER_SECRET));
+    for (options, setting) in [(options(key, None), "book.key_file"), (options(secret, Some(file)), "book.ca")] {
+        let Err(why) = Connections::new(options) else { panic!("{setting} is taken") };
+        assert!(why.to_string().contains(setting), "{why}");
+    }
+}
+
 #[tokio::test]
 async fn either_way_of_signing_in_is_worth_a_session_at_the_instance() {
     let secret = |_| SignIn::Secret(SecretString::from(CONSUMER_SECRET));
