@@ -247,10 +247,11 @@ fn the_guide_names_settings_files_and_errors_that_are_there() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/salesforce").join(link);
         assert!(link.starts_with("https://") || path.exists(), "{link} is not there");
     }
-    let errors = text("src/backends/salesforce/authority.rs") + &text("src/backends/salesforce.rs");
-    let rows = guide.lines().filter_map(|line| line.strip_prefix("| `the ")?.split(['`', ':']).next());
-    let told: Vec<String> = rows.map(|error| format!("the {}", error.replace(" key ", " {0} "))).collect();
-    assert!(told.len() > 6 && told.iter().all(|error| errors.contains(error.as_str())), "{told:#?}");
+    let sources = ["backends/salesforce/authority.rs", "backends/salesforce.rs", "book/salesforce/describe/compare.rs"];
+    let errors = sources.map(|source| text(&format!("src/{source}"))).concat();
+    let rows = guide.split_once("Where it cannot sign in:").unwrap().1.lines();
+    let told: Vec<&str> = rows.filter_map(|line| line.strip_prefix("| `")?.split(['`', ':']).next()).collect();
+    assert!(told.len() > 8 && told.iter().all(|error| errors.contains(error)), "{told:#?}");
     for deployed in all() {
         assert!(guide.contains(&format!("*{}*", deployed.package.grants.label)), "{}", deployed.package.grants.label);
     }

@@ -102,7 +102,7 @@ async fn an_org_that_asks_for_it_is_written_to_later_and_read_all_the_same() {
 async fn an_org_that_answers_nobody_is_known_before_somebody_asks() {
     let rig = Rig::start().await;
     assert!(rig.connections.warm().await);
-    rig.order("services/data", None, Trouble::Html { status: 503 });
+    rig.order("/services/data/", None, Trouble::Html { status: 503 });
     assert!(!rig.connections.warm().await);
     rig.org.clear_faults();
     assert!(rig.connections.warm().await);

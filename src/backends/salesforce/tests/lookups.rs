@@ -112,3 +112,14 @@ async fn an_org_in_trouble_knows_nobody() {
     }
     assert!(matches!(look_ups.find(&caller()).await, Ok(LookUp::Found(_))));
 }
+
+#[tokio::test]
+async fn a_look_up_that_does_not_fit_the_org_has_somebody_look() {
+    let sample = Sample::of(Profile::CollectXpert).await;
+    sample.add(0);
+    let look_ups = LookUps::new(Arc::clone(&sample.rig.connections), sample.mapping.clone(), version());
+    sample.rig.order("query", None, refused(400, "INVALID_FIELD", "no such column"));
+    let account = LookupKey::Account(::book::AccountId::parse("CA-0").unwrap());
+    assert_eq!(look_ups.find(&account).await.unwrap_err(), BookError::Failed);
+    tokio::time::timeout(Duration::from_secs(20), look_ups.doubted()).await.expect("a doubt");
+}
