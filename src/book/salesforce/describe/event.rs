@@ -5,7 +5,6 @@
 
 use super::finding::{Finding, Subject, Weight};
 use super::{Described, DescribedField, field};
-use crate::salesforce::field::Kind;
 use crate::salesforce::mapping::{EventField, EventMapping, Mapping};
 use crate::salesforce::object::Object;
 
@@ -38,20 +37,8 @@ fn unknown(event: &EventMapping) -> Finding {
 /// A field that no event has a value in is nothing. Only what each event must have is missed.
 fn absent(event: &EventMapping, field: EventField, name: &str) -> Finding {
     let weight = if field.is_required() { Weight::StopsAssignments } else { Weight::Warns };
-    let wanted = match field.kind() {
-        Kind::Text(length) => format!("text of {length} characters"),
-        kind @ (Kind::Bool
-        | Kind::Money
-        | Kind::Number
-        | Kind::Date
-        | Kind::Instant
-        | Kind::Time
-        | Kind::Picklist(_)
-        | Kind::Picklists(_)
-        | Kind::Reference(_)
-        | Kind::ExternalId
-        | Kind::Phone) => kind.name().to_owned(),
-    };
+    let kind = field.kind();
+    let wanted = kind.length().map_or_else(|| kind.name().to_owned(), |length| format!("text of {length} characters"));
     let what = format!("{} has no field {name}", event.api());
     of(field, weight, what, format!("create {name} in the event as {wanted}, or correct the mapping"))
 }
