@@ -66,8 +66,9 @@ async fn what_is_wrong_with_an_assertion_is_told() {
         assert_eq!((status, answer), (400, json!({"error": error, "error_description": description})), "{claim}");
     }
     let mut forged = assertion(&peer, |_| {});
-    let last = if forged.ends_with('A') { 'Q' } else { 'A' };
-    forged.replace_range(forged.len() - 9..forged.len() - 8, &last.to_string());
+    let altered = forged.len() - 9..forged.len() - 8;
+    let other = if &forged[altered.clone()] == "A" { "Q" } else { "A" };
+    forged.replace_range(altered, other);
     assert_eq!(bearer(&peer, &forged).await.1["error_description"], "invalid assertion");
     assert_eq!(ask(&peer, &[("grant_type", "password")]).await.1["error"], "unsupported_grant_type");
 }
