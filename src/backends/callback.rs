@@ -32,7 +32,8 @@ const ROOM: usize = 64;
 /// Payments, and servers, that are known at once.
 const MOST_KNOWN: usize = 1_024;
 /// When a server is left alone, and for how long.
-const BREAKER: BreakerPolicy = BreakerPolicy { failures: 5, open_for: Duration::from_secs(10) };
+const BREAKER: BreakerPolicy =
+    BreakerPolicy { failures: 5, open_for: Duration::from_secs(10), open_at_most: Duration::from_secs(10) };
 
 /// Where an agent wants to be told. It may hold a secret, so it cannot be printed.
 #[derive(Clone)]

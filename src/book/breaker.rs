@@ -9,11 +9,14 @@ pub struct BreakerPolicy {
     pub failures: u32,
     /// How long it stays open before one question is let through.
     pub open_for: Duration,
+    /// After each such question that fails twice as long, up to this: what was short trouble is over soon after it ends, and who is in
+    /// long trouble is asked seldom.
+    pub open_at_most: Duration,
 }
 
 impl Default for BreakerPolicy {
     fn default() -> Self {
-        Self { failures: 5, open_for: Duration::from_secs(5) }
+        Self { failures: 5, open_for: Duration::from_millis(500), open_at_most: Duration::from_secs(5) }
     }
 }
 
@@ -21,8 +24,8 @@ impl Default for BreakerPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Closed { failures: u32, recent: Recent },
-    Open { until: Instant },
-    Probing { until: Instant },
+    Open { until: Instant, pause: Duration },
+    Probing { until: Instant, pause: Duration },
 }
 
 /// The last answers, of which failures are the ones.
@@ -66,9 +69,9 @@ impl Breaker {
     pub fn admit(&mut self, now: Instant) -> bool {
         match self.state {
             State::Closed { .. } => true,
-            State::Open { until } | State::Probing { until } if now < until => false,
-            State::Open { .. } | State::Probing { .. } => {
-                self.state = State::Probing { until: now + self.policy.open_for };
+            State::Open { until, .. } | State::Probing { until, .. } if now < until => false,
+            State::Open { pause, .. } | State::Probing { pause, .. } => {
+                self.state = State::Probing { until: now + pause, pause };
                 true
             }
         }
@@ -79,7 +82,7 @@ impl Breaker {
         self.state = match self.state {
             State::Closed { recent, .. } => State::Closed { failures: 0, recent: recent.with(false) },
             State::Probing { .. } => State::Closed { failures: 0, recent: Recent::default() },
-            State::Open { until } => State::Open { until },
+            State::Open { until, pause } => State::Open { until, pause },
         };
     }
 
@@ -89,13 +92,16 @@ impl Breaker {
             State::Closed { failures, recent } => {
                 let (failures, recent) = (failures + 1, recent.with(true));
                 if failures >= self.policy.failures || recent.is_mostly_failures() {
-                    State::Open { until: now + self.policy.open_for }
+                    State::Open { until: now + self.policy.open_for, pause: self.policy.open_for }
                 } else {
                     State::Closed { failures, recent }
                 }
             }
-            State::Probing { .. } => State::Open { until: now + self.policy.open_for },
-            State::Open { until } => State::Open { until },
+            State::Probing { pause, .. } => {
+                let pause = (pause * 2).min(self.policy.open_at_most);
+                State::Open { until: now + pause, pause }
+            }
+            State::Open { until, pause } => State::Open { until, pause },
         };
     }
 
@@ -128,10 +134,31 @@ mod tests {
         assert!(breaker.admit(later), "one probe");
         assert!(!breaker.admit(later), "and only one");
         breaker.failed(later);
-        assert!(!breaker.admit(later));
-        assert!(breaker.admit(later + policy.open_for));
+        assert!(!breaker.admit(later + policy.open_for), "a second time it waits for longer");
+        assert!(breaker.admit(later + policy.open_for * 2));
         breaker.succeeded();
         assert!(breaker.is_closed() && breaker.admit(later));
+    }
+
+    #[test]
+    fn the_longer_the_trouble_the_seldomer_it_asks_and_an_answer_ends_that() {
+        let policy = BreakerPolicy::default();
+        let (mut breaker, mut now) = (Breaker::new(policy), Instant::now());
+        (0..policy.failures).for_each(|_| breaker.failed(now));
+        let mut pauses = Vec::new();
+        for _ in 0..6 {
+            let since = now;
+            while !breaker.admit(now) {
+                now += Duration::from_millis(100);
+            }
+            pauses.push((now - since).as_millis());
+            breaker.failed(now);
+        }
+        assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 5_000, 5_000]);
+        assert!(breaker.admit(now + policy.open_at_most));
+        breaker.succeeded();
+        (0..policy.failures).for_each(|_| breaker.failed(now));
+        assert!(breaker.admit(now + policy.open_for), "trouble anew is short until it is long");
     }
 
     #[test]
@@ -152,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_probe_that_never_reports_is_replaced() {
-        let (start, policy) = (Instant::now(), BreakerPolicy { failures: 1, open_for: Duration::from_secs(5) });
+        let (start, policy) = (Instant::now(), BreakerPolicy { failures: 1, ..BreakerPolicy::default() });
         let mut breaker = Breaker::new(policy);
         breaker.failed(start);
         assert!(breaker.admit(start + policy.open_for));

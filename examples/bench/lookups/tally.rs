@@ -8,7 +8,7 @@ use book::LookUp;
 use crate::samples::Percentiles;
 
 /// Look-ups by how they ended.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tally {
     /// How long each took that found its account, and each that did not.
     found: Vec<Duration>,

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::book::breaker::BreakerPolicy;
 use ::book::import::{BUILT_IN_STRATEGIES, accounts, strategies};
 use ::book::record::{AttemptStatus, PaymentMethod, PaymentStatus};
 use ::book::{AccountId, AccountUpdate, ContactAttempt, ExternalId, PaymentTransaction, Phone, Reference};
@@ -176,9 +177,14 @@ impl AccountBook for Silent {
     }
 }
 
+/// A breaker that stays open for as long as a test takes.
+const STAYS_OPEN: BreakerPolicy =
+    BreakerPolicy { failures: 5, open_for: Duration::from_secs(3_600), open_at_most: Duration::from_secs(3_600) };
+
 #[tokio::test]
 async fn a_silent_book_is_given_up_at_the_deadline_and_then_left_alone() {
-    let options = GuardOptions { look_up: Duration::from_millis(1), ..GuardOptions::default() };
+    let options =
+        GuardOptions { look_up: Duration::from_millis(1), breaker: STAYS_OPEN, ..GuardOptions::default() };
     let book = GuardedBook::new(Arc::new(Silent), options);
     let mut errors = Vec::new();
     for _ in 0..6 {
@@ -242,7 +248,8 @@ async fn a_call_is_delivered_one_record_after_another_until_the_book_does_not_an
 async fn a_guarded_call_is_answered_by_record_or_comes_again_as_a_whole() {
     use PaymentStatus::{Failed, Pending, Succeeded};
     let inner = Arc::new(Choosy { takes_calls: true, ..Choosy::default() });
-    let book = GuardedBook::new(Arc::clone(&inner) as Arc<dyn AccountBook>, GuardOptions::default());
+    let options = GuardOptions { breaker: STAYS_OPEN, ..GuardOptions::default() };
+    let book = GuardedBook::new(Arc::clone(&inner) as Arc<dyn AccountBook>, options);
     assert!(book.takes_calls());
     let answers = book.deliver_call(payments(&[Succeeded, Failed]), History::NONE).await;
     assert_eq!(answers, [Ok(()), Err(BookError::Refused)]);
