@@ -183,8 +183,7 @@ const STAYS_OPEN: BreakerPolicy =
 
 #[tokio::test]
 async fn a_silent_book_is_given_up_at_the_deadline_and_then_left_alone() {
-    let options =
-        GuardOptions { look_up: Duration::from_millis(1), breaker: STAYS_OPEN, ..GuardOptions::default() };
+    let options = GuardOptions { look_up: Duration::from_millis(1), breaker: STAYS_OPEN, ..GuardOptions::default() };
     let book = GuardedBook::new(Arc::new(Silent), options);
     let mut errors = Vec::new();
     for _ in 0..6 {

@@ -9,6 +9,10 @@ use book::salesforce::{Fault, Quota, Refusal, Thrift, Usage};
 use metrics::gauge;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+/// For how long what the org said of the day's requests counts. After it nothing is done without until the next answer says anew.
+const KNOWN: Duration = Duration::from_secs(900);
+/// For how long an org that has too many requests at once gets none that can be done without.
+const CROWDED: Duration = Duration::from_secs(30);
 /// For how long an org that refused for its day's requests is asked for nothing that can wait.
 const EXHAUSTED: Duration = Duration::from_secs(300);
 /// The longest that an org is left alone because it said so.
@@ -19,7 +23,10 @@ pub(super) struct Allowance(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    usage: Option<Usage>,
+    /// When it was said.
+    usage: Option<(Instant, Usage)>,
+    /// Until when the org has too many requests at once.
+    crowded_until: Option<Instant>,
     /// Until when the day's requests count as used up, whatever the org says of them.
     exhausted_until: Option<Instant>,
     /// Until when the org wants to be left alone.
@@ -33,8 +40,10 @@ impl Allowance {
         if is_ahead(known.exhausted_until, now) {
             return Thrift::NoNewCalls;
         }
-        let by_usage = known.usage.map_or(Thrift::None, Usage::thrift);
-        if is_ahead(known.rests_until, now) { by_usage.max(Thrift::NoExtras) } else { by_usage }
+        let usage = known.usage.filter(|(said, _)| is_ahead(Some(*said + KNOWN), now));
+        let by_usage = usage.map_or(Thrift::None, |(_, usage)| usage.thrift());
+        let is_busy = is_ahead(known.rests_until, now) || is_ahead(known.crowded_until, now);
+        if is_busy { by_usage.max(Thrift::NoExtras) } else { by_usage }
     }
 
     /// Whether what nobody waits for is to be left for later.
@@ -43,19 +52,23 @@ impl Allowance {
     }
 
     /// What any answer says of requests of the day.
-    pub(super) fn heard(&self, headers: &HeaderMap) {
+    pub(super) fn heard(&self, now: Instant, headers: &HeaderMap) {
         let header = headers.get("sforce-limit-info").and_then(|info| info.to_str().ok());
         if let Some(usage) = header.and_then(Usage::read) {
             gauge!("tonegate_salesforce_api_usage_ratio").set(usage.share());
-            self.known().usage = Some(usage);
+            self.known().usage = Some((now, usage));
         }
     }
 
     /// What an answer says that is no success: `Retry-After` in seconds, or a refusal for the day's requests.
     pub(super) fn refused(&self, now: Instant, retry_after: Option<Duration>, refusal: &Refusal) {
         let mut known = self.known();
-        if refusal.fault == Fault::Quota(Quota::Daily) {
-            known.exhausted_until = Some(now + EXHAUSTED);
+        if let Fault::Quota(quota) = refusal.fault {
+            match quota {
+                Quota::Daily => known.exhausted_until = Some(now + EXHAUSTED),
+                Quota::Concurrent | Quota::Rate => known.crowded_until = Some(now + CROWDED),
+                Quota::Logins | Quota::Storage => {}
+            }
         }
         if let Some(rest) = retry_after.filter(|_| refusal.fault.passes()) {
             known.rests_until = Some(now + rest.min(MOST_REST));
@@ -109,11 +122,31 @@ mod tests {
     #[test]
     fn a_day_that_is_used_up_counts_so_for_five_minutes_whatever_is_said() {
         let (allowance, now) = (Allowance::default(), Instant::now());
-        allowance.heard(&headers("sforce-limit-info", "api-usage=91/100"));
+        allowance.heard(now, &headers("sforce-limit-info", "api-usage=91/100"));
         assert_eq!(allowance.thrift(now), Thrift::NoExtras);
         let exceeded = br#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]"#;
         allowance.refused(now, None, &Refusal::read(403, exceeded));
         assert_eq!(allowance.thrift(now + Duration::from_secs(299)), Thrift::NoNewCalls);
         assert_eq!(allowance.thrift(now + EXHAUSTED), Thrift::NoExtras);
+    }
+    #[test]
+    fn an_org_with_too_many_requests_at_once_is_not_asked_twice_for_a_while() {
+        let (allowance, now) = (Allowance::default(), Instant::now());
+        let crowded = br#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"ConcurrentRequests (Concurrent API Requests) Limit exceeded."}]"#;
+        let refusals = [Refusal::read(403, crowded), Refusal::read(429, b"")];
+        for (number, refusal) in (0..).zip(refusals) {
+            let at = now + CROWDED * number;
+            assert_eq!(allowance.thrift(at), Thrift::None);
+            allowance.refused(at, None, &refusal);
+            assert_eq!(allowance.thrift(at + CROWDED - Duration::from_millis(1)), Thrift::NoExtras);
+        }
+    }
+
+    #[test]
+    fn what_the_org_said_long_ago_of_its_day_does_not_count() {
+        let (allowance, now) = (Allowance::default(), Instant::now());
+        allowance.heard(now, &headers("sforce-limit-info", "api-usage=96/100"));
+        assert_eq!(allowance.thrift(now + KNOWN - Duration::from_millis(1)), Thrift::NoNewCalls);
+        assert_eq!(allowance.thrift(now + KNOWN), Thrift::None, "a request must be made to hear more");
     }
 }

@@ -9,12 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use book::salesforce::{ApiVersion, Fault, Hedge, Refusal, Thrift};
-use futures_util::future::select;
+use book::salesforce::{ApiVersion, Fault, Hedge, Lines, Refusal, Thrift};
+use futures_util::future::{join, select};
 use metrics::{counter, histogram};
 use reqwest::{Method, Response, header::CONTENT_TYPE, redirect::Policy};
 use serde_json::Value;
-use tokio::time::{sleep, timeout_at};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout_at},
+};
 use tracing::{info, warn};
 
 use super::{
@@ -60,6 +63,9 @@ pub struct Connections {
     clients: [reqwest::Client; 2],
     authority: Arc<Authority>,
     hedge: Mutex<Hedge>,
+    lines: Mutex<Lines>,
+    /// Something was heard on a connection.
+    news: Notify,
     allowance: Allowance,
     is_answered: AtomicBool,
 }
@@ -96,6 +102,8 @@ impl Connections {
             clients,
             authority,
             hedge: Mutex::default(),
+            lines: Mutex::default(),
+            news: Notify::new(),
             allowance: Allowance::default(),
             is_answered: AtomicBool::new(true),
         })
@@ -195,13 +203,21 @@ impl Connections {
         self.is_answered.load(Ordering::Relaxed)
     }
 
-    /// Uses both connections; whether one is answered.
+    /// Uses both connections; whether one is answered. Where one alone is, it is asked first from now on.
     pub(super) async fn warm(&self) -> bool {
         let Ok(session) = self.authority.session().await else { return false };
         let Ok(url) = session.instance().join("/services/data/") else { return false };
-        let used = self.clients.iter().map(|client| client.get(url.clone()).timeout(WARM_WITHIN).send());
-        let answers = futures_util::future::join_all(used).await;
-        answers.iter().any(|answer| answer.as_ref().is_ok_and(|answer| !answer.status().is_server_error()))
+        let used = |line: usize| {
+            let sent = self.clients[line].get(url.clone()).timeout(WARM_WITHIN).send();
+            async move { sent.await.is_ok_and(|answer| !answer.status().is_server_error()) }
+        };
+        let answered = join(used(0), used(1)).await;
+        match answered {
+            (true, false) => held(&self.lines).prefer(0),
+            (false, true) => held(&self.lines).prefer(1),
+            (true, true) | (false, false) => {}
+        }
+        answered.0 || answered.1
     }
 
     /// Makes a request in a session, and once more in a new one where the org no longer knows the first.
@@ -225,30 +241,57 @@ impl Connections {
     }
 
     async fn made(&self, request: &Request<'_>, session: &Session) -> Result<Answer, SalesforceError> {
-        if request.is_hedged { self.hedged(request, session).await } else { self.sent(request, session, 0).await }
+        if request.is_hedged {
+            return self.hedged(request, session).await;
+        }
+        let line = held(&self.lines).first();
+        self.sent(request, session, line).await
     }
 
     async fn hedged(&self, request: &Request<'_>, session: &Session) -> Result<Answer, SalesforceError> {
-        let began = Instant::now();
+        let (began, line) = (Instant::now(), held(&self.lines).first());
         let wait = held(&self.hedge).read(began);
-        let mut first = Box::pin(self.sent(request, session, 0));
+        let mut first = Box::pin(self.sent(request, session, line));
         let answered = tokio::select! {
             answered = &mut first => match answered {
-                Err(SalesforceError::Unreached | SalesforceError::Lost) if self.may_ask_again() => {
-                    self.sent(request, session, 1).await
+                // The first request is over and costs the org nothing more.
+                Err(SalesforceError::Unreached | SalesforceError::Lost) if self.thrift() < Thrift::NoExtras => {
+                    counter!("tonegate_salesforce_hedges_total").increment(1);
+                    self.again(request, session, line).await
                 }
                 answered => answered,
             },
-            () = sleep(wait) => {
-                if self.may_ask_again() {
-                    either(first, Box::pin(self.sent(request, session, 1))).await
-                } else {
-                    first.await
-                }
-            }
+            () = self.given_up(line, began, wait) => either(first, Box::pin(self.again(request, session, line))).await,
         };
         if answered.is_ok() {
             held(&self.hedge).answered(Instant::now(), began.elapsed());
+        }
+        answered
+    }
+
+    /// Ends once a read is to be asked over the other connection too: after its wait, if hedges are left; else as soon as it is seen
+    /// that its own connection alone is silent, which costs no hedge, for nothing will come of the first request.
+    async fn given_up(&self, line: usize, began: Instant, wait: Duration) {
+        sleep(wait).await;
+        if self.may_ask_again() {
+            return;
+        }
+        loop {
+            let news = self.news.notified();
+            if held(&self.lines).is_silent(line, began) {
+                counter!("tonegate_salesforce_hedges_total").increment(1);
+                return;
+            }
+            news.await;
+        }
+    }
+
+    /// Asks over the other connection, which is asked first from now on if it answers.
+    async fn again(&self, request: &Request<'_>, session: &Session, silent: usize) -> Result<Answer, SalesforceError> {
+        let line = Lines::other(silent);
+        let answered = self.sent(request, session, line).await;
+        if answered.is_ok() {
+            held(&self.lines).prefer(line);
         }
         answered
     }
@@ -288,7 +331,10 @@ impl Connections {
             Payload::Nothing => built,
         };
         let response = built.send().await.map_err(|error| failure(&error))?;
-        self.allowance.heard(response.headers());
+        let now = Instant::now();
+        held(&self.lines).heard(now, connection);
+        self.news.notify_waiters();
+        self.allowance.heard(now, response.headers());
         let retry_after = retry_after(response.headers());
         let status = response.status();
         let is_table =
@@ -322,10 +368,10 @@ impl Drop for Told {
 }
 
 /// The first answer of two that says something: a failure that may be the connection's own only where the other has none better.
-async fn either<F>(first: F, second: F) -> Result<Answer, SalesforceError>
-where
-    F: Future<Output = Result<Answer, SalesforceError>> + Unpin,
-{
+async fn either(
+    first: impl Future<Output = Result<Answer, SalesforceError>> + Unpin,
+    second: impl Future<Output = Result<Answer, SalesforceError>> + Unpin,
+) -> Result<Answer, SalesforceError> {
     let (answered, other) = select(first, second).await.factor_first();
     let is_last_word = match &answered {
         Ok(_) => true,

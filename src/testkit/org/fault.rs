@@ -51,6 +51,8 @@ pub enum Fault {
     HangsBefore,
     /// It is processed, and never answered.
     HangsAfter,
+    /// It is not processed, and its connection is half-open from then on: nothing that comes is read, nothing is said, and nobody is told.
+    HalfOpen,
     /// It is processed, so much later.
     Late {
         /// How much.

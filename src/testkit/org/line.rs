@@ -1,4 +1,5 @@
-//! A TLS connection that can be torn down: whoever holds its handle resets it, and the peer gets no word of TLS any more.
+//! A TLS connection that can be torn down or fall silent: whoever holds its handle resets it, and the peer gets no word of TLS any more,
+//! or silences it, and the peer gets no word at all.
 
 use std::{
     io,
@@ -8,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -25,17 +26,33 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Most connections at once.
 pub(crate) const MOST_CONNECTIONS: usize = 1_000;
 
-/// Tears a connection down at the next byte that would go out.
+/// What is to become of a connection.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Handle(Arc<AtomicBool>);
+pub(crate) struct Handle(Arc<Orders>);
+
+#[derive(Debug, Default)]
+struct Orders {
+    is_reset: AtomicBool,
+    is_silent: AtomicBool,
+}
 
 impl Handle {
+    /// Tears it down at the next byte that would go out.
     pub(crate) fn reset(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.is_reset.store(true, Ordering::Release);
+    }
+
+    /// Neither reads nor writes any more, and keeps it open.
+    pub(crate) fn silence(&self) {
+        self.0.is_silent.store(true, Ordering::Release);
     }
 
     fn is_reset(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.is_reset.load(Ordering::Acquire)
+    }
+
+    fn is_silent(&self) -> bool {
+        self.0.is_silent.load(Ordering::Acquire)
     }
 }
 
@@ -47,35 +64,41 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Has the kernel send RST instead of FIN once this is dropped.
-    fn check(&self) -> io::Result<()> {
+    /// Never ready once it is silent; has the kernel send RST instead of FIN where it is torn down.
+    fn check(&self) -> Poll<io::Result<()>> {
+        if self.handle.is_silent() {
+            return Poll::Pending;
+        }
         if !self.handle.is_reset() {
-            return Ok(());
+            return Poll::Ready(Ok(()));
         }
         self.stream.get_ref().0.set_zero_linger()?;
-        Err(io::ErrorKind::ConnectionReset.into())
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
     }
 }
 
 impl AsyncRead for Line {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.handle.is_silent() {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.stream).poll_read(context, room)
     }
 }
 
 impl AsyncWrite for Line {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.check()?;
+        ready!(self.check())?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
+        ready!(self.check())?;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
+        ready!(self.check())?;
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -69,6 +69,10 @@ async fn answer(
         world.counters.note(version, method.as_str(), uri.path());
         world.faults.meet(method.as_str(), uri.path())
     };
+    if fault == Some(Fault::HalfOpen) {
+        line.silence();
+        return std::future::pending().await;
+    }
     if !late.is_zero() {
         tokio::time::sleep(late).await;
     }
@@ -79,7 +83,7 @@ async fn answer(
         Some(Fault::Html { status }) => return html(*status),
         Some(Fault::Empty { status }) => return put(Reply::empty(*status)),
         Some(Fault::ResetBefore) => return torn(&line),
-        Some(Fault::HangsBefore) => return std::future::pending().await,
+        Some(Fault::HangsBefore | Fault::HalfOpen) => return std::future::pending().await,
         Some(Fault::Truncated | Fault::ResetAfter | Fault::HangsAfter | Fault::Late { .. }) | None => {}
     }
     let address = uri.path_and_query().map_or("/", |whole| whole.as_str());
@@ -94,6 +98,7 @@ async fn answer(
             | Fault::Empty { .. }
             | Fault::ResetBefore
             | Fault::HangsBefore
+            | Fault::HalfOpen
             | Fault::Late { .. },
         )
         | None => put(reply),

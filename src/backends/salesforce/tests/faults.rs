@@ -37,6 +37,40 @@ async fn a_read_that_hangs_is_answered_over_the_other_connection() {
     assert!(rig.asked("limits") >= before + 2);
 }
 
+/// Late enough that many requests are on their way before the first is answered.
+const TENTH: org::Latency =
+    org::Latency { p50_milliseconds: 100.0, p99_milliseconds: 120.0, stall_chance: 0.0, ..org::Latency::assumed(1) };
+
+/// So many reads at once, long before either connection is known to be dead by its own means.
+async fn reads_at_once(rig: &Rig, count: usize) -> Vec<Result<Answer, SalesforceError>> {
+    let until = Instant::now() + Duration::from_secs(12);
+    futures_util::future::join_all((0..count).map(|_| rig.connections.read(LIMITS, until))).await
+}
+
+#[tokio::test]
+async fn a_connection_that_is_half_open_holds_no_read_up_however_many_wait_on_it() {
+    let rig = Rig::start().await;
+    assert!(rig.connections.warm().await);
+    rig.org.set_latency(Some(TENTH));
+    rig.order("limits", Some(1), Trouble::HalfOpen);
+    let answers = reads_at_once(&rig, 60).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 60);
+    let before = rig.asked("limits");
+    let answers = reads_at_once(&rig, 60).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 60);
+    assert!(rig.asked("limits") < before + 90, "the other connection is asked first from then on");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_holds_no_read_up_however_many_wait_on_it() {
+    let rig = Rig::start().await;
+    assert!(rig.connections.warm().await);
+    rig.org.set_latency(Some(TENTH));
+    rig.order("limits", Some(1), Trouble::ResetBefore);
+    let answers = reads_at_once(&rig, 60).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 60);
+}
+
 #[tokio::test]
 async fn an_org_that_hangs_is_waited_for_until_the_deadline() {
     let rig = Rig::start().await;
