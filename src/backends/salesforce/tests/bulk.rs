@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use ::book::{
-    AccountId, ComplianceRecord, ContactAttempt, Record,
+    AccountId, ComplianceRecord, ContactAttempt, ExternalId, Record,
     salesforce::object::{account, attempt},
 };
 use rules::contact::Flag;
+use uuid::Uuid;
 
 use super::delivery::{Desk, compliance, ended, update};
 use super::*;
@@ -74,14 +75,15 @@ async fn a_backlog_of_25_000_rows_is_accounted_for_row_by_row() {
     // In the order of their calls, but for those that went by themselves.
     let path = |field| desk.sample.mapping.field(field).unwrap().path.as_str().to_owned();
     let (key, parent) = (path(attempt::EXTERNAL_ID), path(attempt::ACCOUNT));
+    let calls: BTreeMap<String, u128> =
+        (1..=CALLS).map(|call| (ExternalId::attempt(Uuid::from_u128(call)).to_string(), call)).collect();
     let mut last: BTreeMap<&str, u128> = BTreeMap::new();
     for row in &attempts {
-        let call = row[&key].as_str().unwrap().strip_prefix("attempt-").unwrap();
-        let call = call.parse::<uuid::Uuid>().unwrap().as_u128();
+        let call = calls[row[&key].as_str().unwrap()];
         let before = last.insert(row[&parent].as_str().unwrap(), call).unwrap_or(0);
         assert!(before < call || is_too_long(call) || is_too_long(before), "{before} before {call}");
     }
-    let (asked, calls) = (desk.sample.rig.org.counts(), CALLS as u64);
+    let (asked, calls) = (desk.sample.rig.org.counts(), calls.len() as u64);
     assert!(asked.by_kind["bulk"] > 20 && asked.api_calls < calls / 5, "{asked:?} in {rounds} rounds");
     let reason = path(attempt::ESCALATION_REASON);
     let cut = attempts.iter().filter(|row| row[&reason].is_string()).count();

@@ -2,7 +2,9 @@
 
 use std::process::Stdio;
 
-use ::book::{AccountId, ComplianceRecord, ContactAttempt, Record, outbox::RetryPolicy, salesforce::object::account};
+use ::book::{
+    AccountId, ComplianceRecord, ContactAttempt, ExternalId, Record, outbox::RetryPolicy, salesforce::object::account,
+};
 use jiff::{SignedDuration, Timestamp};
 use rules::contact::Flag;
 use tokio::process::{Child, Command};
@@ -119,8 +121,8 @@ impl Case {
         assert!(ended.success(), "{what}: {ended}");
         let (attempts, compliances) = (self.rows(Object::ContactAttempt), self.rows(Object::ComplianceRecord));
         let key = |row: &Value| row["cxp__External_Id__c"].as_str().unwrap().to_owned();
-        let call = |number| Uuid::from_u128(number).to_string();
-        let place = |number| attempts.iter().position(|row| key(row) == format!("attempt-{}", call(number)));
+        let attempt = |number| ExternalId::attempt(Uuid::from_u128(number));
+        let place = |number| attempts.iter().position(|row| key(row) == attempt(number).as_str());
         assert_eq!((attempts.len(), compliances.len()), (3, 3), "{what}");
         assert!(place(1) < place(2) && place(1).is_some() && place(3).is_some(), "{what}: order of the account");
         for row in attempts.iter().chain(&compliances) {

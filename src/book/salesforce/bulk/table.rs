@@ -163,9 +163,9 @@ mod tests {
         let records: Vec<Record> =
             accounts.iter().zip(1..).map(|(account, number)| attempt_of(account, number, |_| ())).collect();
         let csv = Table::of(mapping, Object::ContactAttempt, &rows(mapping, &records)).csv();
-        let last: Vec<char> =
-            csv.lines().skip(1).map(|line| line.split(',').next().unwrap().chars().last().unwrap()).collect();
-        assert_eq!(last, ['2', '4', '1', '3']);
+        let keys: Vec<&str> = csv.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+        let in_order = [1, 3, 0, 2].map(|place: usize| records[place].external_id().as_str());
+        assert_eq!(keys, in_order);
         assert!(csv.starts_with("cxp__External_Id__c,cxp__Collection_Account__r.cxp__External_Id__c,"), "{csv}");
     }
 

@@ -15,14 +15,21 @@ fn a_call_is_one_graph_in_the_order_of_its_links() {
     let requests = payload["graphs"][0]["compositeRequest"].as_array().unwrap();
     let urls: Vec<&str> = requests.iter().map(|request| request["url"].as_str().unwrap()).collect();
     let at = |path: String| format!("/services/data/v68.0/sobjects/{path}");
+    let [attempt, arrangement, payment, compliance] = [
+        ExternalId::attempt(CALL),
+        ExternalId::arrangement(CALL, 1),
+        ExternalId::payment(CALL),
+        ExternalId::compliance(CALL),
+    ];
+    let dispute = ExternalId::dispute(&sample_update(&[Flag::Dispute]));
     assert_eq!(
         urls,
         [
-            at(format!("cxp__Contact_Attempt__c/cxp__External_Id__c/attempt-{CALL}")),
-            at(format!("cxp__Payment_Arrangement__c/cxp__External_Id__c/arrangement-{CALL}-1")),
-            at(format!("cxp__Dispute__c/cxp__External_Id__c/dispute-{CALL}-1?updateOnly=true")),
-            at(format!("cxp__Payment_Transaction__c/cxp__External_Id__c/payment-{CALL}")),
-            at(format!("cxp__Compliance_Record__c/cxp__External_Id__c/compliance-{CALL}")),
+            at(format!("cxp__Contact_Attempt__c/cxp__External_Id__c/{attempt}")),
+            at(format!("cxp__Payment_Arrangement__c/cxp__External_Id__c/{arrangement}")),
+            at(format!("cxp__Dispute__c/cxp__External_Id__c/{dispute}?updateOnly=true")),
+            at(format!("cxp__Payment_Transaction__c/cxp__External_Id__c/{payment}")),
+            at(format!("cxp__Compliance_Record__c/cxp__External_Id__c/{compliance}")),
             at("cxp__Collection_Account__c/cxp__External_Id__c/CA-1001?updateOnly=true".into()),
         ]
     );
