@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::{Holder, QueueError};
 
-/// Whether the lease is held until then. One that ends later than any lease that is taken now was taken by a clock that was set
-/// back since, and counts for nothing.
+/// Whether the lease is held until then. One that ends by a whole lease later than one that is taken now was taken by a clock that was
+/// set back since, and counts for nothing; by less it may be one that was renewed after `now` was read.
 pub(super) fn claim(
     connection: &Connection,
     holder: &Holder,
@@ -16,7 +16,7 @@ pub(super) fn claim(
     let mut statement = connection.prepare_cached(
         "INSERT INTO leases (subscription, holder, until_ms) VALUES (?1, ?2, ?4) ON CONFLICT (subscription) DO UPDATE \
          SET holder = excluded.holder, until_ms = excluded.until_ms \
-         WHERE holder = excluded.holder OR until_ms <= ?3 OR until_ms > excluded.until_ms",
+         WHERE holder = excluded.holder OR until_ms <= ?3 OR until_ms > 2 * excluded.until_ms - ?3",
     )?;
     let (now, until) = (now.as_millisecond(), until.as_millisecond());
     Ok(statement.execute(params![holder.subscription, holder.name, now, until])? == 1)

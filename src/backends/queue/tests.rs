@@ -226,6 +226,10 @@ async fn one_of_two_gateways_holds_the_lease_until_it_ends_or_is_given_back() {
     assert_eq!(other.store(holder("b"), batch, at(50)).await, Err(QueueError::NotHeld), "its own has ended too");
     other.release(holder("b")).await.unwrap();
     assert!(one.claim(holder("a"), at(32), at(52)).await.unwrap(), "it was given back");
+    assert!(
+        !other.claim(holder("b"), at(31), at(51)).await.unwrap(),
+        "it was renewed after the other looked at the clock"
+    );
     assert!(other.claim(holder("b"), at(-3_600), at(-3_580)).await.unwrap(), "the clock was set back by an hour");
 }
 
