@@ -20,7 +20,7 @@ impl Outbox {
         if self.store.outbox_depth_of_calls().await?.waiting <= BACKLOG {
             return Ok(round);
         }
-        let entries = self.store.outbox_backlog(MOST_BACKLOG).await?;
+        let entries = self.store.outbox_backlog(now, MOST_BACKLOG).await?;
         if entries.len() as u64 <= BACKLOG {
             return Ok(round);
         }

@@ -37,13 +37,14 @@ impl Store {
         .await
     }
 
-    /// What may go in one piece, whenever it was to be tried again, at most `most` entries: of each account the calls that are over,
-    /// in their order. Accounts of which something did not go that way before are left out.
+    /// What may go in one piece at `now`, whenever it was to be tried again, at most `most` entries: of each account the calls that are
+    /// over, in their order. Accounts of which something did not go that way before are left out, and those of which a later call is
+    /// delivered: who takes all in one piece does not know that.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn outbox_backlog(&self, most: usize) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.read(move |connection| backlog(connection, most)).await
+    pub async fn outbox_backlog(&self, now: Timestamp, most: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.read(move |connection| backlog(connection, now, most)).await
     }
 
     /// The flags alone that may go at `now`, the oldest of each account.
@@ -96,28 +97,36 @@ fn batch(connection: &Connection, lane: &str, call: &str, now: Timestamp) -> Res
 
 /// Whether a call that ended later is delivered. What was delivered before this call was written is no longer known of one that old.
 fn is_superseded(connection: &Connection, lane: &str, call: &str, now: Timestamp) -> rusqlite::Result<bool> {
-    let known_from = now.saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
     let mut statement = connection.prepare_cached(
         "WITH own AS (SELECT MIN(created_ms) AS created_ms, MAX(entry) AS entry FROM outbox \
          WHERE parked = 0 AND lane = ?1 AND call = ?2 AND kind = 'contact_attempt') \
          SELECT COALESCE(own.created_ms < ?3, FALSE) OR EXISTS (SELECT 1 FROM outbox AS later WHERE later.parked = 2 \
          AND later.lane = ?1 AND later.kind = 'contact_attempt' AND later.entry > own.entry) FROM own",
     )?;
-    statement.query_row((lane, call, known_from.as_millisecond()), |row| row.get(0))
+    statement.query_row((lane, call, known_from(now).as_millisecond()), |row| row.get(0))
 }
 
-fn backlog(connection: &Connection, most: usize) -> Result<Vec<OutboxEntry>, StoreError> {
+/// Since when it is known what was delivered.
+fn known_from(now: Timestamp) -> Timestamp {
+    now.saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN)
+}
+
+fn backlog(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<OutboxEntry>, StoreError> {
     let mut statement = connection.prepare_cached(concat!(
         "WITH ended AS (SELECT lane, call, \
          COALESCE(MIN(CASE WHEN kind = 'contact_attempt' THEN entry END), MIN(entry)) AS place FROM outbox \
          WHERE parked = 0 AND NOT (lane >= 'flags:' AND lane < 'flags;') \
-         AND lane NOT IN (SELECT lane FROM outbox WHERE parked = 0 AND failure = ?1) AND ",
+         AND lane NOT IN (SELECT lane FROM outbox WHERE parked = 0 AND failure = ?1) \
+         AND lane NOT IN (SELECT own.lane FROM outbox AS own WHERE own.parked = 0 AND own.kind = 'contact_attempt' \
+         AND (own.created_ms < ?3 OR EXISTS (SELECT 1 FROM outbox AS later WHERE later.parked = 2 AND later.lane = own.lane \
+         AND later.kind = 'contact_attempt' AND later.entry > own.entry))) AND ",
         over!(),
         " GROUP BY lane, call) \
          SELECT entry, tries, rejections, unclear, record FROM outbox JOIN ended USING (lane, call) WHERE parked = 0 \
          ORDER BY place, entry LIMIT ?2"
     ))?;
-    let rows = statement.query_map((NOT_IN_BACKLOG, limit(most)), read_entry)?;
+    let values = (NOT_IN_BACKLOG, limit(most), known_from(now).as_millisecond());
+    let rows = statement.query_map(values, read_entry)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

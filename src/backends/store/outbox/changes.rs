@@ -65,9 +65,10 @@ pub(in crate::store) fn change(connection: &Connection, change: OutboxChange) ->
 /// Offers everything again that was given up: what the book objected to may have been mended meanwhile.
 pub(in crate::store) fn replay_all(connection: &Connection) -> rusqlite::Result<()> {
     again(connection, "SELECT call FROM outbox WHERE parked = 1", [])?;
+    // It may have been loaded by hand.
     execute(
         connection,
-        "UPDATE outbox SET parked = 0, tries = 0, rejections = 0, finished_ms = NULL WHERE parked = 1",
+        "UPDATE outbox SET parked = 0, tries = 0, rejections = 0, unclear = 1, finished_ms = NULL WHERE parked = 1",
         [],
     )
 }

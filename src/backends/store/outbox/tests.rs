@@ -165,7 +165,9 @@ async fn a_call_is_superseded_by_one_that_ended_later_and_is_delivered() {
         [OutboxBatch::Call { is_superseded, .. }] => *is_superseded,
         batches => panic!("{batches:?}"),
     };
+    let in_backlog = async |at: Timestamp| bench.store.outbox_backlog(at, 10).await.unwrap().len();
     assert!(!is_superseded(later(0)).await);
+    assert_eq!(in_backlog(later(0)).await, 3);
     bench.change(delivered(1)).await;
     assert!(!is_superseded(later(0)).await, "one before it says nothing");
     bench.change(park(2)).await;
@@ -173,9 +175,12 @@ async fn a_call_is_superseded_by_one_that_ended_later_and_is_delivered() {
     bench.change(OutboxChange::Replay { entry: 2 }).await;
     assert!(is_superseded(later(0)).await);
     bench.put([attempt(4).into()]).await;
+    assert_eq!(in_backlog(later(0)).await, 0, "it would say the last word on its account");
     bench.change(delivered(2)).await;
     assert!(!is_superseded(later(0)).await);
+    assert_eq!(in_backlog(later(0)).await, 1);
     assert!(is_superseded(later(8 * 24 * 60)).await, "what was delivered then is forgotten");
+    assert_eq!(in_backlog(later(8 * 24 * 60)).await, 0);
 }
 
 #[tokio::test]
