@@ -24,8 +24,9 @@ use super::{Connections, SalesforceError};
 
 /// How long one request may take: the longest that a REST request may.
 const REQUEST: Duration = Duration::from_secs(60);
-/// How long all jobs of a backlog may take before what runs is ended, and the rest is left for call by call.
-const DRAIN: Duration = Duration::from_secs(1_200);
+/// How long all jobs of a backlog may take before what runs is ended, and the rest is left for call by call: less than a call may wait
+/// in the outbox before outbound calls are held for it.
+const DRAIN: Duration = Duration::from_secs(600);
 /// How often a job is looked at.
 pub(super) const EVERY: Duration = Duration::from_secs(5);
 
