@@ -82,16 +82,19 @@ pub(crate) async fn open(
     let mut tasks = vec![journalling];
     let accounts::Opened { book, org, events } = accounts::open(config)?;
     let book = Arc::new(book);
-    if let Some(org) = &org {
+    // Looking whether everything is well writes nothing into a book, and takes no event from those who serve.
+    let is_serving = program == "serve";
+    if let Some(org) = org.as_ref().filter(|_| is_serving) {
         look_after(config, org, &store, &stop, &mut tasks)?;
     }
     let (prompts, recognisers) = speech::open(config, &stop, &mut tasks).await?;
     let (vault, cashier) = capture::open(config, &store, &stop, &mut tasks)?;
-    let outbox = Outbox::new(store.clone(), Arc::clone(&book) as Arc<dyn AccountBook>, RetryPolicy::default());
-    tasks.push(tokio::spawn(outbox.run(stop.clone())));
+    if is_serving {
+        let outbox = Outbox::new(store.clone(), Arc::clone(&book) as Arc<dyn AccountBook>, RetryPolicy::default());
+        tasks.push(tokio::spawn(outbox.run(stop.clone())));
+    }
     match events {
-        // Looking whether everything is well takes no event from those who serve.
-        Some(events) if program == "serve" => tasks.push(tokio::spawn(events.run(stop))),
+        Some(events) if is_serving => tasks.push(tokio::spawn(events.run(stop))),
         Some(_) | None => backends::queue::show(Depth::default()),
     }
     let shared = Arc::clone(&book) as Arc<dyn AccountBook>;
