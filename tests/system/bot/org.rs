@@ -1,6 +1,6 @@
 //! Calls whose account book is a Salesforce org, over HTTPS, in either of its mappings: a bot's, and the collector's.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, process::Command, time::Duration};
 
 use ::book::{
     AccountId,
@@ -109,7 +109,13 @@ async fn what_a_killed_gateway_had_not_delivered_is_delivered_once() {
     line.hang_up().await;
     noted(&gateway, HEARD_OUT, "ended", "caller_hung_up").await;
     let directory = gateway.kill().expect("a crash");
-    assert!(org.rows(Object::ContactAttempt).is_empty());
+    org.org.set_read_only(false);
+    let said = looked_at(&directory);
+    assert!(
+        said.contains("Salesforce") && org.rows(Object::ContactAttempt).is_empty(),
+        "to look writes nothing: {said}"
+    );
+    org.org.set_read_only(true);
     let _gateway = resumed(&directory);
     org.org.set_read_only(false);
     for object in [Object::ContactAttempt, Object::ComplianceRecord] {
@@ -138,6 +144,13 @@ async fn who_waits_for_a_slow_org_is_told_so_and_hears_no_figure() {
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} of {timeline:#?}");
     line.until("BYE", HEARD_OUT, |heard| heard.is_over).await;
     assert!(place(&noted(&gateway, HEARD_OUT, "ended", "").await, "verified", "").is_none());
+}
+
+/// What `tonegate check` says of a gateway that is not running.
+fn looked_at(directory: &Path) -> String {
+    let config = directory.join("tonegate.toml");
+    let output = Command::new(plant::tonegate()).args(["check", "--config"]).arg(config).output().expect("a program");
+    (String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr)).into_owned()
 }
 
 fn resumed(directory: &Path) -> Gateway {
