@@ -49,6 +49,14 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
+fn schema(profile: Profile) -> Schema {
+    let text = match profile {
+        Profile::CollectXpert => COLLECTXPERT,
+        Profile::CollectionsAndRecovery => COLLECTIONS_AND_RECOVERY,
+    };
+    Schema::parse(text).unwrap()
+}
+
 impl Rig {
     async fn start() -> Self {
         Self::of_profile(Profile::CollectXpert).await
@@ -63,12 +71,8 @@ impl Rig {
     }
 
     async fn with(profile: Profile, sign_in: impl FnOnce(PathBuf) -> SignIn) -> Self {
-        let schema = match profile {
-            Profile::CollectXpert => COLLECTXPERT,
-            Profile::CollectionsAndRecovery => COLLECTIONS_AND_RECOVERY,
-        };
         let directory = tempfile::tempdir().unwrap();
-        let org = Org::start(directory.path(), org::OrgOptions::new(Schema::parse(schema).unwrap())).await.unwrap();
+        let org = Org::start(directory.path(), org::OrgOptions::new(schema(profile))).await.unwrap();
         let options = OrgOptions {
             url: org.login_url().to_owned(),
             client_id: CONSUMER_KEY.to_owned(),

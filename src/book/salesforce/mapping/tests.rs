@@ -187,14 +187,18 @@ proptest! {
 
 #[test]
 fn the_event_of_assignments_may_be_left_out_and_is_whole_where_it_is_not() {
-    let mapping = collectxpert();
-    let event = mapping.event().unwrap();
-    assert_eq!(event.topic(), "/event/cxp__AI_Queue_Assignment__e");
-    assert_eq!((event.assign(), event.revoke()), ("Assign", "Revoke"));
-    for field in EventField::ALL {
-        assert!(event.field(field).is_some(), "{}", field.name());
+    for (profile, topic) in [
+        (Profile::CollectXpert, "/event/cxp__AI_Queue_Assignment__e"),
+        (Profile::CollectionsAndRecovery, "/event/Collection_Plan_Assignment__e"),
+    ] {
+        let mapping = profile.mapping(None).unwrap();
+        let event = mapping.event().unwrap();
+        assert_eq!((event.topic().as_str(), event.assign(), event.revoke()), (topic, "Assign", "Revoke"));
+        assert!(EventField::ALL.into_iter().all(|field| event.field(field).is_some()), "{topic}");
     }
-    assert_eq!(Profile::CollectionsAndRecovery.mapping(None).unwrap().event(), None);
+    let (whole, table) = (Profile::CollectXpert.text(), "\n[assignment_event]");
+    let (without, _) = whole.split_once(table).unwrap();
+    assert_eq!(Mapping::read(without, None).unwrap().event(), None);
     for (from, to, told) in [
         ("revoke = \"Revoke\"", "revoke = \"Assign\"", "both have the same value"),
         ("revoke = \"Revoke\"", "revoke = \"\"", "not a value of an event's field"),
