@@ -138,6 +138,12 @@ async fn who_waits_for_a_slow_org_is_told_so_and_hears_no_figure() {
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} of {timeline:#?}");
     line.until("BYE", HEARD_OUT, |heard| heard.is_over).await;
     assert!(place(&noted(&gateway, HEARD_OUT, "ended", "").await, "verified", "").is_none());
+
+    org.org.clear_faults();
+    let attempt = eventually(DELIVERY, "an attempt", async || only(&org, Object::ContactAttempt)).await;
+    let disposition = org.mapping.field(attempt::DISPOSITION).expect("a field");
+    let value = attempt[disposition.path.as_str()].as_str().expect("a value");
+    assert_eq!(disposition.values.word(value), Some("unavailable"), "no wish to be called back");
 }
 
 fn resumed(directory: &Path) -> Gateway {

@@ -216,3 +216,15 @@ fn the_event_of_assignments_may_be_left_out_and_is_whole_where_it_is_not() {
         assert!(problems.len() == 1 && problems[0].contains(told), "{to}: {problems:?}");
     }
 }
+
+#[test]
+fn a_mapping_from_before_an_outage_had_a_value_writes_its_other() {
+    let before = Profile::CollectXpert.text().replace("unavailable = \"Records Unavailable\"\n", "");
+    let mapping = Mapping::read(&before, None).unwrap();
+    let disposition = mapping.field(crate::salesforce::object::attempt::DISPOSITION).unwrap();
+    assert_eq!(disposition.values.value("unavailable"), Some("Other"));
+    assert_eq!(
+        collectxpert().field(disposition.field).unwrap().values.value("unavailable"),
+        Some("Records Unavailable")
+    );
+}
