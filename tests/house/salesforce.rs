@@ -12,7 +12,7 @@ use std::{
 
 use book::salesforce::card::is_forbidden;
 use book::salesforce::{EventField, Finding, Kind, Mapping, Object, Profile, compare};
-use org::schema::{COLLECTIONS_AND_RECOVERY, COLLECTXPERT, Field, Schema};
+use org::schema::{Field, Schema, sample};
 
 use description::{described, kind};
 use package::{Element, Grants, Package};
@@ -31,13 +31,13 @@ struct Deployed {
 
 fn all() -> [Deployed; 2] {
     Profile::ALL.map(|profile| {
-        let (org, namespace) = match profile {
-            Profile::CollectXpert => (COLLECTXPERT, "cxp__"),
-            Profile::CollectionsAndRecovery => (COLLECTIONS_AND_RECOVERY, ""),
+        let namespace = match profile {
+            Profile::CollectXpert => "cxp__",
+            Profile::CollectionsAndRecovery => "",
         };
         let (package, mapping) = (Package::read(profile.name()), profile.mapping(Some("")).unwrap());
         assert!(package.fields().count() > 100, "{} is read", profile.name());
-        Deployed { package, mapping, org: Schema::parse(org).unwrap(), namespace }
+        Deployed { package, mapping, org: Schema::parse(sample(profile)).unwrap(), namespace }
     })
 }
 

@@ -3,10 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use ::book::salesforce::{EventField, Profile};
-use org::{
-    CONSUMER_KEY, Org, OrgOptions, Schema, USERNAME,
-    schema::{COLLECTIONS_AND_RECOVERY, COLLECTXPERT},
-};
+use org::{CONSUMER_KEY, Org, OrgOptions, Schema, USERNAME, schema};
 use serde_json::{Value, json};
 use testkit::gateway::{Gateway, GatewayOptions};
 
@@ -28,11 +25,7 @@ struct Events {
 
 impl Events {
     async fn of(profile: Profile, directory: &Path) -> Self {
-        let schema = match profile {
-            Profile::CollectXpert => COLLECTXPERT,
-            Profile::CollectionsAndRecovery => COLLECTIONS_AND_RECOVERY,
-        };
-        let options = OrgOptions::new(Schema::parse(schema).expect("the sample schema"));
+        let options = OrgOptions::new(Schema::parse(schema::sample(profile)).expect("the sample schema"));
         Self { org: Org::start(directory, options).await.expect("an org"), profile }
     }
 

@@ -9,10 +9,7 @@ use ::book::{
     Found, LookUp, LookupKey, Phone, Reference,
     salesforce::{ApiVersion, Fault, Mapping, Object, Profile, Quota, Thrift, compare, describe::Weight},
 };
-use org::{
-    CONSUMER_KEY, CONSUMER_SECRET, Fault as Trouble, FaultOrder, Org, Schema, USERNAME,
-    schema::{COLLECTIONS_AND_RECOVERY, COLLECTXPERT},
-};
+use org::{CONSUMER_KEY, CONSUMER_SECRET, Fault as Trouble, FaultOrder, Org, Schema, USERNAME};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -50,11 +47,7 @@ fn soon() -> Instant {
 }
 
 fn schema(profile: Profile) -> Schema {
-    let text = match profile {
-        Profile::CollectXpert => COLLECTXPERT,
-        Profile::CollectionsAndRecovery => COLLECTIONS_AND_RECOVERY,
-    };
-    Schema::parse(text).unwrap()
+    Schema::parse(org::schema::sample(profile)).unwrap()
 }
 
 impl Rig {
