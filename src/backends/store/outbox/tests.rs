@@ -179,6 +179,20 @@ async fn a_call_is_superseded_by_one_that_ended_later_and_is_delivered() {
 }
 
 #[tokio::test]
+async fn a_job_is_known_until_it_is_over_by_whoever_comes_next() {
+    let bench = Bench::open();
+    let jobs = bench.store.bulk_jobs();
+    for job in ["7500000000000001AA", "7500000000000002AA", "7500000000000002AA"] {
+        jobs.begin(job).await.unwrap();
+    }
+    jobs.end("7500000000000001AA").await.unwrap();
+    jobs.end("7500000000000009AA").await.unwrap();
+    let Bench { store, path, _directory } = bench;
+    drop((store, jobs));
+    assert_eq!(open(&path).bulk_jobs().left().await.unwrap(), ["7500000000000002AA"]);
+}
+
+#[tokio::test]
 async fn what_waits_behind_another_is_not_next() {
     let bench = Bench::open();
     bench.put([attempt(1).into(), attempt(2).into(), flags(3)]).await;
