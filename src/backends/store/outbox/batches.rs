@@ -38,7 +38,8 @@ impl Store {
     }
 
     /// What may go in one piece, whenever it was to be tried again, at most `most` entries: of each account the calls that are over,
-    /// in their order. Accounts of which something did not go that way before are left out.
+    /// in their order. Accounts of which something did not go that way before are left out, and those of which a later call is
+    /// delivered: what is left of them goes by itself, and does not take back what the later one said.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -111,7 +112,9 @@ fn backlog(connection: &Connection, most: usize) -> Result<Vec<OutboxEntry>, Sto
         "WITH ended AS (SELECT lane, call, \
          COALESCE(MIN(CASE WHEN kind = 'contact_attempt' THEN entry END), MIN(entry)) AS place FROM outbox \
          WHERE parked = 0 AND NOT (lane >= 'flags:' AND lane < 'flags;') \
-         AND lane NOT IN (SELECT lane FROM outbox WHERE parked = 0 AND failure = ?1) AND ",
+         AND lane NOT IN (SELECT lane FROM outbox WHERE parked = 0 AND failure = ?1) \
+         AND lane NOT IN (SELECT lane FROM outbox WHERE parked IN (0, 2) AND kind = 'contact_attempt' GROUP BY lane \
+         HAVING MIN(CASE WHEN parked = 0 THEN entry END) < MAX(CASE WHEN parked = 2 THEN entry END)) AND ",
         over!(),
         " GROUP BY lane, call) \
          SELECT entry, tries, rejections, unclear, record FROM outbox JOIN ended USING (lane, call) WHERE parked = 0 \
