@@ -7,14 +7,34 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use book::{
+    import::BUILT_IN_STRATEGIES,
+    salesforce::{Object, Profile, object::account},
+};
 use clap::Parser;
-use org::{CONSUMER_KEY, CONSUMER_SECRET, Org, OrgOptions, Schema, USERNAME, schema::COLLECTXPERT};
+use jiff::{Timestamp, tz::TimeZone};
+use org::{CONSUMER_KEY, CONSUMER_SECRET, FilledOrg, Org, OrgOptions, Schema, USERNAME, schema};
+
+/// The accounts that the embedded book is seeded with too.
+const ACCOUNTS: &[u8] = include_bytes!("../config/sample-accounts.csv");
 
 /// A Salesforce org to test against.
 #[derive(Parser)]
 struct Arguments {
-    /// Its objects, instead of CollectXpert's.
+    /// Whose objects it has: collectxpert or collections-and-recovery.
+    #[arg(long, default_value = "collectxpert", value_parser = profile)]
+    profile: Profile,
+    /// The accounts that it begins with, as CSV, instead of config/sample-accounts.csv.
     #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
+    /// The strategies of these accounts, as CSV, instead of config/sample-strategies.csv.
+    #[arg(long, value_name = "FILE")]
+    strategies: Option<PathBuf>,
+    /// It begins without a row.
+    #[arg(long, conflicts_with_all = ["accounts", "strategies"])]
+    empty: bool,
+    /// Its objects, instead of a profile's; it begins without a row.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "accounts", "strategies"])]
     schema: Option<PathBuf>,
     /// Where its certificate and the key for signing in go.
     #[arg(long, default_value = "target/salesforce-org")]
@@ -28,12 +48,20 @@ struct Arguments {
     daily_requests: u64,
 }
 
+fn profile(name: &str) -> Result<Profile, String> {
+    let known = Profile::ALL.map(Profile::name);
+    Profile::ALL
+        .into_iter()
+        .find(|profile| profile.name() == name)
+        .ok_or_else(|| format!("it is {}", known.join(" or ")))
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let schema = match &arguments.schema {
-        None => COLLECTXPERT.to_owned(),
-        Some(file) => fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
+        None => schema::sample(arguments.profile).to_owned(),
+        Some(file) => String::from_utf8(read(file)?).with_context(|| format!("{} is no text", file.display()))?,
     };
     let after = |step: u16| if arguments.port == 0 { Some(0) } else { arguments.port.checked_add(step) };
     let ports =
@@ -45,12 +73,59 @@ async fn main() -> Result<()> {
         ..OrgOptions::new(Schema::parse(&schema)?)
     };
     let org = Org::start(&arguments.directory, options).await.context("the org does not start")?;
-    write!(io::stdout(), "{}", how_to(&org))?;
+    if arguments.empty || arguments.schema.is_some() {
+        let rows = "It has no rows: POST /rows/OBJECT of the admin interface makes some.\n";
+        return serve(&org, rows, "SELECT Id, Name FROM Contact").await;
+    }
+    let filled = fill(org, &arguments)?;
+    let (rows, question) = accounts(&filled)?;
+    serve(&filled.org, &rows, &question).await
+}
+
+async fn serve(org: &Org, rows: &str, question: &str) -> Result<()> {
+    write!(io::stdout(), "{}", how_to(org, rows, question))?;
     tokio::signal::ctrl_c().await?;
     Ok(())
 }
 
-fn how_to(org: &Org) -> String {
+fn read(file: &PathBuf) -> Result<Vec<u8>> {
+    fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn fill(org: Org, arguments: &Arguments) -> Result<FilledOrg> {
+    let strategies = arguments.strategies.as_ref().map_or_else(|| Ok(BUILT_IN_STRATEGIES.to_vec()), read)?;
+    let accounts = arguments.accounts.as_ref().map_or_else(|| Ok(ACCOUNTS.to_vec()), read)?;
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    Ok(FilledOrg::of(org, arguments.profile, &strategies, &accounts, today)?)
+}
+
+/// What the org begins with, and the question for one of its accounts.
+fn accounts(filled: &FilledOrg) -> Result<(String, String)> {
+    let rows = filled.rows(Object::CollectionAccount);
+    let first = rows.first().context("there is no account in the file")?;
+    let name = |field| filled.mapping.field(field).map_or("", |mapped| mapped.path.as_str());
+    let value = |field| first[name(field)].as_str().unwrap_or_default();
+    let object = filled.mapping.api(Object::CollectionAccount);
+    let told = format!(
+        "It has {} accounts. One to look up: number {}, reference {} ({object} {}).\n\
+         \n\
+         A gateway that uses it, in its configuration:\n\
+         \n\
+         [book]\n\
+         {}",
+        rows.len(),
+        value(account::PHONE),
+        value(account::REFERENCE),
+        value(account::EXTERNAL_ID),
+        filled.settings(),
+    );
+    let fields = [account::EXTERNAL_ID, account::REFERENCE, account::BALANCE].map(name).join(", ");
+    let question =
+        format!("SELECT {fields} FROM {object} WHERE {} = '{}'", name(account::PHONE), value(account::PHONE));
+    Ok((told, question))
+}
+
+fn how_to(org: &Org, rows: &str, question: &str) -> String {
     let (login, instance, admin) = (org.login_url(), org.instance_url(), org.admin_url());
     let (authority, key) = (org.authority(), org.key_file());
     format!(
@@ -66,11 +141,13 @@ fn how_to(org: &Org) -> String {
          username        {USERNAME}\n\
          signing key     {}\n\
          \n\
+         {rows}\
+         \n\
          A token and a question:\n\
          \n\
          TOKEN=$(curl -s --cacert {} {login}/services/oauth2/token -d grant_type=client_credentials \\\n    \
              -d client_id={CONSUMER_KEY} -d client_secret={CONSUMER_SECRET} | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')\n\
-         curl -s --cacert {} -H \"Authorization: Bearer $TOKEN\" -G {instance}/services/data/v68.0/query --data-urlencode 'q=SELECT Id, Name FROM Contact'\n\
+         curl -s --cacert {} -H \"Authorization: Bearer $TOKEN\" -G {instance}/services/data/v68.0/query --data-urlencode \"q={question}\"\n\
          \n\
          The next query fails:\n\
          \n\

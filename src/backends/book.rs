@@ -15,6 +15,8 @@ use ::book::outbound::BookState;
 use ::book::outbox::Fault;
 use ::book::{AccountUpdate, LookUp, LookupKey, Record};
 
+use crate::store::BulkJobs;
+
 pub use guard::{GuardOptions, GuardedBook};
 pub use sqlite::{Seeded, SqliteBook};
 
@@ -75,9 +77,14 @@ pub trait AccountBook: Send + Sync {
     }
 
     /// Writes the records of many calls that are over, each call's in their order. It may take minutes. What is
-    /// [refused](BookError::Refused) is to be delivered with its call.
-    fn deliver_backlog(&self, records: Vec<Record>) -> Answers<'_> {
+    /// [refused](BookError::Refused) is to be delivered with its call. A job that takes them is among `jobs` until it is over.
+    fn deliver_backlog(&self, records: Vec<Record>, _jobs: BulkJobs) -> Answers<'_> {
         self.deliver_call(records, History::NONE)
+    }
+
+    /// Ends the jobs of which nobody saw the end, so that nothing is written by them beside what is sent again.
+    fn end_jobs(&self, _jobs: BulkJobs) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 

@@ -12,6 +12,7 @@ mod urgent;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::book::Record;
@@ -51,6 +52,8 @@ pub struct Outbox {
     book: Arc<dyn AccountBook>,
     policy: RetryPolicy,
     observer: Observer,
+    /// Whether what an earlier run left behind is ended.
+    has_begun: AtomicBool,
 }
 
 /// What one round did.
@@ -74,7 +77,7 @@ impl Outbox {
     /// The same, with somebody who is told of every step of every entry, and is waited for.
     #[must_use]
     pub fn observed(store: Store, book: Arc<dyn AccountBook>, policy: RetryPolicy, observer: Observer) -> Self {
-        Self { store, book, policy, observer }
+        Self { store, book, policy, observer, has_begun: AtomicBool::new(false) }
     }
 
     /// Works until cancelled. What is left stays in the store for the next start.
@@ -95,6 +98,9 @@ impl Outbox {
     /// [`StoreError`] where the store cannot be read or told; a record may then be delivered again.
     pub async fn round(&self, now: Timestamp) -> Result<Round, StoreError> {
         if self.book.takes_calls() {
+            if !self.has_begun.load(Ordering::Relaxed) {
+                self.has_begun.store(self.end_jobs().await.is_ok(), Ordering::Relaxed);
+            }
             let due = self.store.outbox_batches(now, MOST_LANES).await?;
             let under_way = due.iter().flat_map(entries).collect();
             let round = self.with_flags(&under_way, self.batches(due, now)).await?;

@@ -12,7 +12,7 @@ use std::{
 
 use book::salesforce::card::is_forbidden;
 use book::salesforce::{EventField, Finding, Kind, Mapping, Object, Profile, compare};
-use org::schema::{COLLECTIONS_AND_RECOVERY, COLLECTXPERT, Field, Schema};
+use org::schema::{Field, Schema, sample};
 
 use description::{described, kind};
 use package::{Element, Grants, Package};
@@ -31,13 +31,13 @@ struct Deployed {
 
 fn all() -> [Deployed; 2] {
     Profile::ALL.map(|profile| {
-        let (org, namespace) = match profile {
-            Profile::CollectXpert => (COLLECTXPERT, "cxp__"),
-            Profile::CollectionsAndRecovery => (COLLECTIONS_AND_RECOVERY, ""),
+        let namespace = match profile {
+            Profile::CollectXpert => "cxp__",
+            Profile::CollectionsAndRecovery => "",
         };
         let (package, mapping) = (Package::read(profile.name()), profile.mapping(Some("")).unwrap());
         assert!(package.fields().count() > 100, "{} is read", profile.name());
-        Deployed { package, mapping, org: Schema::parse(org).unwrap(), namespace }
+        Deployed { package, mapping, org: Schema::parse(sample(profile)).unwrap(), namespace }
     })
 }
 
@@ -124,11 +124,10 @@ fn nothing_is_deployed_for_account_data_of_a_card() {
 #[test]
 fn the_event_is_deployed_as_check_says_that_it_is_made() {
     for deployed in all() {
-        let event = deployed.mapping.event();
+        let event = deployed.mapping.event().expect("each profile has its event");
         let events =
             deployed.package.objects.iter().filter(|(_, object)| object.is_event()).map(|(api, _)| api.as_str());
-        assert_eq!(events.collect::<Vec<_>>(), event.iter().map(|event| event.api().as_str()).collect::<Vec<_>>());
-        let Some(event) = event else { continue };
+        assert_eq!(events.collect::<Vec<_>>(), [event.api().as_str()]);
         let fields = &deployed.package.objects[event.api().as_str()].fields;
         for mapped in EventField::ALL {
             let field = &fields[event.field(mapped).unwrap().as_str()];
@@ -170,6 +169,7 @@ fn the_org_of_the_tests_is_the_org_that_customers_get() {
             let known = deployed.in_org(object, name).unwrap_or_else(|| panic!("the org has no {object}.{name}"));
             assert_eq!(org_shape(known), deployed_shape(field, deployed.namespace), "{object}.{name}");
         }
+        assert_eq!(deployed.org.events().count(), 1);
         for event in deployed.org.events() {
             let own = event.name.strip_prefix(deployed.namespace).unwrap();
             let fields = &deployed.package.objects[own].fields;
@@ -245,5 +245,17 @@ fn the_guide_names_settings_files_and_errors_that_are_there() {
     assert!(told.len() > 8 && told.iter().all(|error| errors.contains(error)), "{told:#?}");
     for deployed in all() {
         assert!(guide.contains(&format!("*{}*", deployed.package.grants.label)), "{}", deployed.package.grants.label);
+    }
+}
+
+#[test]
+fn the_guide_tells_what_each_event_must_have() {
+    let guide = text("deploy/salesforce/README.md");
+    for deployed in all() {
+        let event = deployed.mapping.event().unwrap();
+        let required = EventField::ALL.into_iter().filter(|field| field.is_required());
+        for name in required.map(|field| event.field(field).unwrap()).chain([event.api()]) {
+            assert!(guide.contains(&format!("`{name}`")), "the guide does not tell of {name}");
+        }
     }
 }

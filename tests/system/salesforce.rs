@@ -9,7 +9,13 @@ use std::{
 };
 
 use org::{CONSUMER_KEY, CONSUMER_SECRET, ORG, Org, OrgOptions, Schema, USERNAME, schema::COLLECTXPERT};
-use tokio::{process::Command, sync::OnceCell, time::timeout};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    sync::OnceCell,
+    time::timeout,
+};
 
 /// How long the clients may take to be installed, and one to say what it has to say.
 const INSTALLATION: Duration = Duration::from_secs(600);
@@ -76,4 +82,65 @@ async fn simple_salesforce_understands_the_org() {
     python.env("CA_FILE", org.authority()).env("INSTANCE_URL", org.instance_url());
     python.env("ADMIN_URL", org.admin_url()).env("TOKEN", org.session());
     run(python, RUN).await;
+}
+
+/// `make salesforce-org` on free ports: the program, which ends with this, and what it says of itself.
+async fn started(directory: &Path, options: &[&str]) -> (Child, String) {
+    let mut program = Command::new(root().join("target/debug/examples/salesforce_org"));
+    program.args(["--port", "0", "--directory"]).arg(directory).args(options);
+    let mut child = program.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("its words")).lines();
+    let mut told = String::new();
+    while let Some(line) = timeout(RUN, lines.next_line()).await.expect("words in time").expect("words") {
+        told.extend([line.as_str(), "\n"]);
+        if line.contains("SERVER_UNAVAILABLE") {
+            return (child, told);
+        }
+    }
+    panic!("it ends with {:?}: {told}", child.wait().await);
+}
+
+/// The word behind another.
+fn behind<'a>(told: &'a str, word: &str) -> &'a str {
+    let rest = told.split_once(word).unwrap_or_else(|| panic!("no {word} in {told}")).1;
+    rest.split_whitespace().next().expect("a word").trim_end_matches(',')
+}
+
+async fn rows(told: &str, object: &str) -> Vec<Value> {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let answer = client.get(format!("{}/rows/{object}", behind(told, "\nadmin"))).send().await.expect("an answer");
+    answer.json().await.expect("rows")
+}
+
+#[tokio::test]
+async fn an_org_to_try_has_the_sample_accounts_and_says_how_to_find_one() {
+    for (options, object, prefix) in [
+        (&[][..], "cxp__Collection_Account__c", "cxp__"),
+        (&["--profile", "collections-and-recovery"], "CollectionPlan", ""),
+    ] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (_org, told) = started(directory.path(), options).await;
+        let rows = rows(&told, object).await;
+        assert_eq!(behind(&told, "It has "), rows.len().to_string());
+        let (number, reference) = (behind(&told, "look up: number "), behind(&told, "reference "));
+        let has = |row: &Value, value: &str| row.as_object().expect("a row").values().any(|known| known == value);
+        assert!(rows.iter().any(|row| has(row, number) && has(row, reference)), "{told}");
+        assert!(told.contains(&format!("WHERE {prefix}Phone_E164__c = '{number}'")), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn an_org_to_try_may_begin_empty_or_with_objects_of_a_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let schema = directory.path().join("objects.toml");
+    std::fs::write(
+        &schema,
+        "[objects.Debt__c]\nprefix = \"a90\"\n[objects.Debt__c.fields]\nSum__c = { type = \"currency\" }\n",
+    )
+    .expect("a schema");
+    let schema = schema.display().to_string();
+    for (options, object) in [(&["--empty"][..], "cxp__Collection_Account__c"), (&["--schema", &schema], "Debt__c")] {
+        let (_org, told) = started(directory.path(), options).await;
+        assert!(told.contains("It has no rows") && rows(&told, object).await.is_empty(), "{told}");
+    }
 }

@@ -11,6 +11,7 @@ use ::book::{AccountUpdate, LookUp, LookupKey, Record};
 use metrics::{counter, gauge, histogram};
 
 use super::{AccountBook, Answer, Answers, BookError, Earlier, History};
+use crate::store::BulkJobs;
 
 /// How long a book may take, and when it is left alone.
 #[derive(Clone, Copy, Debug)]
@@ -158,11 +159,15 @@ impl AccountBook for GuardedBook {
     }
 
     /// Nobody waits for it, and it has deadlines of its own.
-    fn deliver_backlog(&self, records: Vec<Record>) -> Answers<'_> {
+    fn deliver_backlog(&self, records: Vec<Record>, jobs: BulkJobs) -> Answers<'_> {
         Box::pin(async move {
             let (fitting, answers) = fitted(records);
-            answers.with(self.book.deliver_backlog(fitting).await)
+            answers.with(self.book.deliver_backlog(fitting, jobs).await)
         })
+    }
+
+    fn end_jobs(&self, jobs: BulkJobs) -> Answer<'_, ()> {
+        self.book.end_jobs(jobs)
     }
 }
 

@@ -15,13 +15,18 @@ const AT_ONCE: usize = 500;
 pub(crate) const NOT_IN_BACKLOG: &str = "not_in_backlog";
 
 impl Outbox {
+    /// Has the book end what an earlier backlog left running. Flags go meanwhile.
+    pub(super) async fn end_jobs(&self) -> Result<(), BookError> {
+        self.with_flags(&BTreeSet::new(), self.book.end_jobs(self.store.bulk_jobs())).await
+    }
+
     /// After a round: where very much waits, all of it that may go in one piece. Flags go meanwhile.
     pub(super) async fn backlog(&self, round: Round, now: Timestamp) -> Result<Round, StoreError> {
         if self.store.outbox_depth_of_calls().await?.waiting <= BACKLOG {
             return Ok(round);
         }
         let entries = self.store.outbox_backlog(now, MOST_BACKLOG).await?;
-        if entries.len() as u64 <= BACKLOG {
+        if entries.len() as u64 <= BACKLOG || self.end_jobs().await.is_err() {
             return Ok(round);
         }
         let numbers: Vec<i64> = entries.iter().map(|entry| entry.entry).collect();
@@ -32,7 +37,8 @@ impl Outbox {
         }
         self.observe(Step::Marked, &numbers);
         let records: Vec<Record> = entries.iter().filter_map(|entry| entry.record.clone()).collect();
-        let answers = self.with_flags(&BTreeSet::new(), self.asked(&numbers, self.book.deliver_backlog(records))).await;
+        let answers = self.book.deliver_backlog(records, self.store.bulk_jobs());
+        let answers = self.with_flags(&BTreeSet::new(), self.asked(&numbers, answers)).await;
         let mut answers = answers.into_iter();
         let change = |OutboxEntry { entry, tries, rejections, record, .. }: OutboxEntry| {
             let answer = record.map_or(Err(BookError::Refused), |_| answers.next().unwrap_or(Err(BookError::Unclear)));

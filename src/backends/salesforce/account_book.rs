@@ -26,7 +26,10 @@ use super::{
     described,
     standing::standings,
 };
-use crate::book::{AccountBook, Answer, Answers, BookError, Earlier, History};
+use crate::{
+    book::{AccountBook, Answer, Answers, BookError, Earlier, History},
+    store::BulkJobs,
+};
 
 /// How long the records of a call may take, all requests together: longer than an org waits for the lock of a row, which is ten
 /// seconds.
@@ -102,6 +105,11 @@ impl SalesforceBook {
     /// Reads what look-ups need beside accounts, so that the first find it.
     pub async fn prepare(&self) {
         self.look_ups.prepare().await;
+    }
+
+    fn bulk<'a>(&'a self, jobs: &'a BulkJobs) -> Bulk<'a> {
+        let Self { connections, mapping, version, every, .. } = self;
+        Bulk { connections, mapping, version: *version, every: *every, jobs }
     }
 
     /// Writes flags, and then the dispute that follows from them: each row by itself, so that nothing holds up the flags.
@@ -278,16 +286,24 @@ impl AccountBook for SalesforceBook {
         true
     }
 
-    fn deliver_backlog(&self, records: Vec<Record>) -> Answers<'_> {
+    fn deliver_backlog(&self, records: Vec<Record>, jobs: BulkJobs) -> Answers<'_> {
         Box::pin(async move {
-            let Self { connections, mapping, version, every, .. } = self;
-            let bulk = Bulk { connections, mapping, version: *version, every: *every };
+            let bulk = self.bulk(&jobs);
             let answer = |drained| match drained {
                 Drained::Written => Ok(()),
                 Drained::Refused => Err(BookError::Refused),
                 Drained::Later => Err(BookError::Unclear),
             };
             bulk.drain(records).await.into_iter().map(answer).collect()
+        })
+    }
+
+    fn end_jobs(&self, jobs: BulkJobs) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.bulk(&jobs).end_left().await.map_err(|why| {
+                warn!(why = why.name(), "a bulk job that was left behind cannot be ended yet");
+                BookError::Failed
+            })
         })
     }
 }

@@ -2,16 +2,19 @@
 //!
 //! | step | request | where it fails |
 //! |---|---|---|
-//! | a job begins | `POST jobs/ingest` | nothing is written; the backlog is left for another time |
+//! | a job begins | `POST jobs/ingest`, and its id is durable before it has rows | nothing is written; the backlog is left for another time |
 //! | its rows | `PUT …/batches`, once, then `PATCH` to `UploadComplete` | the job is ended, and asked what became of its rows |
 //! | its work | `GET` until it is over | asked again until the deadline, then ended |
 //! | its rows again | `GET` of three tables | nothing is known of the rows, and they are sent again |
+//! | a gateway that was killed starts again | each job whose end it did not see is aborted, looked at and deleted | nothing of a backlog is sent before; rows that were written are written once more, under their keys |
+//!
+//! A job whose id was not durable has no rows, writes nothing, and is dropped by the org after a week.
 
 use std::time::{Duration, Instant};
 
 use ::book::Record;
 use ::book::salesforce::{
-    ApiVersion, Mapping,
+    ApiVersion, Fault, Mapping,
     bulk::{Counts, Drain, Drained, Job, JobState, Lot, Results, RowResult, Table, creation},
     writing::{MOST_GRAPHS, change_results, changes},
 };
@@ -21,6 +24,7 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use super::{Connections, SalesforceError};
+use crate::store::BulkJobs;
 
 /// How long one request may take: the longest that a REST request may.
 const REQUEST: Duration = Duration::from_secs(60);
@@ -37,6 +41,8 @@ pub(super) struct Bulk<'a> {
     pub(super) version: ApiVersion,
     /// How often a job is looked at.
     pub(super) every: Duration,
+    /// The jobs whose end was not seen.
+    pub(super) jobs: &'a BulkJobs,
 }
 
 impl Bulk<'_> {
@@ -66,12 +72,17 @@ impl Bulk<'_> {
         let job =
             self.connections.write(Method::POST, &self.path(""), &creation(self.mapping, lot.object), soon()).await?;
         let job = Job::read(&job.body).map_err(|_| SalesforceError::Malformed)?;
+        if let Err(why) = self.jobs.begin(&job.id).await {
+            warn!(%why, "a bulk job cannot be made durable, and is not used");
+            self.ended(&job).await;
+            return Err(SalesforceError::Unreached);
+        }
         let table = Table::of(self.mapping, lot.object, &lot.rows).csv();
         let state = match self.worked(&job, &table, deadline).await {
-            Ok(state) => state,
+            Ok(state) => Some(state),
             Err(why) => {
                 warn!(object = lot.object.name(), why = why.name(), "a bulk job is ended");
-                self.ended(&job).await
+                self.ended(&job).await.then_some(JobState::Aborted)
             }
         };
         let results = match self.results(lot, &job).await {
@@ -81,8 +92,55 @@ impl Bulk<'_> {
                 vec![None; lot.rows.len()]
             }
         };
+        if state.is_some() {
+            self.forget(&job.id).await;
+        }
         info!(object = lot.object.name(), rows = lot.rows.len(), ?state, "a bulk job is over");
         Ok(results)
+    }
+
+    /// Ends and deletes the jobs whose end nobody saw.
+    pub(super) async fn end_left(&self) -> Result<(), SalesforceError> {
+        let left = self.jobs.left().await.map_err(|why| {
+            warn!(%why, "the store does not tell which bulk jobs were left behind");
+            SalesforceError::Unreached
+        })?;
+        for id in left {
+            self.end_one(&id).await?;
+            self.forget(&id).await;
+            info!("a bulk job that was left behind is ended");
+        }
+        Ok(())
+    }
+
+    /// It is over once this is `Ok`, or the org will not end it.
+    async fn end_one(&self, id: &str) -> Result<(), SalesforceError> {
+        let place = self.path(&format!("/{id}"));
+        let answer = match self.connections.read(&place, soon()).await {
+            Err(SalesforceError::Refused(refusal)) if refusal.fault == Fault::Absent => return Ok(()),
+            answer => answer?,
+        };
+        let job = Job::read(&answer.body).map_err(|_| SalesforceError::Malformed)?;
+        if !job.state.is_over() {
+            match self.connections.write(Method::PATCH, &place, &json!({ "state": "Aborted" }), soon()).await {
+                Err(SalesforceError::Refused(refusal)) if !refusal.fault.passes() => {
+                    warn!(code = refusal.code, "the org does not end a bulk job that was left behind");
+                }
+                ended => drop(ended?),
+            }
+        }
+        // It says nothing that is not known of its rows: they are sent again.
+        if let Err(why) = self.connections.delete(&place, soon()).await {
+            warn!(why = why.name(), "a bulk job is not deleted; the org drops it after a week");
+        }
+        Ok(())
+    }
+
+    /// A job that is ended once more does no harm.
+    async fn forget(&self, id: &str) {
+        if let Err(why) = self.jobs.end(id).await {
+            warn!(%why, "it cannot be made durable that a bulk job is over");
+        }
     }
 
     /// Uploads the rows of a job, and waits until it is over.
@@ -109,14 +167,14 @@ impl Bulk<'_> {
         }
     }
 
-    /// Ends a job that cannot be waited for. It may be over already.
-    async fn ended(&self, job: &Job) -> JobState {
+    /// Ends a job that cannot be waited for, and says whether it is over. It may be so already.
+    async fn ended(&self, job: &Job) -> bool {
         let place = self.path(&format!("/{}", job.id));
         let ended = self.connections.write(Method::PATCH, &place, &json!({ "state": "Aborted" }), soon()).await;
-        if let Err(why) = ended {
+        if let Err(why) = &ended {
             warn!(why = why.name(), "a bulk job cannot be ended");
         }
-        JobState::Aborted
+        ended.is_ok()
     }
 
     async fn results(&self, lot: &Lot, job: &Job) -> Result<Results, SalesforceError> {

@@ -165,6 +165,15 @@ impl Connections {
         self.until(deadline, &Request { method: Method::PUT, path, body, most: MOST_ANSWER, is_hedged: false }).await
     }
 
+    /// Deletes what is not wanted any more, until `deadline`.
+    ///
+    /// # Errors
+    /// [`SalesforceError`].
+    pub async fn delete(&self, path: &str, deadline: Instant) -> Result<Answer, SalesforceError> {
+        let (method, body) = (Method::DELETE, Payload::Nothing);
+        self.until(deadline, &Request { method, path, body, most: MOST_ANSWER, is_hedged: false }).await
+    }
+
     /// Reads a table, which is CSV, until `deadline`.
     ///
     /// # Errors

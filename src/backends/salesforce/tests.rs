@@ -9,10 +9,7 @@ use ::book::{
     Found, LookUp, LookupKey, Phone, Reference,
     salesforce::{ApiVersion, Fault, Mapping, Object, Profile, Quota, Thrift, compare, describe::Weight},
 };
-use org::{
-    CONSUMER_KEY, CONSUMER_SECRET, Fault as Trouble, FaultOrder, Org, Schema, USERNAME,
-    schema::{COLLECTIONS_AND_RECOVERY, COLLECTXPERT},
-};
+use org::{CONSUMER_KEY, CONSUMER_SECRET, Fault as Trouble, FaultOrder, Org, Schema, USERNAME};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -49,6 +46,10 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
+fn schema(profile: Profile) -> Schema {
+    Schema::parse(org::schema::sample(profile)).unwrap()
+}
+
 impl Rig {
     async fn start() -> Self {
         Self::of_profile(Profile::CollectXpert).await
@@ -63,12 +64,8 @@ impl Rig {
     }
 
     async fn with(profile: Profile, sign_in: impl FnOnce(PathBuf) -> SignIn) -> Self {
-        let schema = match profile {
-            Profile::CollectXpert => COLLECTXPERT,
-            Profile::CollectionsAndRecovery => COLLECTIONS_AND_RECOVERY,
-        };
         let directory = tempfile::tempdir().unwrap();
-        let org = Org::start(directory.path(), org::OrgOptions::new(Schema::parse(schema).unwrap())).await.unwrap();
+        let org = Org::start(directory.path(), org::OrgOptions::new(schema(profile))).await.unwrap();
         let options = OrgOptions {
             url: org.login_url().to_owned(),
             client_id: CONSUMER_KEY.to_owned(),

@@ -53,6 +53,8 @@ fn make(connection: &Connection, write: &Write, author: &Author, receipt: &mut R
         Write::CheckpointsShipped { destination, through } => mark_shipped(connection, *destination, *through),
         Write::Outbox(change) => outbox::change(connection, *change),
         Write::DeliveredForgotten { before } => outbox::forget(connection, *before),
+        Write::BulkJobBegun { job, at } => outbox::begin_job(connection, job, *at),
+        Write::BulkJobOver { job } => outbox::end_job(connection, job),
         Write::Redelivered { call, at } => outbox::redeliver(connection, *call, *at),
     }
 }

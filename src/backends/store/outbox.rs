@@ -6,14 +6,17 @@ mod changes;
 mod delivered;
 mod depth;
 mod entry;
+mod jobs;
 mod parked;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
 pub use entry::{OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Parked};
+pub use jobs::BulkJobs;
 
 pub(super) use changes::{change, forget, put, redeliver, replay_all};
+pub(super) use jobs::{begin_job, end_job};
 
 use rusqlite::Row;
 

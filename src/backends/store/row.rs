@@ -367,6 +367,18 @@ pub enum Write {
         /// When it was delivered at the latest.
         before: Timestamp,
     },
+    /// A job of the account book takes entries of the outbox from now on.
+    BulkJobBegun {
+        /// The book's name for it.
+        job: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The job is over, or there is no such job: nothing more comes of it.
+    BulkJobOver {
+        /// The book's name for it.
+        job: String,
+    },
     /// The book lacks what it took of a call: all of that goes into the outbox again.
     Redelivered {
         /// The call.

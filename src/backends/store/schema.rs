@@ -95,6 +95,12 @@ const MIGRATIONS: &[&str] = &[
     "
     ALTER TABLE outbox ADD COLUMN rejections INTEGER NOT NULL DEFAULT 0;
 ",
+    "
+    CREATE TABLE bulk_jobs (
+        job TEXT PRIMARY KEY,
+        begun_ms INTEGER NOT NULL
+    ) STRICT;
+",
 ];
 
 /// Brings a file to the current schema, each migration in a transaction of its own.

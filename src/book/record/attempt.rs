@@ -81,6 +81,8 @@ pub enum Disposition {
     Hardship,
     /// A later call was asked for.
     Callback,
+    /// The account could not be read, so that nothing was talked about.
+    Unavailable,
     /// A person takes over.
     Escalated,
     /// The call dropped.

@@ -366,7 +366,8 @@ fn book_disposition(disposition: Disposition) -> Option<BookDisposition> {
         Disposition::Bankruptcy => Some(BookDisposition::Bankruptcy),
         Disposition::Dispute | Disposition::AlreadyPaid | Disposition::IdentityTheft => Some(BookDisposition::Dispute),
         Disposition::Hardship => Some(BookDisposition::Hardship),
-        Disposition::BadTime | Disposition::Unavailable => Some(BookDisposition::Callback),
+        Disposition::BadTime => Some(BookDisposition::Callback),
+        Disposition::Unavailable => Some(BookDisposition::Unavailable),
         Disposition::Referred
         | Disposition::Crisis
         | Disposition::Language
@@ -384,5 +385,16 @@ fn book_disposition(disposition: Disposition) -> Option<BookDisposition> {
         | Disposition::RecordingRefused
         | Disposition::Unidentified
         | Disposition::ShutDown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_apart_from_a_wish_to_be_called_back() {
+        assert_eq!(book_disposition(Disposition::Unavailable), Some(BookDisposition::Unavailable));
+        assert_eq!(book_disposition(Disposition::BadTime), Some(BookDisposition::Callback));
     }
 }

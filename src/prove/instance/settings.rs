@@ -83,6 +83,10 @@ pub(super) fn adapt(config: &Table, place: &Place) -> (Table, Vec<Row>) {
         Row::substituted("addresses", "SIP, media, metrics and the interface are on loopback, on free ports"),
         Row::substituted("stores", "account book, store, recordings and prompts are in a directory of the run's own"),
     ];
+    if is_an_org(config) {
+        let why = "an embedded one with accounts of nobody; the Salesforce org is asked nothing and written nothing";
+        rows.push(Row::substituted("account book", why));
+    }
     let mut settings = Table::new();
     for section in KEPT {
         settings.extend(config.get(section).map(|table| (section.to_owned(), table.clone())));
@@ -166,6 +170,11 @@ fn with<const N: usize>(config: &Table, section: &str, kept: &[&str], set: [(&st
     }
     table.extend(set.map(|(key, value)| (key.to_owned(), value)));
     table
+}
+
+/// Whether the account book is an org.
+fn is_an_org(config: &Table) -> bool {
+    config.get("book").and_then(|book| book.get("kind")).and_then(Value::as_str) == Some("salesforce")
 }
 
 fn sip(config: &Table) -> Table {
@@ -302,6 +311,7 @@ fn trunks(config: &Table) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Verdict;
 
     fn place() -> Place {
         Place {
@@ -330,6 +340,25 @@ mod tests {
         let told: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         for name in ["payment processor", "agent bot", "section [elsewhere]", "keys of [sip]", "keys of [processor]"] {
             assert!(told.contains(&name), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn that_an_embedded_book_stands_in_for_an_org_is_told() {
+        for (book, is_told) in [
+            (
+                "[book]\nkind = \"salesforce\"\nurl = \"https://acme.my.salesforce.com\"\nkey_file = \"/etc/key.pem\"\n",
+                true,
+            ),
+            ("[book]\nkind = \"sqlite\"\n", false),
+            ("", false),
+        ] {
+            let (settings, rows) = adapt(&book.parse().unwrap(), &place());
+            let written = settings["book"].to_string();
+            assert!(!written.contains("salesforce") && written.contains("book.db"), "{written}");
+            let row = rows.iter().find(|row| row.name == "account book");
+            assert_eq!(row.is_some(), is_told, "{book}");
+            assert!(row.is_none_or(|row| row.verdict == Verdict::Substituted && row.detail.contains("Salesforce org")));
         }
     }
 

@@ -154,14 +154,29 @@ async fn clear(State(world): Handle) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn fault(State(world): Handle, Json(order): Json<FaultOrder>) -> StatusCode {
-    let is_taken = lock(&world).faults.order(order);
-    if is_taken { StatusCode::NO_CONTENT } else { StatusCode::INSUFFICIENT_STORAGE }
+async fn fault(State(world): Handle, Json(order): Json<FaultOrder>) -> Response {
+    let mut world = lock(&world);
+    if let Err(why) = order.check(&world.store.schema) {
+        return refused(StatusCode::BAD_REQUEST, &why);
+    }
+    if world.faults.order(order) {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        refused(StatusCode::INSUFFICIENT_STORAGE, "too many faults are ordered; DELETE /faults ends them")
+    }
 }
 
-async fn trouble(State(world): Handle, Json(trouble): Json<RowTrouble>) -> StatusCode {
-    lock(&world).store.troubles.push(trouble);
-    StatusCode::NO_CONTENT
+async fn trouble(State(world): Handle, Json(trouble): Json<RowTrouble>) -> Response {
+    let mut world = lock(&world);
+    if world.store.schema.object(&trouble.object).is_none() {
+        return refused(StatusCode::NOT_FOUND, &world.store.schema.unknown(&trouble.object));
+    }
+    world.store.troubles.push(trouble);
+    StatusCode::NO_CONTENT.into_response()
+}
+
+fn refused(status: StatusCode, why: &str) -> Response {
+    (status, Json(json!({"error": why}))).into_response()
 }
 
 async fn latency(State(world): Handle, Json(latency): Json<Option<Latency>>) -> StatusCode {
@@ -238,7 +253,7 @@ async fn replay_length(State(world): Handle, Json(bytes): Json<usize>) -> Status
 async fn publish(State(world): Handle, Path(event): Path<String>, Json(fields): Json<Map<String, Value>>) -> Response {
     match lock(&world).publish(&event, &fields) {
         Ok(replay_id) => (StatusCode::CREATED, Json(json!({"replay_id": STANDARD.encode(replay_id)}))).into_response(),
-        Err(why) => (StatusCode::BAD_REQUEST, Json(json!({"error": why}))).into_response(),
+        Err(why) => refused(StatusCode::BAD_REQUEST, &why),
     }
 }
 
@@ -273,7 +288,7 @@ async fn rows(State(world): Handle, Path(object): Path<String>) -> Json<Value> {
 async fn insert(State(world): Handle, Path(object): Path<String>, Json(fields): Json<Map<String, Value>>) -> Response {
     match lock(&world).insert(&object, &fields) {
         Ok(id) => (StatusCode::CREATED, Json(json!({"id": id}))).into_response(),
-        Err(why) => (StatusCode::BAD_REQUEST, Json(json!({"error": why}))).into_response(),
+        Err(why) => refused(StatusCode::BAD_REQUEST, &why),
     }
 }
 
@@ -284,6 +299,6 @@ async fn update(
 ) -> Response {
     match lock(&world).update(&object, &id, &fields) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(why) => (StatusCode::BAD_REQUEST, Json(json!({"error": why}))).into_response(),
+        Err(why) => refused(StatusCode::BAD_REQUEST, &why),
     }
 }

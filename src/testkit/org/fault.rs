@@ -1,6 +1,7 @@
 //! What goes wrong on order on the way to the org and back: slow, refused, cut off, never answered.
 
 mod latency;
+mod path;
 
 use std::time::Duration;
 
@@ -9,8 +10,12 @@ use serde::{Deserialize, Serialize};
 
 pub use latency::Latency;
 
+use crate::schema::Schema;
+
 /// Most faults that are ordered at once.
 const MOST: usize = 1_000;
+/// The methods of requests.
+const METHODS: [&str; 5] = ["GET", "POST", "PATCH", "PUT", "DELETE"];
 /// Longest that an answer is held back.
 const LONGEST: Duration = Duration::from_secs(600);
 
@@ -89,6 +94,18 @@ impl FaultOrder {
     #[must_use]
     pub fn every(path: &str, fault: Fault) -> Self {
         Self { times: None, ..Self::next(path, fault) }
+    }
+
+    /// Why no request can meet it.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what there is instead.
+    pub(crate) fn check(&self, schema: &Schema) -> Result<(), String> {
+        let method = self.method.as_deref().filter(|own| !METHODS.iter().any(|known| known.eq_ignore_ascii_case(own)));
+        match method {
+            Some(method) => Err(format!("no request has the method {method}; there are {}", METHODS.join(", "))),
+            None => path::check(&self.path, schema),
+        }
     }
 
     fn is_of(&self, method: &str, path: &str) -> bool {

@@ -15,10 +15,7 @@ use rules::money::{BasisPoints, Money};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{
-    CONSUMER_KEY, Org, OrgOptions, Schema, USERNAME,
-    schema::{COLLECTIONS_AND_RECOVERY, COLLECTXPERT},
-};
+use super::{CONSUMER_KEY, Org, OrgOptions, Schema, USERNAME, schema::sample};
 
 /// An org with accounts, and the names under which it has them.
 pub struct FilledOrg {
@@ -52,16 +49,18 @@ impl FilledOrg {
     /// # Errors
     /// [`FillError`].
     pub async fn start(directory: &Path, profile: Profile, accounts: &[u8], today: Date) -> Result<Self, FillError> {
-        let schema = match profile {
-            Profile::CollectXpert => COLLECTXPERT,
-            Profile::CollectionsAndRecovery => COLLECTIONS_AND_RECOVERY,
-        };
-        let unread = |why: &dyn std::fmt::Display| FillError::Accounts(why.to_string());
-        let options = OrgOptions::new(Schema::parse(schema).map_err(|why| unread(&why))?);
-        let org = Org::start(directory, options).await?;
-        let mapping = profile.mapping(None).map_err(|why| unread(&why))?;
-        let strategies = import::strategies(BUILT_IN_STRATEGIES).map_err(|why| unread(&why))?.rows;
-        let accounts = import::accounts(accounts, &strategies, today).map_err(|why| unread(&why))?.rows;
+        let options = OrgOptions::new(Schema::parse(sample(profile)).map_err(unread)?);
+        Self::of(Org::start(directory, options).await?, profile, BUILT_IN_STRATEGIES, accounts, today)
+    }
+
+    /// Fills an org that has the objects of a profile with the strategies and accounts of two CSV files, as they are on a day.
+    ///
+    /// # Errors
+    /// [`FillError`].
+    pub fn of(org: Org, profile: Profile, strategies: &[u8], accounts: &[u8], today: Date) -> Result<Self, FillError> {
+        let mapping = profile.mapping(None).map_err(unread)?;
+        let strategies = import::strategies(strategies).map_err(unread)?.rows;
+        let accounts = import::accounts(accounts, &strategies, today).map_err(unread)?.rows;
         let filled = Self { org, mapping, profile };
         filled.fill(&strategies, &accounts)?;
         Ok(filled)
@@ -191,6 +190,10 @@ impl FilledOrg {
         let value = mapped.and_then(|mapped| mapped.values.value(word.as_str()?));
         value.map(str::to_owned).ok_or(FillError::Unmapped(field.name))
     }
+}
+
+fn unread(why: impl std::fmt::Display) -> FillError {
+    FillError::Accounts(why.to_string())
 }
 
 fn amount(money: Money) -> Value {

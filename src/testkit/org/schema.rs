@@ -7,6 +7,8 @@ mod standard;
 
 use std::collections::BTreeMap;
 
+use book::salesforce::Profile;
+
 pub use event::Event;
 pub use field::{Field, Kind};
 pub use file::SchemaError;
@@ -15,6 +17,15 @@ pub use file::SchemaError;
 pub const COLLECTXPERT: &str = include_str!("schema/collectxpert.toml");
 /// The other one: Collections and Recovery's CollectionPlan with custom fields, six custom objects, Account and Contact.
 pub const COLLECTIONS_AND_RECOVERY: &str = include_str!("schema/collections-and-recovery.toml");
+
+/// The sample with the objects that a profile maps.
+#[must_use]
+pub const fn sample(profile: Profile) -> &'static str {
+    match profile {
+        Profile::CollectXpert => COLLECTXPERT,
+        Profile::CollectionsAndRecovery => COLLECTIONS_AND_RECOVERY,
+    }
+}
 
 /// Every object and event of an org.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +81,12 @@ impl Schema {
     /// Every object, by name.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
         self.objects.values()
+    }
+
+    /// That no object is called so, and which there are.
+    pub(crate) fn unknown(&self, name: &str) -> String {
+        let known: Vec<&str> = self.objects().map(|object| object.name.as_str()).collect();
+        format!("the org has no object {name}; its objects are {}", known.join(", "))
     }
 
     /// Every platform event, by name.

@@ -144,6 +144,12 @@ async fn who_waits_for_a_slow_org_is_told_so_and_hears_no_figure() {
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} of {timeline:#?}");
     line.until("BYE", HEARD_OUT, |heard| heard.is_over).await;
     assert!(place(&noted(&gateway, HEARD_OUT, "ended", "").await, "verified", "").is_none());
+
+    org.org.clear_faults();
+    let attempt = eventually(DELIVERY, "an attempt", async || only(&org, Object::ContactAttempt)).await;
+    let disposition = org.mapping.field(attempt::DISPOSITION).expect("a field");
+    let value = attempt[disposition.path.as_str()].as_str().expect("a value");
+    assert_eq!(disposition.values.word(value), Some("unavailable"), "no wish to be called back");
 }
 
 /// What `tonegate check` says of a gateway that is not running.
@@ -174,30 +180,33 @@ async fn a_field_that_the_org_hides_is_named_at_the_start() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_event_of_assignments_lacks_is_named_by_the_check() {
-    let (org, options) = filled("org-event-check", Profile::CollectXpert).await;
-    let (event, directory) = (org.mapping.event().expect("an event"), &options.directory);
-    let (api, account) = (event.api().as_str(), event.field(EventField::Account).expect("a field").as_str());
-    let events = format!(
-        "{}[book.events]\nenabled = true\nendpoint = \"{}\"\n[queue]\ndatabase = \"{}/queue.db\"\n",
-        options.book,
-        org.org.pubsub_url(),
-        directory.display(),
-    );
-    let sandbox = format!("address = \"127.0.0.1:{}\"\nca = \"{}/processor/ca.pem\"", free_port(), directory.display());
-    let (passed, said) = checked(directory, &events, &sandbox);
-    assert!(passed && said.contains("ok       Salesforce signs in and describes"), "{said}");
+    for profile in Profile::ALL {
+        let (org, options) = filled(&format!("org-event-check-{}", profile.name()), profile).await;
+        let (event, directory) = (org.mapping.event().expect("an event"), &options.directory);
+        let (api, account) = (event.api().as_str(), event.field(EventField::Account).expect("a field").as_str());
+        let events = format!(
+            "{}[book.events]\nenabled = true\nendpoint = \"{}\"\n[queue]\ndatabase = \"{}/queue.db\"\n",
+            options.book,
+            org.org.pubsub_url(),
+            directory.display(),
+        );
+        let sandbox =
+            format!("address = \"127.0.0.1:{}\"\nca = \"{}/processor/ca.pem\"", free_port(), directory.display());
+        let (passed, said) = checked(directory, &events, &sandbox);
+        assert!(passed && said.contains("ok       Salesforce signs in and describes"), "{said}");
 
-    assert!(org.org.forget(api, account));
-    let (passed, said) = checked(directory, &events, &sandbox);
-    let line = format!(
-        "failing  Salesforce: stops assignments: assignment_event.account: {api} has no field {account}; create "
-    );
-    assert!(!passed && said.contains(&line), "{said}");
-    assert!(org.org.hide_event(api, true));
-    let (passed, said) = checked(directory, &events, &sandbox);
-    assert!(!passed && said.contains(&format!("grant Read on {api} in the user's permission set")), "{said}");
-    let (passed, said) = checked(directory, &options.book, &sandbox);
-    assert!(passed && !said.contains(api), "nothing subscribes: {said}");
+        assert!(org.org.forget(api, account));
+        let (passed, said) = checked(directory, &events, &sandbox);
+        let line = format!(
+            "failing  Salesforce: stops assignments: assignment_event.account: {api} has no field {account}; create "
+        );
+        assert!(!passed && said.contains(&line), "{said}");
+        assert!(org.org.hide_event(api, true));
+        let (passed, said) = checked(directory, &events, &sandbox);
+        assert!(!passed && said.contains(&format!("grant Read on {api} in the user's permission set")), "{said}");
+        let (passed, said) = checked(directory, &options.book, &sandbox);
+        assert!(passed && !said.contains(api), "nothing subscribes: {said}");
+    }
 }
 
 /// The only row of an object, once there is one.

@@ -10,7 +10,7 @@ use ::book::salesforce::{
 use ::book::{AccountId, ComplianceRecord, ExternalId};
 
 use super::*;
-use crate::book::Answers;
+use crate::{book::Answers, store::BulkJobs};
 
 const ACCOUNTS: u128 = 400;
 const MINUTES: i64 = 120;
@@ -126,7 +126,7 @@ impl AccountBook for Model {
         self.takes_backlogs
     }
 
-    fn deliver_backlog(&self, records: Vec<Record>) -> Answers<'_> {
+    fn deliver_backlog(&self, records: Vec<Record>, _jobs: BulkJobs) -> Answers<'_> {
         Box::pin(std::future::ready(self.drain(records)))
     }
 }

@@ -6,6 +6,7 @@ use ::book::{
     AccountId, ComplianceRecord, ContactAttempt, ExternalId, Record,
     salesforce::object::{account, attempt},
 };
+use org::RowTrouble;
 use rules::contact::Flag;
 use uuid::Uuid;
 
@@ -127,4 +128,38 @@ async fn a_job_whose_answers_are_lost_is_asked_again_or_sent_again() {
         let counts = [Object::ContactAttempt, Object::ComplianceRecord].map(|object| desk.rows(object).len());
         assert_eq!((counts, desk.depth().await), ([1_100, 1_100], (0, 0)), "{path} {trouble:?}");
     }
+}
+
+#[tokio::test]
+async fn a_call_whose_row_is_locked_does_not_take_back_what_a_later_one_said() {
+    let mut desk = Desk::of(Profile::CollectXpert).await;
+    desk.sample.add(1);
+    desk.put((1..=1_100).flat_map(|call| [ended(call, call as i64).into(), compliance(call).into()])).await;
+    let path = |field| desk.sample.mapping.field(field).unwrap().path.as_str().to_owned();
+    let (key, started, last) = (path(attempt::EXTERNAL_ID), path(attempt::STARTED_AT), path(account::LAST_CONTACT_AT));
+    let object = desk.api(Object::ContactAttempt);
+    let at = ended(5, 5).started_at.to_string();
+    let row = json!({ key: ended(5, 5).external_id.as_str(), started: at });
+    let locked = desk.sample.rig.org.insert(&object, &row).unwrap();
+    desk.sample.rig.org.trouble(RowTrouble::locked(&object, Some(&locked), None));
+    desk.round().await;
+    let last_contact = |desk: &Desk| desk.rows(Object::CollectionAccount)[0][&last].clone();
+    let said = last_contact(&desk);
+    assert_eq!(desk.depth().await, (1, 0), "the locked one alone is left");
+
+    // Another backlog, while it is still locked.
+    let others = (1_201..=2_300).flat_map(|call| {
+        let account = Some(AccountId::parse("CA-1").unwrap());
+        [
+            ContactAttempt { account: account.clone(), ..ended(call, call as i64) }.into(),
+            ComplianceRecord { account, ..compliance(call) }.into(),
+        ]
+    });
+    desk.put(others).await;
+    let round = desk.round().await;
+    assert!(round.delivered > 2_000, "{round:?}");
+    assert_eq!(last_contact(&desk), said);
+    desk.sample.rig.org.clear_faults();
+    drained(&mut desk).await;
+    assert_eq!((desk.rows(Object::ContactAttempt).len(), last_contact(&desk)), (2_200, said));
 }

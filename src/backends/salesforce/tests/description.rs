@@ -32,21 +32,23 @@ async fn a_field_that_is_hidden_is_named_with_what_to_do() {
 
 #[tokio::test]
 async fn an_event_that_is_hidden_or_lacks_a_field_stops_assignments() {
-    let (rig, mapping) = (Rig::start().await, Profile::CollectXpert.mapping(None).unwrap());
-    let event = mapping.event().unwrap();
-    let (api, account) = (event.api().as_str(), event.field(EventField::Account).unwrap().as_str());
-    assert!(rig.org.hide_event(api, true));
-    let found = findings(&rig, &mapping).await;
-    let [finding] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!((finding.weight, finding.field), (Weight::StopsAssignments, None));
-    assert!(finding.remedy.contains(&format!("grant Read on {api} in the user's permission set")), "{finding}");
-    assert!(findings(&rig, &mapping.clone().without_event()).await.is_empty(), "nothing subscribes");
+    for profile in Profile::ALL {
+        let (rig, mapping) = (Rig::of_profile(profile).await, profile.mapping(None).unwrap());
+        let event = mapping.event().unwrap();
+        let (api, account) = (event.api().as_str(), event.field(EventField::Account).unwrap().as_str());
+        assert!(rig.org.hide_event(api, true));
+        let found = findings(&rig, &mapping).await;
+        let [finding] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((finding.weight, finding.field), (Weight::StopsAssignments, None));
+        assert!(finding.remedy.contains(&format!("grant Read on {api} in the user's permission set")), "{finding}");
+        assert!(findings(&rig, &mapping.clone().without_event()).await.is_empty(), "nothing subscribes");
 
-    assert!(rig.org.hide_event(api, false) && rig.org.forget(api, account));
-    let found = findings(&rig, &mapping).await;
-    let [finding] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!((finding.weight, finding.field), (Weight::StopsAssignments, Some("account")));
-    assert!(finding.what.contains(&format!("{api} has no field {account}")), "{finding}");
+        assert!(rig.org.hide_event(api, false) && rig.org.forget(api, account));
+        let found = findings(&rig, &mapping).await;
+        let [finding] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((finding.weight, finding.field), (Weight::StopsAssignments, Some("account")));
+        assert!(finding.what.contains(&format!("{api} has no field {account}")), "{finding}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use ::book::{
     queue::Assignment,
     salesforce::{
+        EventField, EventMapping,
         object::account,
         subscription::{First, Timing},
     },
@@ -23,7 +24,6 @@ mod gateways;
 mod polling;
 mod streams;
 
-const EVENT: &str = "cxp__AI_Queue_Assignment__e";
 const ERRORS: &str = "sfdc.platform.eventbus.grpc";
 /// Quick enough for tests, and otherwise as it is.
 fn timing() -> Timing {
@@ -60,7 +60,11 @@ impl Subscriber {
 
 impl Bench {
     async fn new() -> Self {
-        Self::with(Sample::of(Profile::CollectXpert).await)
+        Self::of(Profile::CollectXpert).await
+    }
+
+    async fn of(profile: Profile) -> Self {
+        Self::with(Sample::of(profile).await)
     }
 
     fn with(sample: Sample) -> Self {
@@ -73,11 +77,15 @@ impl Bench {
         &self.sample.rig.org
     }
 
+    fn event(&self) -> &EventMapping {
+        self.sample.mapping.event().unwrap()
+    }
+
     fn options(&self) -> EventsOptions {
         EventsOptions {
             endpoint: self.org().pubsub_url(),
             authority: Some(self.org().authority()),
-            topic: self.sample.mapping.event().unwrap().topic(),
+            topic: self.event().topic(),
             org: self.org().login_url().to_owned(),
             first: First::Earliest,
             oldest: SignedDuration::from_hours(72),
@@ -104,20 +112,26 @@ impl Bench {
     }
 
     fn publish(&self, number: usize, action: &str) -> Vec<u8> {
-        let fields = json!({
-            "cxp__Assignment_Id__c": format!("as-{number}"),
-            "cxp__Account_External_Id__c": format!("CA-{number}"),
-            "cxp__Action__c": action,
-            "cxp__Priority__c": 1,
-            "cxp__Phone_E164__c": "+12025550143",
-            "cxp__Min_Payment_Amount__c": 25.5,
-        });
-        self.org().publish(EVENT, &fields).unwrap()
+        self.publish_fields(&[
+            (EventField::Assignment, json!(format!("as-{number}"))),
+            (EventField::Account, json!(format!("CA-{number}"))),
+            (EventField::Action, json!(action)),
+            (EventField::Priority, json!(1)),
+            (EventField::Phone, json!("+12025550143")),
+            (EventField::MinPayment, json!(25.5)),
+        ])
+    }
+
+    /// Publishes an event that has these fields, by the mapping's names.
+    fn publish_fields(&self, fields: &[(EventField, Value)]) -> Vec<u8> {
+        let event = self.event();
+        let named = fields.iter().map(|(field, value)| (event.field(*field).unwrap().to_string(), value.clone()));
+        self.org().publish(event.api().as_str(), &Value::Object(named.collect())).unwrap()
     }
 
     /// Publishes bytes that need not be an event.
     fn publish_bytes(&self, bytes: Vec<u8>, schema_id: Option<&str>) -> Vec<u8> {
-        self.org().publish_bytes(EVENT, bytes, schema_id).unwrap()
+        self.org().publish_bytes(self.event().api().as_str(), bytes, schema_id).unwrap()
     }
 
     async fn waiting(&self) -> Vec<Assignment> {
@@ -139,6 +153,11 @@ impl Bench {
     /// Waits until what waits is as it should be.
     async fn until(&self, is: impl Fn(&[Assignment]) -> bool) {
         until("what waits is as it should be", async || is(&self.waiting().await)).await;
+    }
+
+    /// The event gains a field.
+    fn evolve(&self) {
+        assert!(self.org().evolve(self.event().api().as_str(), "Reason__c"));
     }
 
     /// Waits until something was asked of the org so often.

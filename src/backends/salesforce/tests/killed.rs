@@ -38,6 +38,7 @@ async fn child_delivers_until_killed() {
     };
     let mapping = Profile::CollectXpert.mapping(None).unwrap();
     let book = SalesforceBook::new(Arc::new(Connections::new(options).unwrap()), mapping, version());
+    let book = book.polling(Duration::from_millis(1));
     let dies_at = std::env::var(DIES_AT).ok().and_then(|text| {
         let (step, entry) = text.split_once(' ')?;
         Some((Step::ALL[step.parse::<usize>().ok()?], entry.parse::<i64>().ok()?))
@@ -74,14 +75,17 @@ const ENTRIES: std::ops::RangeInclusive<i64> = 1..=7;
 
 impl Case {
     async fn begin() -> Self {
+        let records = [update(9, Flag::Cease).into()].into_iter().chain(call(1, "CA-0")).chain(call(2, "CA-0"));
+        Self::with(records.chain(call(3, "CA-1"))).await
+    }
+
+    async fn with(records: impl Iterator<Item = Record>) -> Self {
         let sample = Sample::of(Profile::CollectXpert).await;
         sample.add(0);
         sample.add(1);
         let case = Self { rig: sample.rig, mapping: sample.mapping, directory: TempDir::new().unwrap() };
-        let records = [update(9, Flag::Cease).into()].into_iter().chain(call(1, "CA-0")).chain(call(2, "CA-0"));
         let store = open(&case.store());
-        let writes = records.chain(call(3, "CA-1")).map(Write::from);
-        store.write(writes.collect::<Vec<_>>()).await.unwrap();
+        store.write(records.map(Write::from).collect::<Vec<_>>()).await.unwrap();
         case
     }
 
@@ -108,6 +112,13 @@ impl Case {
 
     fn rows(&self, object: Object) -> Vec<Value> {
         self.rig.org.rows(self.mapping.api(object).as_str())
+    }
+
+    /// How far each bulk job of the org is.
+    async fn jobs(&self) -> Vec<String> {
+        let answer = self.rig.connections.read("/services/data/v68.0/jobs/ingest", soon()).await.unwrap();
+        let jobs = answer.body["records"].as_array().unwrap().iter();
+        jobs.map(|job| job["state"].as_str().unwrap().to_owned()).collect()
     }
 
     fn has_flag(&self) -> bool {
@@ -189,4 +200,33 @@ async fn a_process_killed_again_and_again_comes_to_an_end() {
     }
     assert!(killed > 5, "steps were reached");
     case.ends_well("killed again and again").await;
+}
+
+#[tokio::test]
+async fn a_process_killed_in_a_bulk_job_ends_it_and_writes_every_row_once() {
+    // While its rows are uploaded, and while it is worked at.
+    for (method, state) in [("PUT", "Open"), ("PATCH", "UploadComplete")] {
+        let case = Case::with((1..=1_100).flat_map(|number| call(number, "CA-0"))).await;
+        let path = "jobs/ingest/".to_owned();
+        let order = FaultOrder { path, method: Some(method.to_owned()), times: Some(1), fault: Trouble::HangsAfter };
+        case.rig.org.order(order);
+        let mut child = case.run(None);
+        until("a job", async || match method {
+            "PUT" => case.rig.asked("bulk") >= 2,
+            _ => case.jobs().await == [state],
+        })
+        .await;
+        child.kill().await.unwrap();
+        assert_eq!(case.jobs().await, [state], "it was left behind");
+        let left = open(&case.store()).bulk_jobs().left().await.unwrap();
+        assert_eq!(left.len(), 1, "and is known");
+
+        let ended = ended_in_time(case.run(None)).await;
+        assert!(ended.success(), "{method}: {ended}");
+        assert_eq!(case.jobs().await, ["JobComplete", "JobComplete"], "{method}: the one that was left is gone");
+        let counts = [Object::ContactAttempt, Object::ComplianceRecord].map(|object| case.rows(object).len());
+        assert_eq!(counts, [1_100, 1_100], "{method}");
+        let left = open(&case.store()).bulk_jobs().left().await.unwrap();
+        assert!(left.is_empty(), "{method}: {left:?}");
+    }
 }

@@ -184,6 +184,33 @@ async fn a_call_is_superseded_by_one_that_ended_later_and_is_delivered() {
 }
 
 #[tokio::test]
+async fn an_account_of_which_a_later_call_is_delivered_is_left_out_of_a_backlog() {
+    let bench = Bench::open();
+    let other = ContactAttempt { account: Some(AccountId::parse("CA-2").unwrap()), ..attempt(9) };
+    bench.put([attempt(1).into(), attempt(2).into(), attempt(3).into(), other.into()]).await;
+    let backlog = async || numbers(&bench.store.outbox_backlog(later(0), 10).await.unwrap());
+    assert_eq!(backlog().await, [1, 2, 3, 4]);
+    bench.change(delivered(2)).await;
+    assert_eq!(backlog().await, [4], "the first did not go with it");
+    bench.change(delivered(1)).await;
+    assert_eq!(backlog().await, [3, 4]);
+}
+
+#[tokio::test]
+async fn a_job_is_known_until_it_is_over_by_whoever_comes_next() {
+    let bench = Bench::open();
+    let jobs = bench.store.bulk_jobs();
+    for job in ["7500000000000001AA", "7500000000000002AA", "7500000000000002AA"] {
+        jobs.begin(job).await.unwrap();
+    }
+    jobs.end("7500000000000001AA").await.unwrap();
+    jobs.end("7500000000000009AA").await.unwrap();
+    let Bench { store, path, _directory } = bench;
+    drop((store, jobs));
+    assert_eq!(open(&path).bulk_jobs().left().await.unwrap(), ["7500000000000002AA"]);
+}
+
+#[tokio::test]
 async fn what_waits_behind_another_is_not_next() {
     let bench = Bench::open();
     bench.put([attempt(1).into(), attempt(2).into(), flags(3)]).await;

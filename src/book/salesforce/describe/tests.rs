@@ -273,6 +273,20 @@ fn the_debtor_and_the_way_to_disputes_are_looked_at_too() {
 }
 
 #[test]
+fn an_org_without_the_value_for_an_outage_is_told_to_add_it() {
+    for mapping in mappings() {
+        let disposition = mapping.field(attempt::DISPOSITION).unwrap();
+        let value = disposition.values.value("unavailable").unwrap();
+        let others = disposition.values.all().filter(|known| *known != value);
+        let others: Vec<Value> = others.map(|value| json!({ "value": value, "active": true })).collect();
+        let found = spoiled(&mapping, attempt::DISPOSITION, &json!({ "picklistValues": others }));
+        let [finding] = found.as_slice() else { panic!("{found:?}") };
+        assert!(finding.what.ends_with(&format!("has no value {value}")), "{finding}");
+        assert!(finding.remedy.starts_with("add them as active values"), "{finding}");
+    }
+}
+
+#[test]
 fn what_the_org_demands_beyond_the_mapping_stops_calls() {
     for mapping in mappings() {
         let mut org = org(&mapping);

@@ -187,14 +187,18 @@ proptest! {
 
 #[test]
 fn the_event_of_assignments_may_be_left_out_and_is_whole_where_it_is_not() {
-    let mapping = collectxpert();
-    let event = mapping.event().unwrap();
-    assert_eq!(event.topic(), "/event/cxp__AI_Queue_Assignment__e");
-    assert_eq!((event.assign(), event.revoke()), ("Assign", "Revoke"));
-    for field in EventField::ALL {
-        assert!(event.field(field).is_some(), "{}", field.name());
+    for (profile, topic) in [
+        (Profile::CollectXpert, "/event/cxp__AI_Queue_Assignment__e"),
+        (Profile::CollectionsAndRecovery, "/event/Collection_Plan_Assignment__e"),
+    ] {
+        let mapping = profile.mapping(None).unwrap();
+        let event = mapping.event().unwrap();
+        assert_eq!((event.topic().as_str(), event.assign(), event.revoke()), (topic, "Assign", "Revoke"));
+        assert!(EventField::ALL.into_iter().all(|field| event.field(field).is_some()), "{topic}");
     }
-    assert_eq!(Profile::CollectionsAndRecovery.mapping(None).unwrap().event(), None);
+    let (whole, table) = (Profile::CollectXpert.text(), "\n[assignment_event]");
+    let (without, _) = whole.split_once(table).unwrap();
+    assert_eq!(Mapping::read(without, None).unwrap().event(), None);
     for (from, to, told) in [
         ("revoke = \"Revoke\"", "revoke = \"Assign\"", "both have the same value"),
         ("revoke = \"Revoke\"", "revoke = \"\"", "not a value of an event's field"),
@@ -211,4 +215,16 @@ fn the_event_of_assignments_may_be_left_out_and_is_whole_where_it_is_not() {
         let problems = problems(from, to);
         assert!(problems.len() == 1 && problems[0].contains(told), "{to}: {problems:?}");
     }
+}
+
+#[test]
+fn a_mapping_from_before_an_outage_had_a_value_writes_its_other() {
+    let before = Profile::CollectXpert.text().replace("unavailable = \"Records Unavailable\"\n", "");
+    let mapping = Mapping::read(&before, None).unwrap();
+    let disposition = mapping.field(crate::salesforce::object::attempt::DISPOSITION).unwrap();
+    assert_eq!(disposition.values.value("unavailable"), Some("Other"));
+    assert_eq!(
+        collectxpert().field(disposition.field).unwrap().values.value("unavailable"),
+        Some("Records Unavailable")
+    );
 }

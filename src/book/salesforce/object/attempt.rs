@@ -37,6 +37,7 @@ pub const DISPOSITIONS: &[&str] = &[
     "bankruptcy",
     "hardship",
     "callback",
+    "unavailable",
     "escalated",
     "dropped",
 ];

@@ -110,7 +110,7 @@ fn every_word_of_a_record_has_a_value() {
         check(mapping, attempt::OUTCOME, &outcomes);
         check(mapping, account::LAST_OUTCOME, &outcomes);
         use Disposition::{Arrangement, Attorney, Bankruptcy, Callback, Cease, Dispute, Dropped, Escalated, Hardship};
-        use Disposition::{Paid, PromiseToPay, Refusal};
+        use Disposition::{Paid, PromiseToPay, Refusal, Unavailable};
         check(
             mapping,
             attempt::DISPOSITION,
@@ -127,6 +127,7 @@ fn every_word_of_a_record_has_a_value() {
                 Paid,
                 PromiseToPay,
                 Refusal,
+                Unavailable,
             ],
         );
         use RecordingConsent::{Granted, NotAsked, NotRequired, Refused};

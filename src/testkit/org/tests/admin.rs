@@ -64,3 +64,27 @@ async fn the_interface_explains_itself() {
     let help = client.get(peer.org.admin_url()).send().await.unwrap().text().await.unwrap();
     assert!(help.contains("/sessions/expire") && help.lines().count() > 10);
 }
+
+#[tokio::test]
+async fn an_order_that_nothing_can_meet_is_refused_with_what_there_is() {
+    let peer = Peer::start().await;
+    let refused = json!({"kind": "refused", "status": 503, "code": "SERVER_UNAVAILABLE"});
+    let locked = json!({"object": "Dispute__c", "code": "UNABLE_TO_LOCK_ROW"});
+    for (path, body, status) in [
+        ("/troubles", locked, 404),
+        ("/faults", json!({"path": "sobjects/Dispute__c", "fault": refused}), 400),
+        ("/faults", json!({"path": "quary", "fault": refused}), 400),
+        ("/faults", json!({"path": "query", "method": "ASK", "fault": refused}), 400),
+    ] {
+        let (answered, told) = send(&peer, Method::POST, path, body.clone()).await;
+        let expected = match (path, body["method"].as_str()) {
+            (_, Some(_)) => "PATCH",
+            _ if body["path"] == "quary" => "query",
+            _ => "cxp__Dispute__c",
+        };
+        assert_eq!(answered, status, "{body}");
+        assert!(told["error"].as_str().is_some_and(|why| why.contains(expected)), "{body}: {told}");
+    }
+    let state = send(&peer, Method::GET, "/state", Value::Null).await.1;
+    assert_eq!((&state["faults"], &state["troubles"]), (&json!([]), &json!([])));
+}

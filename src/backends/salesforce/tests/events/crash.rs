@@ -69,7 +69,7 @@ async fn a_gateway_killed_between_an_event_and_its_being_stored_loses_and_double
     let mut raw = rusqlite::Connection::open(bench.directory.path().join("queue.sqlite")).unwrap();
     raw.busy_timeout(Duration::from_secs(20)).unwrap();
     let lock = raw.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
-    assert!(bench.org().evolve(EVENT, "cxp__Reason__c"));
+    bench.evolve();
     (5..10).for_each(|number| drop(bench.assign(number)));
     bench.asked("pubsub_get_schema", 2).await;
     child.kill().unwrap();

@@ -14,14 +14,22 @@ pub(super) fn described(event: &EventMapping) -> Value {
 }
 
 fn collectxpert() -> (Mapping, EventMapping) {
-    let mapping = Profile::CollectXpert.mapping(None).unwrap();
+    with_event(Profile::CollectXpert)
+}
+
+fn with_event(profile: Profile) -> (Mapping, EventMapping) {
+    let mapping = profile.mapping(None).unwrap();
     let event = mapping.event().unwrap().clone();
     (mapping, event)
 }
 
 /// What is found where one field of the event is described otherwise.
 fn spoiled(field: EventField, changes: &Value) -> Vec<Finding> {
-    let (mapping, event) = collectxpert();
+    spoiled_in(Profile::CollectXpert, field, changes)
+}
+
+fn spoiled_in(profile: Profile, field: EventField, changes: &Value) -> Vec<Finding> {
+    let (mapping, event) = with_event(profile);
     let mut org = org(&mapping);
     let fields = org.get_mut(event.api().as_str()).unwrap()["fields"].as_array_mut().unwrap();
     let name = event.field(field).unwrap().as_str();
@@ -53,14 +61,16 @@ fn an_event_that_is_not_there_or_not_granted_stops_assignments_and_no_calls() {
 
 #[test]
 fn each_field_of_the_event_that_is_not_there_is_named_with_how_it_is_made() {
-    let (_, event) = collectxpert();
-    for field in EventField::ALL {
-        let name = event.field(field).unwrap();
-        let found = spoiled(field, &json!({ "name": "Something_Else__c" }));
-        let [finding] = found.as_slice() else { panic!("{found:?}") };
-        assert_eq!(finding.weight == Weight::StopsAssignments, field.is_required(), "{finding}");
-        assert_eq!(finding.field, Some(field.name()));
-        assert_eq!(finding.what, format!("cxp__AI_Queue_Assignment__e has no field {name}"));
+    for profile in Profile::ALL {
+        let (_, event) = with_event(profile);
+        for field in EventField::ALL {
+            let name = event.field(field).unwrap();
+            let found = spoiled_in(profile, field, &json!({ "name": "Something_Else__c" }));
+            let [finding] = found.as_slice() else { panic!("{found:?}") };
+            assert_eq!(finding.weight == Weight::StopsAssignments, field.is_required(), "{finding}");
+            assert_eq!(finding.field, Some(field.name()));
+            assert_eq!(finding.what, format!("{} has no field {name}", event.api()));
+        }
     }
     for (field, made) in [
         (EventField::Account, "in the event as text of 64 characters, or correct the mapping"),
