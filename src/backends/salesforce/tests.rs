@@ -67,6 +67,10 @@ impl Rig {
             Profile::CollectXpert => COLLECTXPERT,
             Profile::CollectionsAndRecovery => COLLECTIONS_AND_RECOVERY,
         };
+        Self::of_schema(schema, sign_in).await
+    }
+
+    async fn of_schema(schema: &str, sign_in: impl FnOnce(PathBuf) -> SignIn) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let org = Org::start(directory.path(), org::OrgOptions::new(Schema::parse(schema).unwrap())).await.unwrap();
         let options = OrgOptions {

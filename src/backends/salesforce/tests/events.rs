@@ -22,6 +22,7 @@ mod crash;
 mod gateways;
 mod polling;
 mod streams;
+mod topic;
 
 const EVENT: &str = "cxp__AI_Queue_Assignment__e";
 const ERRORS: &str = "sfdc.platform.eventbus.grpc";
