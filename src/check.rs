@@ -21,7 +21,7 @@ use crate::{
     admin::Readiness,
     api,
     config::{self, Book, BookKind, Config},
-    failure, health, parts, processor, speech, startup,
+    failure, health, parts, processor, secrets, speech, startup,
 };
 
 /// One thing that was looked at.
@@ -75,14 +75,23 @@ async fn look(config: &Config) -> Vec<Finding> {
     if config.speech.models.is_some() {
         findings.push(finding("speech models", speech::find(config)));
     }
-    findings.push(finding("account book, store, speech, vault", opened(config).await));
     if config.book.kind == BookKind::Salesforce {
         findings.extend(org(&config.book).await);
+    }
+    let opened = finding("account book, store, speech, vault", opened(config).await);
+    if !is_told(&findings, &opened) {
+        findings.push(opened);
     }
     if config.capture.enabled {
         findings.extend(captures(config).await);
     }
     findings
+}
+
+/// Whether something fails for a reason that was given before.
+fn is_told(findings: &[Finding], last: &Finding) -> bool {
+    let before = findings.iter().filter_map(|finding| finding.problem.as_ref());
+    last.problem.as_ref().is_some_and(|problem| before.into_iter().any(|before| problem.contains(before)))
 }
 
 /// Whether the org lets the gateway in and has what the mapping says. What merely should be looked at fails nothing.
@@ -91,14 +100,18 @@ async fn org(book: &Book) -> Vec<Finding> {
         Ok(compared) => compared,
         Err(error) => return vec![finding("Salesforce", Err(failure::told(&error)))],
     };
+    let parts::Compared { findings, is_open } = compared;
     let told = |found: &salesforce::Finding| match found.weight {
         Weight::Stops | Weight::StopsAssignments => finding("Salesforce", Err(found.to_string())),
         Weight::Warns => Finding { what: format!("Salesforce, {found}"), problem: None },
     };
-    std::iter::once(finding("Salesforce signs in and describes", Ok(()))).chain(compared.iter().map(told)).collect()
+    let open = is_open.then(|| finding("Salesforce lets assignments be subscribed to", Ok(())));
+    let signed_in = std::iter::once(finding("Salesforce signs in and describes", Ok(())));
+    signed_in.chain(open).chain(findings.iter().map(told)).collect()
 }
 
-/// What works, but had better be known: recordings in clear, and what the account book would leave out or find odd, row by row.
+/// What works, but had better be known: recordings in clear, secrets that others can read, and what the account book would leave
+/// out or find odd, row by row.
 /// The log of `serve` says the same.
 fn remarks(config: &Config) -> Vec<String> {
     // What cannot be read at all is a finding.
@@ -109,7 +122,7 @@ fn remarks(config: &Config) -> Vec<String> {
         let odd = report.warnings.iter().map(|warning| format!("{}: odd: {warning}", file.display()));
         out.chain(odd).collect::<Vec<_>>()
     };
-    clear.into_iter().chain(reports.iter().flat_map(lines)).collect()
+    clear.into_iter().chain(secrets::exposed(config)).chain(reports.iter().flat_map(lines)).collect()
 }
 
 fn finding(what: &'static str, result: Result<(), String>) -> Finding {
@@ -219,5 +232,27 @@ mod tests {
         assert_eq!(remarks.len(), 2, "{remarks:?}");
         assert!(remarks[0].starts_with("recordings lie in clear"), "{remarks:?}");
         assert!(remarks[1].starts_with(&format!("{}: left out: line 2: ", accounts.display())), "{remarks:?}");
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = directory.path().join("key.pem");
+        std::fs::write(&key, "a key").unwrap();
+        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        let mut config = Config::default();
+        (config.book.accounts, config.book.key_file) = (None, Some(key));
+        let said = remarks(&config);
+        assert!(said.iter().any(|line| line.starts_with("book.key_file: ") && line.contains("chmod 600")), "{said:?}");
+    }
+
+    #[test]
+    fn what_was_told_is_not_told_again_and_the_rest_is() {
+        let fails = |problem: &str| finding("something", Err(problem.to_owned()));
+        let before = [finding("configuration", Ok(())), fails("book.ca: no authority")];
+        assert!(is_told(&before, &fails("book.ca: no authority")));
+        assert!(is_told(&before, &fails("the account book: book.ca: no authority")));
+        assert!(!is_told(&before, &fails("the vault does not become ready")));
+        assert!(!is_told(&before, &finding("something", Ok(()))));
     }
 }

@@ -18,6 +18,7 @@ mod recording;
 mod recovery;
 mod reload;
 mod sandbox;
+mod secrets;
 mod services;
 mod shutdown;
 mod speech;

@@ -51,7 +51,7 @@ use crate::{
 
 pub(crate) use accounts::imports;
 pub(crate) use capture::reachable;
-pub(crate) use org::compared;
+pub(crate) use org::{Compared, compared};
 
 /// What is said where recordings are not sealed.
 pub(crate) const CLEAR: &str = "recordings lie in clear: whoever reads the disk can hear them; set recording.seal_to";

@@ -32,6 +32,7 @@ use crate::{
     parts::{self, Parts},
     recovery,
     reload::{Reloaded, Reloader},
+    secrets,
     services::{Backends, Behind, Desk, StoreTrail, Undelivered},
     shutdown::{self, Asked, Signals},
     telemetry::{self, Levels},
@@ -59,6 +60,9 @@ async fn run(path: &Path, config: Config, levels: Levels) -> Result<()> {
     let mut signals = Signals::listen()?;
     if config.capture.enabled {
         health::host::harden();
+    }
+    for remark in secrets::exposed(&config) {
+        tracing::warn!("{remark}");
     }
     let metrics = admin::install()?;
     let mut start = Start::new(config.clone());

@@ -32,8 +32,12 @@ const ROOM: usize = 64;
 /// Payments, and servers, that are known at once.
 const MOST_KNOWN: usize = 1_024;
 /// When a server is left alone, and for how long.
-const BREAKER: BreakerPolicy =
-    BreakerPolicy { failures: 5, open_for: Duration::from_secs(10), open_at_most: Duration::from_secs(10) };
+const BREAKER: BreakerPolicy = BreakerPolicy {
+    failures: 5,
+    silence: Duration::ZERO,
+    open_for: Duration::from_secs(10),
+    open_at_most: Duration::from_secs(10),
+};
 
 /// Where an agent wants to be told. It may hold a secret, so it cannot be printed.
 #[derive(Clone)]
@@ -211,7 +215,7 @@ impl Callbacks {
         let mut known = self.known();
         let Some(breaker) = known.servers.get_mut(server) else { return };
         match told {
-            Told::Delivered | Told::Refused => breaker.succeeded(),
+            Told::Delivered | Told::Refused => breaker.succeeded(Instant::now()),
             Told::Failed | Told::Open => breaker.failed(now),
         }
     }

@@ -24,8 +24,12 @@ use uuid::Uuid;
 use crate::{attempts::repeated, bot::BotServerError, callback::Caller};
 
 /// When a carrier is left alone, and for how long.
-const BREAKER: BreakerPolicy =
-    BreakerPolicy { failures: 5, open_for: Duration::from_secs(10), open_at_most: Duration::from_secs(10) };
+const BREAKER: BreakerPolicy = BreakerPolicy {
+    failures: 5,
+    silence: Duration::ZERO,
+    open_for: Duration::from_secs(10),
+    open_at_most: Duration::from_secs(10),
+};
 /// Most bytes of an answer.
 const ANSWER_BYTES: usize = 16_384;
 /// Payments that are known at once.
@@ -212,7 +216,7 @@ impl CarrierLink {
         if answered.as_ref().is_err_and(|error| error.is_passing()) {
             self.breaker().failed(Instant::now());
         } else {
-            self.breaker().succeeded();
+            self.breaker().succeeded(Instant::now());
         }
         answered
     }

@@ -9,11 +9,11 @@ use std::{
 use anyhow::{Context, Result, bail};
 use backends::{
     queue::Queue,
-    salesforce::{Connections, Events, EventsOptions, OrgOptions, SalesforceBook, SignIn, described},
+    salesforce::{Connections, Events, EventsOptions, OrgOptions, SalesforceBook, SignIn, described, events},
 };
 use book::salesforce::{
-    ApiVersion, Finding, Mapping, Profile, compare,
-    describe::Weight,
+    ApiVersion, Described, Finding, Mapping, Profile, compare,
+    describe::{Asked, Topic, Weight},
     subscription::{First, Timing},
 };
 use jiff::SignedDuration;
@@ -50,12 +50,21 @@ impl Org {
         if !config.book.events.enabled {
             return Ok(None);
         }
-        let Book { url, ca, events, .. } = &config.book;
-        let event = self.mapping.event().context("book.events needs an [assignment_event] in the mapping")?;
+        let options = self.subscription(&config.book)?;
         let path = &config.queue.database;
         make_room_for(path)?;
         let queue = Queue::open(path).with_context(|| format!("cannot open the call queue {}", path.display()))?;
-        let options = EventsOptions {
+        let connections = Arc::clone(&self.connections);
+        Events::new(connections, self.mapping.clone(), self.version, Arc::new(queue), options)
+            .map(Some)
+            .context("book.events")
+    }
+
+    /// How assignments are subscribed to.
+    fn subscription(&self, config: &Book) -> Result<EventsOptions> {
+        let event = self.mapping.event().context("book.events needs an [assignment_event] in the mapping")?;
+        let Book { url, ca, events, .. } = config;
+        Ok(EventsOptions {
             endpoint: events.endpoint.clone(),
             authority: ca.clone(),
             topic: events.topic.clone().unwrap_or_else(|| event.topic()),
@@ -67,11 +76,17 @@ impl Org {
             oldest: SignedDuration::from_hours(events.oldest_hours.0.into()),
             timing: Timing::default(),
             lease: LEASE,
-        };
-        let connections = Arc::clone(&self.connections);
-        Events::new(connections, self.mapping.clone(), self.version, Arc::new(queue), options)
-            .map(Some)
-            .context("book.events")
+        })
+    }
+
+    /// What the Pub/Sub API says of the topic, and what does not fit.
+    async fn topic(&self, config: &Book, described: &Described) -> Result<(Topic, Option<Finding>)> {
+        let options = self.subscription(config)?;
+        let topic = events::topic(&self.connections, &options).await.context("book.events")?;
+        let endpoint = &config.events.endpoint;
+        let asked = Asked { endpoint, topic: config.events.topic.as_deref(), timing: options.timing };
+        let finding = asked.finding(&self.mapping, described, &topic);
+        Ok((topic, finding))
     }
 }
 
@@ -129,15 +144,32 @@ fn tell(findings: &[Finding], told: &[Finding]) {
     }
 }
 
-/// Signs in, has the org describe its objects, and says what does not fit.
+/// What an org was asked.
+pub(crate) struct Compared {
+    /// What does not fit.
+    pub(crate) findings: Vec<Finding>,
+    /// Whether assignments can be subscribed to.
+    pub(crate) is_open: bool,
+}
+
+/// Signs in, has the org describe its objects, asks for the topic of assignments where something is to subscribe, and says what
+/// does not fit.
 ///
 /// # Errors
 /// Where a setting cannot be used or the org, which the error names, does not answer.
-pub(crate) async fn compared(config: &Book) -> Result<Vec<Finding>> {
-    let Org { connections, mapping, version } = org(config)?;
-    let described = described(&connections, &mapping, version, Instant::now() + DESCRIBING).await;
+pub(crate) async fn compared(config: &Book) -> Result<Compared> {
+    let org = org(config)?;
+    let described = described(&org.connections, &org.mapping, org.version, Instant::now() + DESCRIBING).await;
     let described = described.with_context(|| at(config))?;
-    Ok(compare(&mapping, &described))
+    let mut findings = compare(&org.mapping, &described);
+    let mut is_open = false;
+    if config.events.enabled {
+        let (topic, finding) = org.topic(config, &described).await?;
+        is_open = topic == Topic::Open;
+        findings.extend(finding);
+        findings.sort_by_key(|finding| finding.weight);
+    }
+    Ok(Compared { findings, is_open })
 }
 
 /// Where the org is, and whom it must be vouched for by.

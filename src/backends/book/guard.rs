@@ -78,7 +78,7 @@ impl GuardedBook {
                 held(breaker).failed(Instant::now());
             }
             // A refusal is an answer: the book works.
-            Ok(_) | Err(_) => held(breaker).succeeded(),
+            Ok(_) | Err(_) => held(breaker).succeeded(Instant::now()),
         }
         gauge!("tonegate_breaker_open", "class" => class.name()).set(if held(breaker).is_closed() { 0.0 } else { 1.0 });
         result

@@ -178,8 +178,12 @@ impl AccountBook for Silent {
 }
 
 /// A breaker that stays open for as long as a test takes.
-const STAYS_OPEN: BreakerPolicy =
-    BreakerPolicy { failures: 5, open_for: Duration::from_secs(3_600), open_at_most: Duration::from_secs(3_600) };
+const STAYS_OPEN: BreakerPolicy = BreakerPolicy {
+    failures: 5,
+    silence: Duration::ZERO,
+    open_for: Duration::from_secs(3_600),
+    open_at_most: Duration::from_secs(3_600),
+};
 
 #[tokio::test]
 async fn a_silent_book_is_given_up_at_the_deadline_and_then_left_alone() {

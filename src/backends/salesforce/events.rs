@@ -6,7 +6,7 @@
 //! |---|---|
 //! | connection, and sign-in before it | 10 s |
 //! | answer on a stream | [`Timing::watchdog`] |
-//! | schema of an event | 10 s |
+//! | schema of an event, topic | 10 s |
 //! | events stored, with the place behind them | 10 s; then the stream is given up and opened again |
 //! | sweep of the org's accounts | 60 s; then it is cut, and what was seen counts |
 //! | lease | [`EventsOptions::lease`]; kept four times as often |
@@ -23,6 +23,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use ::book::salesforce::{
     ApiVersion, Mapping,
+    describe::Topic,
     subscription::{First, Timing},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -136,6 +137,16 @@ impl Events {
             false
         })
     }
+}
+
+/// What the Pub/Sub API says of a topic; nothing is subscribed to.
+///
+/// # Errors
+/// [`SalesforceError`] where there is no session, or a setting cannot be used.
+pub async fn topic(connections: &Connections, options: &EventsOptions) -> Result<Topic, SalesforceError> {
+    let pubsub = PubSub::new(options)?;
+    let session = connections.authority().session().await?;
+    Ok(pubsub.topic(&session).await)
 }
 
 /// Nothing is received or polled by this gateway.

@@ -64,8 +64,12 @@ impl Rig {
     }
 
     async fn with(profile: Profile, sign_in: impl FnOnce(PathBuf) -> SignIn) -> Self {
+        Self::of_schema(schema(profile), sign_in).await
+    }
+
+    async fn of_schema(schema: Schema, sign_in: impl FnOnce(PathBuf) -> SignIn) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let org = Org::start(directory.path(), org::OrgOptions::new(schema(profile))).await.unwrap();
+        let org = Org::start(directory.path(), org::OrgOptions::new(schema)).await.unwrap();
         let options = OrgOptions {
             url: org.login_url().to_owned(),
             client_id: CONSUMER_KEY.to_owned(),

@@ -7,8 +7,12 @@ mod compare;
 mod event;
 mod field;
 mod finding;
+mod standard;
 #[cfg(test)]
 mod tests;
+mod topic;
+mod versions;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,13 +20,34 @@ use serde::Deserialize;
 
 pub use compare::compare;
 pub use finding::{Finding, Subject, Weight};
+pub use topic::{Asked, Topic};
 
+use self::versions::UnknownVersion;
 use super::mapping::Mapping;
 use super::object::Object;
+use super::version::ApiVersion;
 
-/// Describe results by the API name of their object in small letters.
+/// What an org says of itself.
 #[derive(Clone, Debug, Default)]
-pub struct Described(BTreeMap<String, Describe>);
+pub struct Described {
+    /// Describe results by the API name of their object in small letters.
+    objects: BTreeMap<String, Describe>,
+    /// The version of the API that it was asked by, where it has not that one.
+    unknown_version: Option<UnknownVersion>,
+    /// The name of every object that it lists, by itself in small letters.
+    listed: BTreeMap<String, String>,
+}
+
+/// The list of objects (REST API Developer Guide, "Describe Global").
+#[derive(Deserialize)]
+struct Listing {
+    sobjects: Vec<ListedObject>,
+}
+
+#[derive(Deserialize)]
+struct ListedObject {
+    name: String,
+}
 
 /// What an org says of an object (REST API Developer Guide, "sObject Describe"), as much of it as is compared.
 #[derive(Clone, Debug, Deserialize)]
@@ -99,12 +124,44 @@ impl Described {
     /// Where it is none.
     pub fn add(&mut self, body: &[u8]) -> Result<(), serde_json::Error> {
         let describe: Describe = serde_json::from_slice(body)?;
-        self.0.insert(describe.name.to_ascii_lowercase(), describe);
+        self.objects.insert(describe.name.to_ascii_lowercase(), describe);
         Ok(())
     }
 
+    /// Adds the list of the API's versions that the org knows, and says whether the one that is used is among them. Where it is
+    /// not, nothing else need be asked.
+    ///
+    /// # Errors
+    /// Where it is no such list.
+    pub fn add_versions(&mut self, used: ApiVersion, body: &[u8]) -> Result<bool, serde_json::Error> {
+        self.unknown_version = UnknownVersion::find(used, body)?;
+        Ok(self.unknown_version.is_none())
+    }
+
+    /// Adds the list of all objects, to be asked for where the org [lacks most](Self::lacks_most) of them.
+    ///
+    /// # Errors
+    /// Where it is no such list.
+    pub fn add_list(&mut self, body: &[u8]) -> Result<(), serde_json::Error> {
+        let Listing { sobjects } = serde_json::from_slice(body)?;
+        self.listed = sobjects.into_iter().map(|object| (object.name.to_ascii_lowercase(), object.name)).collect();
+        Ok(())
+    }
+
+    /// Whether most of the mapped objects are not there: then it helps to know which are.
+    #[must_use]
+    pub fn lacks_most(&self, mapping: &Mapping) -> bool {
+        whole::lacks_most(mapping, self)
+    }
+
+    /// Whether an object or event was described.
+    #[must_use]
+    pub fn has(&self, api: &str) -> bool {
+        self.get(api).is_some()
+    }
+
     fn get(&self, api: &str) -> Option<&Describe> {
-        self.0.get(&api.to_ascii_lowercase())
+        self.objects.get(&api.to_ascii_lowercase())
     }
 
     /// The objects whose description is still needed to compare this mapping: its own, the event's, and the parents that fields

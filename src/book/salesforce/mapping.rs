@@ -4,6 +4,7 @@
 //! written. Reading is strict and tells all that is wrong at once.
 
 mod event;
+mod origin;
 mod problem;
 mod profile;
 mod reader;
@@ -14,6 +15,7 @@ mod values;
 use rules::money::Currency;
 
 pub use event::{EventField, EventMapping};
+pub use origin::Origin;
 pub use problem::{Problem, Problems};
 pub use profile::Profile;
 pub use values::Values;
@@ -26,6 +28,7 @@ use super::version::ApiVersion;
 /// A mapping without contradictions: every field that must be mapped is, and none is made for account data of a card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
+    origin: Origin,
     least_version: ApiVersion,
     currency: Currency,
     objects: [MappedObject; Object::ALL.len()],
@@ -63,6 +66,12 @@ impl Mapping {
     /// [`Problems`], all of them, each with its line, its key and what to do.
     pub fn read(text: &str, namespace: Option<&str>) -> Result<Self, Problems> {
         reader::read(text, namespace)
+    }
+
+    /// Where it is from, and its namespace.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The least version of the API that has what is mapped.

@@ -37,7 +37,7 @@ PUT    /usage                {\"others\": 99990, \"daily\": 100000}
 PUT    /next-job             {\"fails_after\": 100}
 POST   /sessions/expire      every token is stale
 POST   /clock/advance        {\"seconds\": 7200}
-PUT    /streams              {\"drop_every\": 3, \"duplicates\": 1, \"deliveries_left\": 0, \"refused\": {\"status\": 14, \"error_code\": \"...\", \"times\": 1}}
+PUT    /streams              {\"drop_every\": 3, \"duplicates\": 1, \"deliveries_left\": 0, \"refused\": {\"status\": 14, \"error_code\": \"...\", \"times\": 1}, \"closed\": true}
 PUT    /replay-length        8 or 10
 POST   /events/EVENT         publishes an event
 POST   /events/EVENT/bytes   publishes bytes that need not be one: [255, 0]

@@ -34,6 +34,8 @@ pub struct StreamTroubles {
     pub deliveries_left: Option<u64>,
     /// The next so many calls are refused with this gRPC status and error code.
     pub refused: Option<RefusedCalls>,
+    /// The integration user may subscribe to no topic.
+    pub closed: bool,
 }
 
 /// Calls that are refused.

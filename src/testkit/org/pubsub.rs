@@ -101,10 +101,11 @@ impl PubSub for Service {
     async fn get_topic(&self, request: Request<TopicRequest>) -> Result<Response<TopicInfo>, Status> {
         let rpc_id = self.admit("get_topic", request.metadata())?;
         let topic_name = request.into_inner().topic_name;
-        let schema_id = lock(&self.world).bus.seen_schema_id(&topic_name).map(str::to_owned);
-        let schema_id = schema_id.ok_or_else(|| status(&Refusal::no_topic(&topic_name), &rpc_id))?;
+        let world = lock(&self.world);
+        let (schema_id, can_subscribe) = (world.bus.seen_schema_id(&topic_name), !world.bus.troubles.closed);
+        let schema_id = schema_id.ok_or_else(|| status(&Refusal::no_topic(&topic_name), &rpc_id))?.to_owned();
         let tenant_guid = format!("core/tonegate/{ORG}");
-        let info = TopicInfo { topic_name, tenant_guid, can_publish: true, can_subscribe: true, schema_id, rpc_id };
+        let info = TopicInfo { topic_name, tenant_guid, can_publish: true, can_subscribe, schema_id, rpc_id };
         Ok(Response::new(info))
     }
 

@@ -194,6 +194,16 @@ async fn what_the_event_of_assignments_lacks_is_named_by_the_check() {
             format!("address = \"127.0.0.1:{}\"\nca = \"{}/processor/ca.pem\"", free_port(), directory.display());
         let (passed, said) = checked(directory, &events, &sandbox);
         assert!(passed && said.contains("ok       Salesforce signs in and describes"), "{said}");
+        assert!(said.contains("ok       Salesforce lets assignments be subscribed to"), "{said}");
+        let elsewhere = events.replace(&org.org.pubsub_url(), org.org.instance_url());
+        let (passed, said) = checked(directory, &elsewhere, &sandbox);
+        assert!(
+            !passed && said.contains("stops assignments: book.events.endpoint: what answers at https://"),
+            "{said}"
+        );
+        let unread = events.replace(&org.org.authority().display().to_string(), "no/such.pem");
+        let (passed, said) = checked(directory, &unread, &sandbox);
+        assert!(!passed && said.matches("book.ca: it must be a PEM file").count() == 1, "{said}");
 
         assert!(org.org.forget(api, account));
         let (passed, said) = checked(directory, &events, &sandbox);

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::book::salesforce::subscription::{End, Start};
+use ::book::salesforce::{
+    describe::Topic,
+    subscription::{End, Start},
+};
 use futures_util::stream;
 use tokio::{sync::mpsc, time::timeout};
 use tonic::{
@@ -11,7 +14,9 @@ use tonic::{
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 
-use self::wire::{FetchRequest, FetchResponse, ReplayPreset, SchemaRequest, pub_sub_client::PubSubClient};
+use self::wire::{
+    FetchRequest, FetchResponse, ReplayPreset, SchemaRequest, TopicRequest, pub_sub_client::PubSubClient,
+};
 use super::EventsOptions;
 use crate::salesforce::{SalesforceError, Session, connection::AUTHORITY};
 
@@ -21,7 +26,7 @@ pub(super) mod wire {
     tonic::include_proto!("eventbus.v1");
 }
 
-/// How long a connection may take, TLS included; and a schema.
+/// How long a connection may take, TLS included; and a schema or a topic.
 const WITHIN: Duration = Duration::from_secs(10);
 /// How often a connection is shown to be alive, and how long an answer to that may take.
 const ALIVE_EVERY: Duration = Duration::from_secs(30);
@@ -30,6 +35,9 @@ const ALIVE_WITHIN: Duration = Duration::from_secs(10);
 const MOST_MESSAGE: usize = 4 << 20;
 /// Requests for more events that wait to be sent.
 const REQUESTS: usize = 4;
+
+/// How [`Status`] begins to tell of an answer that is none of gRPC's.
+const FOREIGN: [&str; 2] = ["grpc-status header missing", "protocol error: "];
 
 /// Where the API is.
 pub(super) struct PubSub {
@@ -62,14 +70,32 @@ impl PubSub {
 
     /// A stream, in a session. With some servers it is not there before its first answer.
     pub(super) async fn open(&self, session: Arc<Session>, start: Start, count: u32) -> Result<Stream, End> {
-        let connected = timeout(WITHIN, self.endpoint.connect()).await;
-        let channel = connected.ok().and_then(Result::ok).ok_or(End::Unavailable)?;
-        let mut client = PubSubClient::new(channel).max_decoding_message_size(MOST_MESSAGE);
+        let mut client = self.client().await.ok_or(End::Unavailable)?;
         let (requests, mut waiting) = mpsc::channel(REQUESTS);
         requests.try_send(self.first_request(start, count)).map_err(|_| End::Unavailable)?;
         let waiting = stream::poll_fn(move |context| waiting.poll_recv(context));
         let answers = client.subscribe(signed(&session, waiting)?).await.map_err(|status| end(&status))?;
         Ok(Stream { schemas: SchemaSource { client, session }, requests, answers: answers.into_inner() })
+    }
+
+    /// What the API says of the topic, in a session.
+    pub(super) async fn topic(&self, session: &Session) -> Topic {
+        let Ok(request) = signed(session, TopicRequest { topic_name: self.topic.clone() }) else {
+            return Topic::Session;
+        };
+        let Some(mut client) = self.client().await else { return Topic::Unreached };
+        match timeout(WITHIN, client.get_topic(request)).await {
+            Ok(Ok(answer)) if answer.get_ref().can_subscribe => Topic::Open,
+            Ok(Ok(_)) => Topic::Closed,
+            Ok(Err(status)) if FOREIGN.iter().any(|words| status.message().starts_with(words)) => Topic::Foreign,
+            Ok(Err(status)) => Topic::of_status(status.code().into(), code(&status)),
+            Err(_) => Topic::Unreached,
+        }
+    }
+
+    async fn client(&self) -> Option<PubSubClient<Channel>> {
+        let channel = timeout(WITHIN, self.endpoint.connect()).await.ok()?.ok()?;
+        Some(PubSubClient::new(channel).max_decoding_message_size(MOST_MESSAGE))
     }
 
     fn first_request(&self, start: Start, count: u32) -> FetchRequest {
@@ -148,6 +174,10 @@ fn signed<T>(session: &Session, message: T) -> Result<Request<T>, End> {
 }
 
 fn end(status: &Status) -> End {
-    let code = status.metadata().get("error-code").and_then(|code| code.to_str().ok());
-    End::of_status(status.code().into(), code, status.message())
+    End::of_status(status.code().into(), code(status), status.message())
+}
+
+/// Salesforce's own code.
+fn code(status: &Status) -> Option<&str> {
+    status.metadata().get("error-code").and_then(|code| code.to_str().ok())
 }

@@ -56,14 +56,42 @@ async fn an_org_without_the_objects_is_told_apart_from_one_that_does_not_answer(
     let rig = Rig::of_profile(Profile::CollectionsAndRecovery).await;
     let mapping = Profile::CollectXpert.mapping(None).unwrap();
     let found = findings(&rig, &mapping).await;
-    let objects = Object::ALL.map(|object| (mapping.api(object), Weight::Stops));
-    let event = mapping.event().map(|event| (event.api(), Weight::StopsAssignments));
-    for (api, weight) in objects.into_iter().chain(event) {
-        let is_it =
-            |finding: &::book::salesforce::Finding| finding.weight == weight && finding.what.contains(api.as_str());
-        assert!(found.iter().any(is_it), "{api}");
-    }
+    let [finding] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(finding.weight, Weight::Stops);
+    assert!(finding.remedy.contains("book.profile = \"collections-and-recovery\""), "{finding}");
     rig.order("sobjects", None, Trouble::Html { status: 503 });
     let error = described(&rig.connections, &mapping, version(), soon()).await.unwrap_err();
     assert_eq!(error.name(), "unavailable");
+}
+
+#[tokio::test]
+async fn the_namespace_that_the_org_has_its_objects_under_is_named() {
+    let schema = Schema::parse(&org::schema::sample(Profile::CollectXpert).replace("cxp__", "acme__")).unwrap();
+    let rig = Rig::of_schema(schema, |key| SignIn::Assertion { username: USERNAME.to_owned(), key }).await;
+    let found = findings(&rig, &Profile::CollectXpert.mapping(None).unwrap()).await;
+    let [finding] = found.as_slice() else { panic!("{found:?}") };
+    assert!(finding.what.contains("none of the mapped objects"), "{finding}");
+    assert!(finding.remedy.ends_with("would be there with book.namespace = \"acme\": set that"), "{finding}");
+    assert!(findings(&rig, &Profile::CollectXpert.mapping(Some("acme")).unwrap()).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_version_that_the_org_does_not_know_is_told_and_nothing_is_described() {
+    let (rig, mapping) = (Rig::start().await, Profile::CollectXpert.mapping(None).unwrap());
+    let described = described(&rig.connections, &mapping, "v99.0".parse().unwrap(), soon()).await.unwrap();
+    let found = compare(&mapping, &described);
+    let [finding] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(finding.remedy, "set book.api_version to one that it has, v31.0 to v68.0");
+    assert!(!described.has(mapping.api(Object::Dispute).as_str()));
+}
+
+#[tokio::test]
+async fn a_standard_field_that_is_hidden_is_not_to_be_made() {
+    let rig = Rig::of_profile(Profile::CollectionsAndRecovery).await;
+    let mapping = Profile::CollectionsAndRecovery.mapping(None).unwrap();
+    assert!(rig.org.hide("Contact", "MailingPostalCode", true));
+    let found = findings(&rig, &mapping).await;
+    let [finding] = found.as_slice() else { panic!("{found:?}") };
+    assert!(finding.what.starts_with("Contact.MailingPostalCode is a standard field"), "{finding}");
+    assert!(finding.remedy.starts_with("grant Read on the field Contact.MailingAddress"), "{finding}");
 }

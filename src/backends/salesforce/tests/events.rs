@@ -23,6 +23,7 @@ mod crash;
 mod gateways;
 mod polling;
 mod streams;
+mod topic;
 
 const ERRORS: &str = "sfdc.platform.eventbus.grpc";
 /// Quick enough for tests, and otherwise as it is.

@@ -2,14 +2,30 @@
 
 use super::field::Place;
 use super::finding::{Finding, Weight};
-use super::{Describe, Described, DescribedField, event, field};
+use super::standard::{is_standard, permission, unseen_object};
+use super::{Describe, Described, DescribedField, event, field, whole};
 use crate::salesforce::field::Field;
 use crate::salesforce::mapping::{MappedField, Mapping};
 use crate::salesforce::object::Object;
 
-/// All that does not fit, what stops calls first.
+/// All that does not fit, what stops calls first. What explains the rest is told alone.
 #[must_use]
 pub fn compare(mapping: &Mapping, org: &Described) -> Vec<Finding> {
+    if let Some(version) = &org.unknown_version {
+        return vec![version.finding()];
+    }
+    let whole = whole::finding(mapping, org);
+    // An event that is not there either has the same cause.
+    let event = mapping.event().filter(|event| whole.is_none() || org.has(event.api().as_str()));
+    let mut findings = whole.map_or_else(|| objects(mapping, org), |finding| vec![finding]);
+    if let Some(mapped) = event {
+        event::compare(mapping, mapped, org, &mut findings);
+    }
+    findings.sort_by_key(|finding| finding.weight);
+    findings
+}
+
+fn objects(mapping: &Mapping, org: &Described) -> Vec<Finding> {
     let mut findings = Vec::new();
     for object in Object::ALL {
         match org.get(mapping.api(object).as_str()) {
@@ -17,22 +33,12 @@ pub fn compare(mapping: &Mapping, org: &Described) -> Vec<Finding> {
             None => findings.push(unknown(mapping, object)),
         }
     }
-    if let Some(mapped) = mapping.event() {
-        event::compare(mapping, mapped, org, &mut findings);
-    }
-    findings.sort_by_key(|finding| finding.weight);
     findings
 }
 
 fn unknown(mapping: &Mapping, object: Object) -> Finding {
-    let api = mapping.api(object);
-    Finding {
-        weight: Weight::Stops,
-        subject: object.into(),
-        field: None,
-        what: format!("the org has no object {api}, or the gateway's user may not see it"),
-        remedy: format!("create {api}, give the user's permission set access to it, or correct the mapping"),
-    }
+    let (what, remedy) = unseen_object(mapping.api(object).as_str());
+    Finding { weight: Weight::Stops, subject: object.into(), field: None, what, remedy }
 }
 
 fn compare_object(
@@ -86,12 +92,21 @@ fn place<'a>(
         return Err(absent(mapped, "the mapping names no field".into(), "correct the mapping".into()));
     };
     let holder = holder(mapping, org, mapped, relationships)?;
-    holder.field(name).map(|field| (holder, field)).ok_or_else(|| {
-        let what = format!("{} has no field {name}, or the gateway's user may not see it", holder.name);
-        let wanted = field::wanted(mapping, mapped);
-        let remedy = format!("create {name} as {wanted}, or give the user's permission set access to the field");
-        absent(mapped, what, remedy)
-    })
+    holder.field(name).map(|field| (holder, field)).ok_or_else(|| unseen_field(mapping, mapped, &holder.name, name))
+}
+
+fn unseen_field(mapping: &Mapping, mapped: &MappedField, holder: &str, name: &str) -> Box<Finding> {
+    if is_standard(name) {
+        let right = if mapped.field.is_written { "Edit" } else { "Read" };
+        let what = format!("{holder}.{name} is a standard field that the gateway's user may not see");
+        let whole = permission(name);
+        let remedy =
+            format!("grant {right} on the field {holder}.{whole} in the user's permission set, or correct the mapping");
+        return absent(mapped, what, remedy);
+    }
+    let what = format!("{holder} has no field {name}, or the gateway's user may not see it");
+    let wanted = field::wanted(mapping, mapped);
+    absent(mapped, what, format!("create {name} as {wanted}, or give the user's permission set access to the field"))
 }
 
 /// The object at the end of relationships.
@@ -103,8 +118,8 @@ fn holder<'a>(
 ) -> Result<&'a Describe, Box<Finding>> {
     let described = |api: &str| {
         org.get(api).ok_or_else(|| {
-            let what = format!("the org has no object {api}, or the gateway's user may not see it");
-            absent(mapped, what, format!("give the user's permission set access to {api}"))
+            let (what, remedy) = unseen_object(api);
+            absent(mapped, what, remedy)
         })
     };
     let mut holder = described(mapping.api(mapped.field.object).as_str())?;

@@ -16,22 +16,25 @@ pub enum Weight {
     Warns,
 }
 
-/// What a finding is of: a table of the mapping.
+/// What a finding is of: a table of the mapping, or a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// A logical object.
     Object(Object),
     /// The event that assignments come as.
     AssignmentEvent,
+    /// A key of the gateway's own configuration.
+    Setting(&'static str),
 }
 
 impl Subject {
-    /// Its name in mappings and messages.
+    /// Its name in mappings, the configuration and messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Object(object) => object.name(),
             Self::AssignmentEvent => EventMapping::TABLE,
+            Self::Setting(key) => key,
         }
     }
 }

@@ -46,6 +46,8 @@ impl Profile {
     /// # Errors
     /// [`Problems`] where the namespace is none.
     pub fn mapping(self, namespace: Option<&str>) -> Result<Mapping, Problems> {
-        Mapping::read(self.text(), namespace)
+        let mut mapping = Mapping::read(self.text(), namespace)?;
+        mapping.origin.profile = Some(self);
+        Ok(mapping)
     }
 }

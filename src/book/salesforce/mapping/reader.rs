@@ -11,7 +11,7 @@ use rules::money::{Currency, MoneyError};
 use toml::de::DeTable;
 
 use self::section::Section;
-use super::{EventField, EventMapping, MappedField, MappedObject, Mapping, Problem, Problems};
+use super::{EventField, EventMapping, MappedField, MappedObject, Mapping, Origin, Problem, Problems};
 use crate::salesforce::card::is_forbidden;
 use crate::salesforce::name::ApiName;
 use crate::salesforce::object::{Object, dispute};
@@ -67,7 +67,9 @@ impl Reader<'_> {
         let event = self.event(document);
         let [a, b, c, d, e, f, g] = objects;
         let objects = [a?, b?, c?, d?, e?, f?, g?];
-        let mapping = Mapping { least_version: least_version?, currency: currency?, objects, event: event? };
+        let is_given = namespace.is_some();
+        let origin = Origin { profile: None, namespace: self.prefix.trim_end_matches('_').to_owned(), is_given };
+        let mapping = Mapping { origin, least_version: least_version?, currency: currency?, objects, event: event? };
         self.check_depth(&mapping);
         Some(mapping)
     }

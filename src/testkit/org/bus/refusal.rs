@@ -14,6 +14,7 @@ pub(crate) struct Refusal {
 
 const INVALID_ARGUMENT: i32 = 3;
 const NOT_FOUND: i32 = 5;
+const PERMISSION_DENIED: i32 = 7;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNIMPLEMENTED: i32 = 12;
 const UNAVAILABLE: i32 = 14;
@@ -55,6 +56,11 @@ impl Refusal {
     /// The spelling of an org was not found.
     pub(crate) fn no_topic(topic: &str) -> Self {
         Self::new(NOT_FOUND, "topic.notfound", &format!("The topic {topic} was not found"))
+    }
+
+    /// The spelling of an org was not found.
+    pub(crate) fn closed(topic: &str) -> Self {
+        Self::new(PERMISSION_DENIED, "topic.access.denied", &format!("No access to the topic {topic}"))
     }
 
     /// The spelling of an org was not found.

@@ -51,6 +51,9 @@ pub(crate) struct Subscription {
 impl Subscription {
     /// Begins with the first request of a stream.
     pub(crate) fn open(bus: &mut Bus, asked: &Asked, now: Timestamp) -> Result<Self, Refusal> {
+        if bus.troubles.closed {
+            return Err(Refusal::closed(&asked.topic));
+        }
         let number = if let Start::After(id) = &asked.start { bus.number(id) } else { None };
         let topic = bus.topics.get_mut(&asked.topic).filter(|topic| !topic.event.hidden);
         let topic = topic.ok_or_else(|| Refusal::no_topic(&asked.topic))?;

@@ -143,6 +143,17 @@ async fn an_event_that_may_not_be_read_has_no_topic() {
 }
 
 #[tokio::test]
+async fn a_topic_that_is_closed_is_told_of_and_not_subscribed_to() {
+    let peer = Peer::start().await;
+    peer.org.set_stream_troubles(StreamTroubles { closed: true, ..StreamTroubles::default() });
+    let asked = TopicRequest { topic_name: TOPIC.to_owned() };
+    let told = client(&peer).await.get_topic(signed(&peer, asked)).await.unwrap();
+    assert!(!told.get_ref().can_subscribe);
+    let (_more, stream) = subscribe(&peer, fetch(ReplayPreset::Latest, &[], 1)).await;
+    assert_eq!(next(&mut stream.unwrap()).await.unwrap_err().code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
 async fn errors_bear_a_status_and_a_code_in_the_trailers() {
     let mut peer = Peer::start().await;
     publish(&peer, "a");

@@ -13,7 +13,7 @@ pub(super) fn described(event: &EventMapping) -> Value {
     json!({ "name": event.api().as_str(), "queryable": false, "createable": false, "updateable": false, "fields": fields })
 }
 
-fn collectxpert() -> (Mapping, EventMapping) {
+pub(super) fn collectxpert() -> (Mapping, EventMapping) {
     with_event(Profile::CollectXpert)
 }
 
