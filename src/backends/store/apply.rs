@@ -53,7 +53,7 @@ fn make(connection: &Connection, write: &Write, author: &Author, receipt: &mut R
         Write::CheckpointsShipped { destination, through } => mark_shipped(connection, *destination, *through),
         Write::Outbox(change) => outbox::change(connection, *change),
         Write::DeliveredForgotten { before } => outbox::forget(connection, *before),
-        Write::Redelivered { call, at } => outbox::redeliver(connection, *call, *at),
+        Write::Redelivered { call, kinds, at } => outbox::redeliver(connection, *call, kinds, *at),
     }
 }
 

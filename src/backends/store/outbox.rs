@@ -11,6 +11,7 @@ mod parked;
 mod tests;
 mod waiting;
 
+pub use delivered::{Delivered, Place};
 pub use entry::{OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Parked};
 
 pub(super) use changes::{change, forget, put, redeliver, replay_all};
