@@ -342,7 +342,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Counter,
         None,
         &["outcome"],
-        "Requests to Salesforce, each hedge counted: `answered`, or why not: `unreached`, `resting` (not sent, because the org asked to be left alone), `abandoned` (its deadline passed, or the other connection answered first), `lost`, `malformed`, or what the org said, such as `locked`, `quota_daily`, `read_only` or `unavailable`.",
+        "Requests to Salesforce, each hedge counted: `answered`, or why not: `unreached`, `resting` (not sent, because the org asked to be left alone), `abandoned` (its deadline passed, or the other connection answered first), `lost`, `malformed`, `setting` (it could not be made), or what the org said: `session`, `access`, `configuration`, `rejected`, `locked`, `duplicate`, `not_unique`, `absent`, `quota_daily`, `quota_concurrent`, `quota_logins`, `quota_storage`, `quota_rate`, `read_only` or `unavailable`.",
     ),
     metric(
         "tonegate_salesforce_request_seconds",
@@ -460,8 +460,8 @@ pub(crate) const METRICS: &[Metric] = &[
         "tonegate_reconciliation_difference",
         Kind::Gauge,
         None,
-        &[],
-        "Attempts of the day before that Salesforce took and has not any more; they are delivered again.",
+        &["object"],
+        "Rows of the day before that Salesforce took and has not any more, of each object that calls make; they are delivered again.",
     ),
     metric(
         "tonegate_reconciliation_timestamp_seconds",

@@ -38,7 +38,7 @@ use crate::audit::{self, Author, Hash, Instance, Signer};
 
 pub(crate) use apply::MASKED;
 pub use health::{Health, HealthProblem};
-pub use outbox::{BulkJobs, OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Parked};
+pub use outbox::{BulkJobs, Delivered, OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Parked, Place};
 pub use recovery::{DialogJournal, INTERRUPTED, Interrupted, RESTARTED, Recovery};
 pub(crate) use row::Waiting;
 pub use row::{CallRow, ChargeRow, DECLINED, Destination, PaymentRow, PaymentState, RefundRow, Write};

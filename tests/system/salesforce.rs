@@ -2,6 +2,8 @@
 //!
 //! `make salesforce-peers` puts them into `target/salesforce-peers`, pinned.
 
+mod example;
+
 use std::{
     path::{Path, PathBuf},
     process::Stdio,

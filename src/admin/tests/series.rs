@@ -1,6 +1,6 @@
 //! What an alert counts is there before it happens.
 
-use super::super::{metrics::builder, series};
+use super::super::{METRICS, metrics::builder, series};
 
 const ALERTS: &str = include_str!("../../../deploy/prometheus/alerts.yml");
 const ALERT_TESTS: &str = include_str!("../../../deploy/prometheus/alerts.test.yml");
@@ -106,4 +106,19 @@ fn the_labels_of_captures_are_all_known() {
     assert!(unknown.is_empty(), "{unknown:?}");
     let unmet = call::conditions::Unmet::ALL.map(call::conditions::Unmet::name);
     assert!(unmet.iter().all(|name| outcomes.contains(name)), "{unmet:?}");
+}
+
+#[test]
+fn whatever_can_become_of_a_request_to_salesforce_is_told() {
+    let metric = METRICS.iter().find(|metric| metric.name == "tonegate_salesforce_requests_total").unwrap();
+    let mut told: Vec<&str> = metric.help.split('`').skip(1).step_by(2).collect();
+    let said = names_of(include_str!("../../book/salesforce/fault.rs"), "pub const fn name(self)");
+    let failed = names_of(include_str!("../../backends/salesforce.rs"), "pub const fn name(&self)");
+    assert!(said.len() > 10 && failed.len() > 4, "{said:?} {failed:?}");
+    // Without a session no request is made.
+    let failed = failed.into_iter().filter(|name| *name != "sign_in");
+    let mut known: Vec<&str> = said.into_iter().chain(failed).chain(["answered", "abandoned"]).collect();
+    known.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(told, known);
 }

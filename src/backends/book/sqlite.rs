@@ -48,6 +48,11 @@ impl SqliteBook {
         let writer = Worker::start("book-writer", connection, QUEUE)?;
         Ok((Self { reader, writer }, seeded))
     }
+
+    #[cfg(test)]
+    pub(super) const fn writer(&self) -> &Worker {
+        &self.writer
+    }
 }
 
 impl AccountBook for SqliteBook {

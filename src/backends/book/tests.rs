@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
+use crate::tests::{durability, durable};
 
 const SAMPLE_ACCOUNTS: &[u8] = include_bytes!("../../../config/sample-accounts.csv");
 const CALL: Uuid = Uuid::from_u128(1);
@@ -201,6 +202,84 @@ async fn a_silent_book_is_given_up_at_the_deadline_and_then_left_alone() {
     }
 }
 
+/// A book in trouble with questions of one class alone.
+struct Troubled(Class);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Compliance,
+    LookUp,
+    Write,
+}
+
+impl Class {
+    const ALL: [Self; 3] = [Self::Compliance, Self::LookUp, Self::Write];
+}
+
+impl Troubled {
+    fn answer<T>(&self, class: Class, answer: T) -> Result<T, BookError> {
+        if class == self.0 { Err(BookError::Failed) } else { Ok(answer) }
+    }
+}
+
+impl AccountBook for Troubled {
+    fn name(&self) -> &'static str {
+        "troubled"
+    }
+
+    fn look_up(&self, key: LookupKey) -> Answer<'_, LookUp> {
+        let class = if matches!(key, LookupKey::Account(_)) { Class::Compliance } else { Class::LookUp };
+        Box::pin(std::future::ready(self.answer(class, LookUp::Nothing)))
+    }
+
+    fn deliver(&self, _record: Record) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(self.answer(Class::Write, ())))
+    }
+}
+
+/// Every question of a class, asked once.
+async fn asked(book: &GuardedBook, class: Class) -> Vec<Result<(), BookError>> {
+    match class {
+        Class::Compliance => vec![book.look_up(LookupKey::Account(account())).await.map(drop)],
+        Class::LookUp => {
+            let keys = [
+                LookupKey::Number(Phone::parse("+12025550143").unwrap()),
+                LookupKey::Reference(Reference::parse("40017731").unwrap()),
+            ];
+            let mut answers = Vec::new();
+            for key in keys {
+                answers.push(book.look_up(key).await.map(drop));
+            }
+            answers
+        }
+        Class::Write => {
+            let set = [Flag::Cease].into();
+            let external_id = ExternalId::update(CALL, 1);
+            let update = AccountUpdate { external_id, call: CALL, account: account(), set, at: Timestamp::UNIX_EPOCH };
+            let mut answers = book.deliver_call(payments(&[PaymentStatus::Pending]), History::NONE).await;
+            answers.push(book.deliver(payment(PaymentStatus::Pending).into()).await);
+            answers.push(book.set_flags(update, Earlier::None).await);
+            answers
+        }
+    }
+}
+
+#[tokio::test]
+async fn trouble_with_one_class_of_questions_ends_no_other() {
+    for class in Class::ALL {
+        let book = GuardedBook::new(Arc::new(Troubled(class)), GuardOptions::default());
+        for _ in 0..GuardOptions::default().breaker.failures {
+            asked(&book, class).await;
+        }
+        assert!(asked(&book, class).await.iter().all(|answer| *answer == Err(BookError::BreakerOpen)), "{class:?}");
+        for other in Class::ALL.into_iter().filter(|other| *other != class) {
+            let answers = asked(&book, other).await;
+            assert!(answers.iter().all(Result::is_ok), "{other:?} where {class:?} fails: {answers:?}");
+        }
+        assert!(book.state().is_failing);
+    }
+}
+
 /// A book that answers deliveries by the status of a payment, and counts them.
 #[derive(Default)]
 struct Choosy {
@@ -337,4 +416,11 @@ async fn no_column_of_the_book_is_made_for_a_card() {
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect();
     assert!(names.len() > 20, "{names:?}");
     assert!(!names.iter().any(|(_, column)| rules::account_data::is_forbidden_field(column)), "{names:?}");
+}
+
+#[tokio::test]
+async fn what_is_committed_to_the_book_is_on_the_disk() {
+    let directory = TempDir::new().unwrap();
+    let level = open(&directory).writer().ask(|connection| durability(connection)).unwrap();
+    assert_eq!(level.await.unwrap(), durable());
 }

@@ -134,6 +134,64 @@ async fn flags_do_not_wait_for_a_call_that_the_book_is_slow_with() {
     assert_eq!(*book.taken.lock().unwrap(), [9, 0].map(Uuid::from_u128));
 }
 
+/// A book that never answers for one account, whatever is written of it.
+struct Hanging {
+    account: ::book::AccountId,
+    takes_calls: bool,
+}
+
+impl AccountBook for Hanging {
+    fn name(&self) -> &'static str {
+        "hanging"
+    }
+
+    fn look_up(&self, _key: LookupKey) -> Answer<'_, LookUp> {
+        Box::pin(std::future::ready(Ok(LookUp::Nothing)))
+    }
+
+    fn deliver(&self, record: Record) -> Answer<'_, ()> {
+        if record.account() == Some(&self.account) {
+            Box::pin(std::future::pending())
+        } else {
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
+    fn takes_calls(&self) -> bool {
+        self.takes_calls
+    }
+}
+
+#[tokio::test]
+async fn an_account_whose_delivery_hangs_keeps_no_other_back() {
+    let account = |number: u128| ::book::AccountId::parse(&format!("CA-{number}")).unwrap();
+    for takes_calls in [true, false] {
+        let Bench { _directory, store, .. } = bench(0, []).await;
+        for call in 0..4 {
+            let attempt = ContactAttempt::inbound(Uuid::from_u128(call), "carrier", Timestamp::UNIX_EPOCH, "collector");
+            let attempt = ContactAttempt { account: Some(account(call)), ..attempt };
+            let flags = AccountUpdate {
+                call: Uuid::from_u128(call),
+                account: account(call),
+                at: Timestamp::UNIX_EPOCH,
+                set: [Flag::Cease].into(),
+                external_id: ::book::ExternalId::update(Uuid::from_u128(call), 1),
+            };
+            let records: [Record; 2] = [attempt.into(), flags.into()];
+            store.write(records.map(Write::from).to_vec()).await.unwrap();
+        }
+        let book = Arc::new(Hanging { account: account(0), takes_calls });
+        let outbox = Outbox::new(store.clone(), book, RetryPolicy::default());
+        let round = tokio::spawn(async move { outbox.round(minutes_from_now(2)).await });
+        let waiting = async || store.outbox_depth().await.unwrap().waiting;
+        // Flags go once more with their call, in a later round.
+        let left = if takes_calls { 2 + 3 } else { 2 };
+        until("delivery to every other account", async || waiting().await == left).await;
+        assert!(!round.is_finished(), "the one hangs all the same");
+        round.abort();
+    }
+}
+
 #[tokio::test]
 async fn what_the_book_refuses_is_parked_and_lets_the_others_pass() {
     let bench = bench(2, [Err(BookError::Refused); 3]).await;

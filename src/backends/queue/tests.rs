@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::tests::{durability, durable};
 
 mod model;
 
@@ -364,4 +365,11 @@ fn a_file_of_a_newer_version_is_left_alone() {
     drop(Queue::open(&path).unwrap());
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(Queue::open(&path), Err(StoreError::Newer)));
+}
+
+#[tokio::test]
+async fn what_is_committed_to_the_queue_is_on_the_disk() {
+    let rig = Rig::new().await;
+    let level = rig.queue.worker.ask(|connection| durability(connection)).unwrap();
+    assert_eq!(level.await.unwrap(), durable());
 }

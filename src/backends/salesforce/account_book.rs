@@ -9,11 +9,16 @@ use std::{
 };
 
 use ::book::{
-    AccountUpdate, ExternalId, LookUp, LookupKey, Record,
+    AccountUpdate, LookUp, LookupKey, Record,
     outbound::BookState,
     salesforce::{
         ApiVersion, Delivery, Fault, Finding, GivenUp, Graph, Heard, Mapping, Object, Refusal, Standing, Thrift,
-        Upsert, bulk::Drained, compare, describe::Weight, reconciliation, upserts,
+        Upsert,
+        bulk::Drained,
+        compare,
+        describe::Weight,
+        reconciliation::{self, Taken},
+        upserts,
     },
 };
 use metrics::counter;
@@ -82,14 +87,23 @@ impl SalesforceBook {
         &self.mapping
     }
 
-    /// The attempts of these, at most [`MOST_ASKED`](reconciliation::MOST_ASKED), that the org has not.
+    /// The rows of these that the org has not: one query for each object, more where there are many.
     ///
     /// # Errors
     /// [`SalesforceError`] where it does not tell.
-    pub async fn missing(&self, attempts: &[ExternalId]) -> Result<Vec<ExternalId>, SalesforceError> {
-        let statement = reconciliation::statement(&self.mapping, attempts).map_err(|_| SalesforceError::Malformed)?;
-        let answer = self.connections.query(self.version, &statement, Instant::now() + DEADLINE).await?;
-        reconciliation::missing(&self.mapping, attempts, &answer.body).ok_or(SalesforceError::Malformed)
+    pub async fn missing(&self, taken: &[Taken]) -> Result<Vec<Taken>, SalesforceError> {
+        let mut missing = Vec::new();
+        for object in Object::ALL {
+            let rows: Vec<&Taken> = taken.iter().filter(|row| row.object == object).collect();
+            for rows in rows.chunks(reconciliation::MOST_ASKED) {
+                let statement = reconciliation::statement(&self.mapping, object, rows);
+                let statement = statement.map_err(|_| SalesforceError::Malformed)?;
+                let answer = self.connections.query(self.version, &statement, Instant::now() + DEADLINE).await?;
+                let lost = reconciliation::missing(&self.mapping, object, rows, &answer.body);
+                missing.extend(lost.ok_or(SalesforceError::Malformed)?);
+            }
+        }
+        Ok(missing)
     }
 
     /// Keeps the connections warm for as long as it is polled.

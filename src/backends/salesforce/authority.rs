@@ -122,8 +122,13 @@ impl Authority {
     /// # Errors
     /// [`SignInError`].
     pub async fn session(self: &Arc<Self>) -> Result<Arc<Session>, SignInError> {
+        self.session_at(Instant::now()).await
+    }
+
+    /// The same, told the time.
+    pub(super) async fn session_at(self: &Arc<Self>, now: Instant) -> Result<Arc<Session>, SignInError> {
         let Some(session) = self.known().session.clone() else { return self.renewed(None).await };
-        let age = session.since.elapsed();
+        let age = now.saturating_duration_since(session.since);
         if age >= self.options.session {
             return self.renewed(Some(&session)).await;
         }
@@ -131,7 +136,7 @@ impl Authority {
             let (authority, old) = (Arc::clone(self), Arc::clone(&session));
             tokio::spawn(async move {
                 // What came of it is counted; the old session serves as long as it holds.
-                authority.renewed(Some(&old)).await.ok();
+                authority.fly(Some(&old)).await.ok();
             });
         }
         Ok(session)

@@ -55,7 +55,7 @@ fn make(connection: &Connection, write: &Write, author: &Author, receipt: &mut R
         Write::DeliveredForgotten { before } => outbox::forget(connection, *before),
         Write::BulkJobBegun { job, at } => outbox::begin_job(connection, job, *at),
         Write::BulkJobOver { job } => outbox::end_job(connection, job),
-        Write::Redelivered { call, at } => outbox::redeliver(connection, *call, *at),
+        Write::Redelivered { call, kinds, at } => outbox::redeliver(connection, *call, kinds, *at),
     }
 }
 

@@ -12,6 +12,7 @@ mod parked;
 mod tests;
 mod waiting;
 
+pub use delivered::{Delivered, Place};
 pub use entry::{OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Parked};
 pub use jobs::BulkJobs;
 

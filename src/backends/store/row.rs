@@ -1,7 +1,9 @@
 //! What the store keeps, and the changes it takes.
 
+use std::collections::BTreeSet;
+
 use book::{
-    AccountId, ComplianceRecord, ContactAttempt, ExternalId, PaymentTransaction, Record,
+    AccountId, ComplianceRecord, ContactAttempt, ExternalId, PaymentTransaction, Record, RecordKind,
     record::{PaymentMethod, PaymentStatus},
 };
 use gate::wire::{Brand, Held, LastFour, Token};
@@ -379,10 +381,12 @@ pub enum Write {
         /// The book's name for it.
         job: String,
     },
-    /// The book lacks what it took of a call: all of that goes into the outbox again.
+    /// The book lacks what it took of a call: records of some kinds go into the outbox again.
     Redelivered {
         /// The call.
         call: Uuid,
+        /// The kinds.
+        kinds: BTreeSet<RecordKind>,
         /// When that was seen.
         at: Timestamp,
     },

@@ -16,6 +16,7 @@ use book::record::{Delivery, Disclosure, DisclosureKind, PaymentMethod, PaymentS
 
 use super::*;
 use crate::audit::{Details, Entry, Evidence, Kind, verify};
+use crate::tests::{durability, durable};
 
 /// A call's row with nothing known of the caller yet.
 fn call_row(call: Uuid) -> CallRow {
@@ -302,4 +303,12 @@ async fn the_receipt_names_the_hash_of_each_audit_entry() {
     let summary = verify(&directory.path().join("tonegate.sqlite"), &Evidence::default()).unwrap();
     assert_eq!(summary.head, receipt.audit[1]);
     assert_eq!(store.call_audit(call).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_committed_to_the_ledger_is_on_the_disk() {
+    let directory = TempDir::new().unwrap();
+    let (store, _) = open(&directory);
+    let level = store.inner.writer.ask(|connection| durability(connection)).unwrap();
+    assert_eq!(level.await.unwrap(), durable());
 }

@@ -30,6 +30,9 @@ enum Job {
     Write(Vec<Write>, oneshot::Sender<Result<Receipt, StoreError>>),
     /// A write that only shows whether writing works.
     Probe,
+    /// A question about the connection.
+    #[cfg(test)]
+    Ask(Box<dyn FnOnce(&Connection) + Send>),
 }
 
 /// Asks the writer to show whether writing works.
@@ -66,6 +69,18 @@ impl Writer {
             }
             Err(TrySendError::Disconnected(_)) => Err(StoreError::Closed),
         }
+    }
+
+    /// Asks something about the connection that writes.
+    #[cfg(test)]
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> T + Send + 'static,
+    ) -> Option<oneshot::Receiver<T>> {
+        let (reply, answer) = oneshot::channel();
+        let question = Box::new(move |connection: &Connection| drop(reply.send(question(connection))));
+        self.queue.as_ref()?.try_send(Job::Ask(question)).ok()?;
+        Some(answer)
     }
 
     pub(super) fn pulse(&self) -> Arc<Pulse> {
@@ -120,6 +135,8 @@ impl WriterThread {
                 }
                 Job::Write(writes, reply) => waiting.push((writes, reply)),
                 Job::Probe => is_probed = true,
+                #[cfg(test)]
+                Job::Ask(question) => question(&self.connection),
             }
         }
         if waiting.is_empty() {

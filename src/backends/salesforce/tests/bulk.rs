@@ -50,7 +50,7 @@ async fn backlog() -> Desk {
 }
 
 /// Rounds until nothing waits; how many there were.
-async fn drained(desk: &mut Desk) -> usize {
+pub(super) async fn drained(desk: &mut Desk) -> usize {
     for round in 1..400 {
         desk.round().await;
         if desk.depth().await.0 == 0 {

@@ -62,7 +62,16 @@ impl Desk {
     /// One round of the outbox, each two minutes after the one before, so that what waits is due.
     pub(super) async fn round(&mut self) -> Round {
         self.minutes += 2;
-        self.outbox.round(Timestamp::now() + SignedDuration::from_mins(self.minutes)).await.unwrap()
+        self.round_at(self.now()).await
+    }
+
+    /// When it is for the outbox.
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_mins(self.minutes)
+    }
+
+    pub(super) async fn round_at(&self, now: Timestamp) -> Round {
+        self.outbox.round(now).await.unwrap()
     }
 
     pub(super) async fn rounds(&mut self) {

@@ -1,7 +1,14 @@
-use super::*;
+use ::book::salesforce::object::account;
+use org::Latency;
+use rules::contact::Flag;
+
+use super::{
+    delivery::{Desk, update},
+    *,
+};
 
 /// A row that is written.
-const ROW: &str = "/services/data/v68.0/sobjects/cxp__Contact_Attempt__c/cxp__External_Id__c/at-1";
+pub(super) const ROW: &str = "/services/data/v68.0/sobjects/cxp__Contact_Attempt__c/cxp__External_Id__c/at-1";
 const ATTEMPT: &str = "cxp__Contact_Attempt__c";
 
 #[tokio::test]
@@ -163,4 +170,63 @@ async fn nobody_is_told_anything_who_is_not_trusted() {
     let stranger = Connections::new(options).unwrap();
     assert_eq!(stranger.read(LIMITS, soon()).await, Err(SalesforceError::SignIn(SignInError::Silent)));
     assert_eq!(rig.asked("token"), 0);
+}
+
+#[tokio::test]
+async fn a_key_that_two_rows_have_changes_neither_and_no_time_mends_it() {
+    let sample = Sample::of(Profile::CollectXpert).await;
+    (0..2).for_each(|number| sample.add(number));
+    let object = sample.account();
+    let phone = sample.mapping.field(account::PHONE).unwrap().path.as_str();
+    let path = format!("/services/data/v68.0/sobjects/{object}/{phone}/+12025550143");
+    let before = sample.rig.org.rows(object);
+    let Err(SalesforceError::Refused(refusal)) =
+        sample.rig.connections.write(Method::PATCH, &path, &json!({ "Name": "B" }), soon()).await
+    else {
+        panic!("one of two is changed")
+    };
+    assert_eq!(refusal.fault, Fault::NotUnique);
+    assert!(!refusal.fault.passes() && !SalesforceError::Refused(refusal).is_unclear());
+    assert_eq!(sample.rig.org.rows(object), before);
+}
+
+#[tokio::test]
+async fn flags_of_an_account_that_the_org_has_twice_are_given_up_and_told() {
+    let mut desk = Desk::of(Profile::CollectXpert).await;
+    desk.put([update(1, Flag::Cease).into()]).await;
+    desk.sample.rig.order("sobjects", None, Trouble::Empty { status: 300 });
+    for _ in 0..3 {
+        desk.rounds().await;
+    }
+    assert_eq!(desk.depth().await, (0, 1), "a person must look at it");
+    assert_eq!(desk.store.outbox_parked().await.unwrap()[0].failure, "refused");
+}
+
+#[tokio::test]
+async fn an_org_that_is_late_as_orgs_are_is_waited_for() {
+    let late = Duration::from_millis(30);
+    let sample = Sample::of(Profile::CollectXpert).await;
+    sample.add(0);
+    let look_ups = sample.look_ups();
+    look_ups.prepare().await;
+    let milliseconds = late.as_secs_f64() * 1_000.0;
+    let steady = Latency {
+        p50_milliseconds: milliseconds,
+        p99_milliseconds: milliseconds,
+        stall_chance: 0.0,
+        stall_milliseconds: 0.0,
+        seed: 7,
+    };
+    let caller = LookupKey::Number(Phone::parse("+12025550143").unwrap());
+    sample.rig.org.set_latency(Some(steady.clone()));
+    let began = Instant::now();
+    for _ in 0..10 {
+        assert!(matches!(look_ups.find(&caller).await, Ok(LookUp::Found(_))));
+    }
+    assert!(began.elapsed() >= late * 10, "each of them was late");
+    // Longer than anybody waits, on either connection.
+    sample.rig.org.set_latency(Some(Latency { stall_chance: 1.0, stall_milliseconds: 600_000.0, ..steady }));
+    assert_eq!(look_ups.find(&caller).await, Err(BookError::Deadline));
+    sample.rig.org.set_latency(None);
+    assert!(matches!(look_ups.find(&caller).await, Ok(LookUp::Found(_))));
 }

@@ -2,6 +2,7 @@ use ::book::salesforce::object::{account, strategy};
 use rules::contact::Flag;
 
 use super::*;
+use crate::salesforce::lookups::DEADLINE;
 
 fn caller() -> LookupKey {
     LookupKey::Number(Phone::parse("+12025550143").unwrap())
@@ -122,4 +123,26 @@ async fn a_look_up_that_does_not_fit_the_org_has_somebody_look() {
     let account = LookupKey::Account(::book::AccountId::parse("CA-0").unwrap());
     assert_eq!(look_ups.find(&account).await.unwrap_err(), BookError::Failed);
     tokio::time::timeout(Duration::from_secs(20), look_ups.doubted()).await.expect("a doubt");
+}
+
+/// What the documents say of the time that a look-up has.
+const GUIDE: &str = include_str!("../../../../deploy/salesforce/README.md");
+
+#[tokio::test]
+async fn a_look_up_in_an_org_that_never_answers_ends_by_the_deadline_that_the_guide_names() {
+    assert_eq!(DEADLINE, Duration::from_millis(1_800));
+    assert!(GUIDE.contains(&format!("A look-up has {} seconds", DEADLINE.as_secs_f64())));
+    let sample = Sample::of(Profile::CollectXpert).await;
+    sample.add(0);
+    let look_ups = sample.look_ups();
+    look_ups.prepare().await;
+    sample.rig.order("query", None, Trouble::HangsBefore);
+    let (key, began) = (caller(), tokio::time::Instant::now());
+    tokio::select! {
+        // Of two that are over at once, as on a machine that was busy, the look-up counts.
+        biased;
+        found = look_ups.find(&key) => assert_eq!(found, Err(BookError::Deadline)),
+        () = tokio::time::sleep_until(began + DEADLINE + Duration::from_millis(100)) => panic!("it goes on"),
+    }
+    assert!(began.elapsed() >= DEADLINE, "an org that is late is waited for until then");
 }

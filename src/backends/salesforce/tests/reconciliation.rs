@@ -1,9 +1,12 @@
 //! The ledger of a day against an org that has lost something.
 
 use ::book::reconciliation::Day;
+use ::book::salesforce::object::arrangement;
 use jiff::{SignedDuration, Timestamp, civil::date};
 
-use super::delivery::{Desk, whole};
+use rules::contact::Flag;
+
+use super::delivery::{Desk, update, whole};
 use super::*;
 use crate::reconciliation::{Reconciliation, ReconciliationError};
 
@@ -13,31 +16,85 @@ fn today() -> Day {
     Day { date: date(2026, 11, 30), since: now - hours, until: now + hours }
 }
 
-#[tokio::test]
-async fn what_the_org_has_lost_is_delivered_again_and_then_nothing_differs() {
-    for profile in Profile::ALL {
-        let mut desk = Desk::of(profile).await;
-        for call in 1..=4 {
-            desk.put(whole(call)).await;
-            desk.round().await;
-        }
-        let reconciliation = Reconciliation::new(desk.store.clone(), Arc::clone(&desk.book));
-        assert_eq!(reconciliation.reconcile(&today(), Timestamp::now()).await.unwrap(), 0);
-        for object in [Object::ContactAttempt, Object::ComplianceRecord] {
-            let row = &desk.rows(object)[1];
-            let path = format!("sobjects/{}/{}", desk.api(object), row["Id"].as_str().unwrap());
-            let path = format!("/services/data/v68.0/{path}");
-            desk.sample.rig.connections.write(Method::DELETE, &path, &json!({}), soon()).await.unwrap();
-        }
-        assert_eq!(desk.rows(Object::ContactAttempt).len(), 3);
-        assert_eq!(reconciliation.reconcile(&today(), Timestamp::now()).await.unwrap(), 1);
-        assert_eq!(desk.depth().await, (4, 0), "all of the call");
+/// Has an org taken four calls with a row of every object, and lose one row of one of them.
+async fn loses(profile: Profile, object: Object) -> Desk {
+    let mut desk = Desk::of(profile).await;
+    for call in 1..=4 {
+        // The dispute goes at once.
+        desk.put([update(call, Flag::Dispute).into()]).await;
+        desk.round().await;
+        desk.put(whole(call)).await;
         desk.rounds().await;
-        let counts = [Object::ContactAttempt, Object::ComplianceRecord, Object::PaymentArrangement]
-            .map(|object| desk.rows(object).len());
-        assert_eq!((counts, desk.depth().await), ([4, 4, 4], (0, 0)));
-        assert_eq!(reconciliation.reconcile(&today(), Timestamp::now()).await.unwrap(), 0);
     }
+    assert_eq!(desk.depth().await, (0, 0));
+    let path = format!("sobjects/{}/{}", desk.api(object), desk.rows(object)[1]["Id"].as_str().unwrap());
+    let path = format!("/services/data/v68.0/{path}");
+    desk.sample.rig.connections.write(Method::DELETE, &path, &json!({}), soon()).await.unwrap();
+    desk
+}
+
+/// Each row of an object by its external id, with its call's attempt and its arrangement, by theirs.
+fn linked(desk: &Desk, object: Object) -> Vec<[Option<String>; 3]> {
+    let key = |object: Object| desk.sample.mapping.field(object.external_id()).unwrap().path.as_str();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let parent = |row: &Value, parent: Object| {
+        let rows = desk.rows(parent);
+        let is_linked = |id: &Value| row.as_object().unwrap().iter().any(|(name, value)| name != "Id" && value == id);
+        rows.iter().find(|parent| is_linked(&parent["Id"])).and_then(|row| text(&row[key(parent)]))
+    };
+    let row = |row: &Value| {
+        [text(&row[key(object)]), parent(row, Object::ContactAttempt), parent(row, Object::PaymentArrangement)]
+    };
+    let mut rows: Vec<_> = desk.rows(object).iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+#[tokio::test]
+async fn a_row_of_any_object_that_the_org_has_lost_is_delivered_again_and_then_nothing_differs() {
+    let made = Object::ALL.into_iter().filter(|object| object.is_created());
+    for (profile, object) in made.flat_map(|object| Profile::ALL.map(|profile| (profile, object))) {
+        let mut desk = loses(profile, object).await;
+        assert_eq!(desk.rows(object).len(), 3);
+        let reconciliation = Reconciliation::new(desk.store.clone(), Arc::clone(&desk.book));
+        let now = desk.now();
+        assert_eq!(reconciliation.reconcile(&today(), now).await.unwrap(), 1, "{}", object.name());
+        // As a gateway does, which is told at once.
+        desk.round_at(now).await;
+        desk.rounds().await;
+        assert_eq!(desk.depth().await, (0, 0));
+        assert_eq!(reconciliation.reconcile(&today(), Timestamp::now()).await.unwrap(), 0);
+        for object in Object::ALL.into_iter().filter(|object| object.is_created()) {
+            for (row, call) in linked(&desk, object).iter().zip(1..) {
+                let call = uuid::Uuid::from_u128(call).to_string();
+                let is_of_call = |key: &Option<String>| key.as_ref().is_some_and(|key| key.contains(&call));
+                assert!(is_of_call(&row[0]), "{row:?}");
+                let is_linked = object == Object::ContactAttempt || is_of_call(&row[1]);
+                assert!(is_linked && (object != Object::PaymentTransaction || is_of_call(&row[2])), "{row:?}");
+            }
+            assert_eq!(desk.rows(object).len(), 4, "{}", object.name());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_people_did_with_the_rest_of_a_call_stays() {
+    let mut desk = loses(Profile::CollectXpert, Object::ComplianceRecord).await;
+    let object = Object::PaymentArrangement;
+    let status = desk.sample.mapping.field(arrangement::STATUS).unwrap().path.as_str().to_owned();
+    for row in desk.rows(object) {
+        desk.sample
+            .rig
+            .org
+            .update(&desk.api(object), row["Id"].as_str().unwrap(), &json!({ &status: "Cancelled" }))
+            .unwrap();
+    }
+    let reconciliation = Reconciliation::new(desk.store.clone(), Arc::clone(&desk.book));
+    assert_eq!(reconciliation.reconcile(&today(), Timestamp::now()).await.unwrap(), 1);
+    assert_eq!(desk.depth().await, (1, 0));
+    desk.rounds().await;
+    assert_eq!(desk.rows(Object::ComplianceRecord).len(), 4);
+    assert!(desk.rows(object).iter().all(|row| row[&status] == "Cancelled"));
 }
 
 #[tokio::test]

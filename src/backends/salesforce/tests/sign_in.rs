@@ -98,3 +98,40 @@ async fn a_token_endpoint_in_trouble_harms_no_session() {
     assert_eq!(rig.read().await, Err(SalesforceError::SignIn(SignInError::Silent)));
     assert_eq!(rig.read().await, Err(SalesforceError::SignIn(SignInError::Waiting)));
 }
+
+#[tokio::test]
+async fn a_session_is_renewed_beside_its_use_ahead_of_its_end() {
+    let rig = Rig::start().await;
+    rig.read().await.unwrap();
+    let authority = rig.connections.authority();
+    let (began, first) = (Instant::now(), authority.session().await.unwrap());
+    // Whoever asks for any session waits for a sign-in that is under way.
+    let settled = async || authority.renewed(None).await.unwrap();
+    // It lives for an hour, of which the sign-in took some.
+    let early = authority.session_at(began + Duration::from_secs(2_400)).await.unwrap();
+    assert!(Arc::ptr_eq(&early, &first) && Arc::ptr_eq(&settled().await, &first));
+    assert_eq!(rig.asked("token"), 1, "nothing is renewed too soon");
+    let late = began + Duration::from_secs(2_520);
+    let used = authority.session_at(late).await.unwrap();
+    assert!(Arc::ptr_eq(&used, &first), "nobody waits for it");
+    let second = settled().await;
+    assert!(!Arc::ptr_eq(&second, &first), "it is renewed all the same");
+    assert!(Arc::ptr_eq(&authority.session_at(late).await.unwrap(), &second));
+    assert_eq!(rig.asked("token"), 2);
+}
+
+#[tokio::test]
+async fn a_renewal_ahead_of_the_end_that_fails_harms_nobody() {
+    let rig = Rig::start().await;
+    rig.read().await.unwrap();
+    let authority = rig.connections.authority();
+    let (began, first) = (Instant::now(), authority.session().await.unwrap());
+    rig.order("/services/oauth2/token", None, Trouble::Html { status: 503 });
+    for _ in 0..10 {
+        let used = authority.session_at(began + Duration::from_secs(3_000)).await.unwrap();
+        assert!(Arc::ptr_eq(&used, &first) && Arc::ptr_eq(&authority.renewed(None).await.unwrap(), &first));
+    }
+    assert_eq!(rig.asked("token"), 2, "and is not tried again at once");
+    let ended = authority.session_at(Instant::now() + Duration::from_secs(3_600)).await;
+    assert_eq!(ended.map(drop), Err(SignInError::Waiting), "what is over is not used");
+}

@@ -1,5 +1,7 @@
 //! Changes of the outbox, inside the writer's transaction.
 
+use std::collections::BTreeSet;
+
 use book::{Record, RecordKind};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
@@ -8,6 +10,8 @@ use uuid::Uuid;
 use super::FLAGS;
 use super::entry::OutboxChange;
 
+/// How long what goes again of a call waits for its flags.
+const AFTER_FLAGS: SignedDuration = SignedDuration::from_secs(30);
 /// How long it is remembered what was delivered.
 pub(super) const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -82,12 +86,24 @@ fn again(connection: &Connection, calls: &str, values: impl rusqlite::Params) ->
     execute(connection, &statement, values)
 }
 
-/// Puts what was delivered of a call into the outbox again, flags into their own lane.
-pub(in crate::store) fn redeliver(connection: &Connection, call: Uuid, now: Timestamp) -> rusqlite::Result<()> {
-    let statement = "UPDATE outbox INDEXED BY outbox_delivered_calls SET parked = 0, tries = 0, rejections = 0, next_ms = ?2, created_ms = ?2, finished_ms = NULL, \
-                     lane = CASE WHEN kind = 'account_update' THEN ?3 || lane ELSE lane END \
-                     WHERE call = ?1 AND parked = 2";
-    execute(connection, statement, params![call.to_string(), now.as_millisecond(), FLAGS])
+/// Puts what was delivered of a call, of some kinds, into the outbox again: flags into their own lane, and the rest a little
+/// later, so that a dispute is there again when it is linked to its call.
+pub(in crate::store) fn redeliver(
+    connection: &Connection,
+    call: Uuid,
+    kinds: &BTreeSet<RecordKind>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let statement = "UPDATE outbox INDEXED BY outbox_delivered_calls SET parked = 0, tries = 0, rejections = 0, \
+                     next_ms = ?3, created_ms = ?4, finished_ms = NULL, lane = ?5 || lane \
+                     WHERE call = ?1 AND kind = ?2 AND parked = 2";
+    let after_flags = now.saturating_add(AFTER_FLAGS).unwrap_or(Timestamp::MAX);
+    for kind in kinds {
+        let (lane, due) = if *kind == RecordKind::AccountUpdate { (FLAGS, now) } else { ("", after_flags) };
+        let values = params![call.to_string(), kind.name(), due.as_millisecond(), now.as_millisecond(), lane];
+        execute(connection, statement, values)?;
+    }
+    Ok(())
 }
 
 /// Forgets what was delivered before a moment.

@@ -1,30 +1,51 @@
-//! What this gateway knows of attempts: those that are up or on their way, and what was delivered in the last week, the ledger that
-//! the org is held against.
+//! What was delivered in the last week, the ledger that the org is held against; and what this gateway knows of attempts, with
+//! those that are up or on their way.
 
 use std::collections::BTreeMap;
 
-use book::{AccountId, ContactAttempt, ExternalId, Record};
+use book::{AccountId, ContactAttempt, Record};
 use jiff::Timestamp;
 use rusqlite::Connection;
-use uuid::Uuid;
 
 use super::super::apply::from_json;
 use super::super::{Store, StoreError};
 
-/// Most attempts of one day: more than a gateway makes.
-const MOST_ATTEMPTS: i64 = 200_000;
+/// A record that was delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Its place among all that were.
+    pub place: Place,
+    /// It, unless it cannot be read.
+    pub record: Option<Record>,
+}
+
+/// A place among records in the order in which they were delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    finished_ms: i64,
+    entry: i64,
+}
+
+impl Place {
+    /// Before everything that was delivered at a moment or later.
+    #[must_use]
+    pub fn before(moment: Timestamp) -> Self {
+        Self { finished_ms: moment.as_millisecond(), entry: 0 }
+    }
+}
 
 impl Store {
-    /// The attempts that were delivered from `since` until before `until`, each with its call, in the order in which they were.
+    /// The first records, at most `most`, that were delivered after a place and before `until`, in the order in which they were.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn delivered_attempts(
+    pub async fn outbox_delivered(
         &self,
-        since: Timestamp,
+        after: Place,
         until: Timestamp,
-    ) -> Result<Vec<(Uuid, ExternalId)>, StoreError> {
-        self.read(move |connection| attempts(connection, since, until)).await
+        most: usize,
+    ) -> Result<Vec<Delivered>, StoreError> {
+        self.read(move |connection| delivered(connection, after, until, most)).await
     }
 }
 
@@ -72,22 +93,21 @@ fn of_account(
     Ok(attempts)
 }
 
-fn attempts(
+fn delivered(
     connection: &Connection,
-    since: Timestamp,
+    after: Place,
     until: Timestamp,
-) -> Result<Vec<(Uuid, ExternalId)>, StoreError> {
+    most: usize,
+) -> Result<Vec<Delivered>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT call, key FROM outbox INDEXED BY outbox_delivered WHERE parked = 2 AND kind = 'contact_attempt' AND finished_ms >= ?1 \
-         AND finished_ms < ?2 ORDER BY finished_ms, entry LIMIT ?3",
+        "SELECT finished_ms, entry, record FROM outbox INDEXED BY outbox_delivered WHERE parked = 2 \
+         AND (finished_ms, entry) > (?1, ?2) AND finished_ms < ?3 ORDER BY finished_ms, entry LIMIT ?4",
     )?;
-    let rows = statement.query_map((since.as_millisecond(), until.as_millisecond(), MOST_ATTEMPTS), |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let values = (after.finished_ms, after.entry, until.as_millisecond(), most);
+    let rows = statement.query_map(values, |row| {
+        let place = Place { finished_ms: row.get(0)?, entry: row.get(1)? };
+        Ok(Delivered { place, record: from_json(&row.get::<_, String>(2)?).ok() })
     })?;
-    let damaged = |_| StoreError::Damaged;
-    rows.map(|row| {
-        let (call, key) = row?;
-        Ok((call.parse().map_err(|_| StoreError::Damaged)?, ExternalId::try_from(key).map_err(damaged)?))
-    })
-    .collect()
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

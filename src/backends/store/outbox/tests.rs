@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::super::row::{CallRow, Write};
 use super::super::{Store, StoreOptions};
+use super::delivered::Place;
 use super::entry::{OutboxBatch, OutboxChange, OutboxEntry};
 use crate::audit::{Details, Entry, Kind};
 
@@ -381,23 +382,56 @@ async fn what_was_delivered_is_known_for_a_week_and_can_go_again() {
     bench.change(OutboxChange::Delivered { entry: 1, at: moment }).await;
     bench.change(OutboxChange::WithCall { entry: 2 }).await;
     bench.change(OutboxChange::Delivered { entry: 2, at: moment }).await;
-    let attempts = async |from: i64, to: i64| {
+    let delivered = async |from: i64, to: i64| {
         let at = |minutes| moment + SignedDuration::from_mins(minutes);
-        bench.store.delivered_attempts(at(from), at(to)).await.unwrap()
+        bench.store.outbox_delivered(Place::before(at(from)), at(to), 16).await.unwrap()
     };
     let call = Uuid::from_u128(1);
-    assert_eq!(attempts(0, 1).await, [(call, ExternalId::attempt(call))]);
-    assert!(attempts(1, 2).await.is_empty() && attempts(-1, 0).await.is_empty());
+    let records: Vec<_> = delivered(0, 1).await.into_iter().map(|delivered| delivered.record).collect();
+    assert_eq!(records, [Some(attempt(1).into()), Some(flags(1))]);
+    assert!(delivered(1, 2).await.is_empty() && delivered(-1, 0).await.is_empty());
     assert_eq!(bench.store.outbox_depth().await.unwrap(), Default::default(), "nothing waits");
-    bench.store.write(Write::Redelivered { call, at: moment }).await.unwrap();
+    let kinds = RecordKind::ALL.into();
+    bench.store.write(Write::Redelivered { call, kinds, at: moment }).await.unwrap();
     assert_eq!(bench.batches().await, [[2], [1]], "flags first, as the first time");
-    assert!(attempts(0, 1).await.is_empty());
+    let at_once = bench.store.outbox_batches(moment, 16).await.unwrap();
+    let at_once: Vec<_> = at_once.iter().map(|batch| numbers(batch.entries())).collect();
+    assert_eq!(at_once, [[2]], "the call goes with what its flags have made");
+    assert!(delivered(0, 1).await.is_empty());
     for entry in [1, 2] {
         bench.change(OutboxChange::Delivered { entry, at: moment }).await;
     }
     bench.put([attempt(2).into()]).await;
     bench.change(OutboxChange::Delivered { entry: 3, at: moment + SignedDuration::from_hours(7 * 24 + 1) }).await;
-    assert!(attempts(0, 1).await.is_empty(), "after a week it is forgotten");
+    assert!(delivered(0, 1).await.is_empty(), "after a week it is forgotten");
+}
+
+#[tokio::test]
+async fn what_was_delivered_is_read_in_pieces_and_goes_again_by_its_kind() {
+    let bench = Bench::open();
+    let moment = now();
+    for number in 1..=3 {
+        bench.put([attempt(number).into(), arrangement(number)]).await;
+    }
+    for entry in 1..=6 {
+        // Two of them within one millisecond, and not in the order in which they were written.
+        let at = moment + SignedDuration::from_millis(entry / 2);
+        bench.change(OutboxChange::Delivered { entry: 7 - entry, at }).await;
+    }
+    let (mut place, mut read) = (Place::before(moment), Vec::new());
+    loop {
+        let until = moment + SignedDuration::from_millis(3);
+        let delivered = bench.store.outbox_delivered(place, until, 2).await.unwrap();
+        let Some(last) = delivered.last() else { break };
+        place = last.place;
+        read.push(delivered.iter().map(|delivered| delivered.record.clone().unwrap()).collect::<Vec<_>>());
+    }
+    let in_order =
+        [vec![arrangement(3), arrangement(2)], vec![attempt(3).into(), arrangement(1)], vec![attempt(2).into()]];
+    assert_eq!(read, in_order);
+    let kinds = [RecordKind::PaymentArrangement].into();
+    bench.store.write(Write::Redelivered { call: Uuid::from_u128(2), kinds, at: moment }).await.unwrap();
+    assert_eq!(bench.batches().await, [[4]], "nothing else of the call, and of no other");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use apache_avro::{Schema as Avro, to_avro_datum, types::Value as Datum};
 
+use super::super::{discretion::FACTS, page::Page};
 use super::*;
 
 /// An event with nothing in it, as it is on the wire.
@@ -329,5 +330,28 @@ async fn a_setting_that_cannot_be_used_is_named() {
             let error = Events::new(connections, mapping, version(), Arc::clone(&bench.queue), options).err().unwrap();
             assert!(matches!(error, SalesforceError::Setting(what) if what.starts_with(setting)), "{error}");
         }
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_an_assignment_is_logged() {
+    let page = Page::start();
+    let bench = Bench::new().await;
+    let subscriber = bench.subscribe();
+    bench.assign(1);
+    bench.waits_for([1]).await;
+    bench.publish(1, "Revoke");
+    bench.waits_for([]).await;
+    bench.publish_bytes(b"CA-1 as-1 +12025550143".to_vec(), None);
+    bench.refuse(14, "service.unavailable", 1);
+    bench.assign(0);
+    bench.waits_for([0]).await;
+    let session = bench.sample.rig.connections.authority().session().await.unwrap();
+    subscriber.leave().await;
+    let words = page.text();
+    assert!(!words.is_empty(), "what is searched is not what is written");
+    for secret in FACTS.iter().chain([&session.token(), &"as-0"]) {
+        let line = words.lines().find(|line| line.contains(secret));
+        assert!(line.is_none(), "{secret} is in {line:?}");
     }
 }
