@@ -12,7 +12,7 @@ mod urgent;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use ::book::Record;
@@ -54,6 +54,8 @@ pub struct Outbox {
     observer: Observer,
     /// Whether what an earlier run left behind is ended.
     has_begun: AtomicBool,
+    /// Until when the book is offered no backlog, in milliseconds since 1970, because it took nothing of the last.
+    no_backlog_until: AtomicI64,
 }
 
 /// What one round did.
@@ -77,7 +79,7 @@ impl Outbox {
     /// The same, with somebody who is told of every step of every entry, and is waited for.
     #[must_use]
     pub fn observed(store: Store, book: Arc<dyn AccountBook>, policy: RetryPolicy, observer: Observer) -> Self {
-        Self { store, book, policy, observer, has_begun: AtomicBool::new(false) }
+        Self { store, book, policy, observer, has_begun: AtomicBool::new(false), no_backlog_until: AtomicI64::new(0) }
     }
 
     /// Works until cancelled. What is left stays in the store for the next start.

@@ -1,9 +1,10 @@
 //! A backlog: what is left of an outage goes in one piece, where the book has a way for that.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use ::book::Record;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{BACKLOG, MOST_BACKLOG, Outbox, Round, Step, total};
 use crate::book::BookError;
@@ -11,6 +12,8 @@ use crate::store::{OutboxChange, OutboxEntry, StoreError, Write};
 
 /// Changes that are made at once: calls that begin or end wait for no more.
 const AT_ONCE: usize = 500;
+/// For how long a book that took nothing of a backlog is offered none: calls go one by one meanwhile.
+const NO_BACKLOG: SignedDuration = SignedDuration::from_mins(5);
 /// Why an entry did not go with a backlog. It goes with its call then, and its account's later ones after it.
 pub(crate) const NOT_IN_BACKLOG: &str = "not_in_backlog";
 
@@ -22,7 +25,8 @@ impl Outbox {
 
     /// After a round: where very much waits, all of it that may go in one piece. Flags go meanwhile.
     pub(super) async fn backlog(&self, round: Round, now: Timestamp) -> Result<Round, StoreError> {
-        if self.store.outbox_depth_of_calls().await?.waiting <= BACKLOG {
+        let is_pausing = now.as_millisecond() < self.no_backlog_until.load(Ordering::Relaxed);
+        if is_pausing || self.store.outbox_depth_of_calls().await?.waiting <= BACKLOG {
             return Ok(round);
         }
         let entries = self.store.outbox_backlog(now, MOST_BACKLOG).await?;
@@ -39,12 +43,19 @@ impl Outbox {
         let records: Vec<Record> = entries.iter().filter_map(|entry| entry.record.clone()).collect();
         let answers = self.book.deliver_backlog(records, self.store.bulk_jobs());
         let answers = self.with_flags(&BTreeSet::new(), self.asked(&numbers, answers)).await;
+        let is_taken = answers.iter().any(|answer| !answer.is_err_and(BookError::is_unsent));
+        if !is_taken {
+            let until = now.saturating_add(NO_BACKLOG).unwrap_or(Timestamp::MAX);
+            self.no_backlog_until.store(until.as_millisecond(), Ordering::Relaxed);
+        }
         let mut answers = answers.into_iter();
-        let change = |OutboxEntry { entry, tries, rejections, record, .. }: OutboxEntry| {
+        let change = |OutboxEntry { entry, tries, rejections, record, is_unclear: was_unclear, .. }: OutboxEntry| {
             let answer = record.map_or(Err(BookError::Refused), |_| answers.next().unwrap_or(Err(BookError::Unclear)));
             let Err(error) = answer else { return OutboxChange::Delivered { entry, at: now } };
-            let failure = if error.is_unclear() { error.name() } else { NOT_IN_BACKLOG };
-            OutboxChange::Retry { entry, tries, rejections, at: now, is_unclear: error.is_unclear(), failure }
+            let is_known = error.is_unclear() || error.is_unsent();
+            let failure = if is_known { error.name() } else { NOT_IN_BACKLOG };
+            let is_unclear = error.is_unclear() || (error.is_unsent() && was_unclear);
+            OutboxChange::Retry { entry, tries, rejections, at: now, is_unclear, failure }
         };
         let changes: Vec<OutboxChange> = entries.into_iter().map(change).collect();
         let mut rounds = vec![Ok(round)];

@@ -307,6 +307,7 @@ impl AccountBook for SalesforceBook {
                 Drained::Written => Ok(()),
                 Drained::Refused => Err(BookError::Refused),
                 Drained::Later => Err(BookError::Unclear),
+                Drained::Unsent => Err(BookError::Busy),
             };
             bulk.drain(records).await.into_iter().map(answer).collect()
         })

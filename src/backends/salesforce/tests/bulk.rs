@@ -99,11 +99,16 @@ async fn an_org_that_takes_no_jobs_gets_the_calls_one_by_one_and_flags_first() {
     for call in 1..=1_100 {
         desk.put([ended(call, call as i64).into(), compliance(call).into()]).await;
     }
-    desk.sample.rig.order("jobs/ingest", Some(2), refused(503, "SERVER_UNAVAILABLE", ""));
+    desk.sample.rig.order("jobs/ingest", Some(1), refused(503, "SERVER_UNAVAILABLE", ""));
     assert_eq!(desk.round().await.delivered, 2, "the first call, and no job");
+    let asked = desk.sample.rig.org.counts();
     desk.put([update(1_101, Flag::Cease).into()]).await;
     let round = desk.round().await;
     assert_eq!((round.delivered, desk.value(account::CEASE)), (3, json!(true)));
+    let (before, now) = (asked, desk.sample.rig.org.counts());
+    assert_eq!(before.by_kind["bulk"], now.by_kind["bulk"], "it took no job just now");
+    assert_eq!(now.by_kind.get("query"), before.by_kind.get("query"), "what was not sent needs no reading");
+    assert_eq!(desk.round().await.delivered, 2);
     let round = desk.round().await;
     assert!(round.delivered > 2_000, "{round:?}");
     drained(&mut desk).await;

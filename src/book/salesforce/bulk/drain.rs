@@ -52,6 +52,8 @@ pub enum Drained {
     Refused,
     /// A row of it was not written, and nothing is known against it.
     Later,
+    /// Nothing of it was sent.
+    Unsent,
 }
 
 /// A backlog on its way.
@@ -127,7 +129,7 @@ impl Drain {
                     self.left.insert(key(&row), why);
                 }
                 Some(RowResult::Unprocessed) | None if lot.turn + 1 < MOST_TURNS => again.push(row),
-                Some(RowResult::Unprocessed) | None => self.leave(&row),
+                Some(RowResult::Unprocessed) | None => self.leave(&row, Drained::Later),
             }
         }
         if !again.is_empty() {
@@ -138,7 +140,10 @@ impl Drain {
     /// The org does not take a lot now: that, and all that would come after it, is left for another time.
     pub fn stopped(&mut self, lot: &Lot) {
         let rest = std::mem::take(&mut self.lots);
-        std::iter::once(lot).chain(&rest).flat_map(|lot| &lot.rows).for_each(|row| self.leave(row));
+        for lot in std::iter::once(lot).chain(&rest) {
+            let why = if lot.turn == 0 { Drained::Unsent } else { Drained::Later };
+            lot.rows.iter().for_each(|row| self.leave(row, why.clone()));
+        }
     }
 
     /// What became of each record, by its place.
@@ -149,8 +154,14 @@ impl Drain {
                 return Drained::Refused;
             }
             let account = self.accounts.get(&place).cloned();
-            let left = own_rows(record).into_iter().chain(account).filter_map(|row| self.left.get(&row));
-            left.max_by_key(|left| **left == Drained::Refused).cloned().unwrap_or(Drained::Written)
+            let rows: Vec<_> = own_rows(record).into_iter().chain(account).map(|row| self.left.get(&row)).collect();
+            let has = |what: &Drained| rows.contains(&Some(what));
+            match () {
+                () if has(&Drained::Refused) => Drained::Refused,
+                () if rows.iter().all(Option::is_none) => Drained::Written,
+                () if rows.iter().all(|row| *row == Some(&Drained::Unsent)) => Drained::Unsent,
+                () => Drained::Later,
+            }
         };
         self.records.iter().enumerate().map(result).collect()
     }
@@ -161,9 +172,9 @@ impl Drain {
         self.counts
     }
 
-    fn leave(&mut self, row: &Upsert) {
+    fn leave(&mut self, row: &Upsert, why: Drained) {
         self.counts.unprocessed += 1;
-        self.left.insert(key(row), Drained::Later);
+        self.left.insert(key(row), why);
     }
 }
 
@@ -354,11 +365,11 @@ mod tests {
         let lot = drain.next_lot().unwrap();
         drain.stopped(&lot);
         assert_eq!(drain.next_lot(), None);
-        let later = || Drained::Later;
+        let unsent = || Drained::Unsent;
         assert_eq!(
             drain.results(),
-            [Drained::Written, later(), later(), later()],
-            "the last attempt is for its account"
+            [Drained::Written, unsent(), Drained::Later, unsent()],
+            "the last attempt is written, and its account is not"
         );
         assert_eq!(drain.counts(), Counts { sent: 5, written: 2, refused: 0, unprocessed: 3 });
     }
