@@ -309,6 +309,6 @@ async fn the_receipt_names_the_hash_of_each_audit_entry() {
 async fn what_is_committed_to_the_ledger_is_on_the_disk() {
     let directory = TempDir::new().unwrap();
     let (store, _) = open(&directory);
-    let level = store.inner.writer.ask(|connection| durability(connection)).unwrap();
+    let level = store.inner.writer.ask(durability).unwrap();
     assert_eq!(level.await.unwrap(), durable());
 }

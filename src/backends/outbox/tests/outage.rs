@@ -95,7 +95,7 @@ impl Model {
         let answer = |drained| match drained {
             Drained::Written => Ok(()),
             Drained::Refused => Err(BookError::Refused),
-            Drained::Later => Err(BookError::Unclear),
+            Drained::Later | Drained::Unsent => Err(BookError::Unclear),
         };
         drain.results().into_iter().map(answer).collect()
     }
