@@ -335,7 +335,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Gauge,
         None,
         &["class"],
-        "Whether the account book is left alone after failures, for a class of questions: `compliance`, flags and balance read again; `look_up`, whose account it is; `write`, records.",
+        "Whether the account book is left alone after failures, for a class of questions: `compliance`, flags and balance read again; `look_up`, whose account it is; `write`, records. After half a second one question is let through, then after a second, and so on up to five; an answer closes it.",
     ),
     metric(
         "tonegate_salesforce_requests_total",

@@ -52,7 +52,7 @@ fn names_follow_the_conventions() {
 
 #[test]
 fn no_label_could_hold_anything_private() {
-    const PLAIN: &str = "book check child class code command control destination direction grammar method name outcome queue reason result \
+    const PLAIN: &str = "book check child class code command control destination direction grammar method name object outcome queue reason result \
                          route \
                          shard state status store trunk version volume weight";
     for label in METRICS.iter().flat_map(|metric| metric.labels) {

@@ -268,7 +268,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "book.reconcile_at",
         r#""04:30""#,
-        "Time of day, in `business.time_zone`, at which the org is asked for every attempt that it took the day before; what it lacks is delivered again.",
+        "Time of day, in `business.time_zone`, at which the org is asked for every row that it took the day before, of whatever object; what it lacks is delivered again.",
     ),
     key(
         "queue.database",

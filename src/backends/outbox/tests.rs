@@ -170,12 +170,13 @@ async fn an_account_whose_delivery_hangs_keeps_no_other_back() {
         for call in 0..4 {
             let attempt = ContactAttempt::inbound(Uuid::from_u128(call), "carrier", Timestamp::UNIX_EPOCH, "collector");
             let attempt = ContactAttempt { account: Some(account(call)), ..attempt };
+            // Of an earlier call, so that this one need not wait for them.
             let flags = AccountUpdate {
-                call: Uuid::from_u128(call),
+                call: Uuid::from_u128(100 + call),
                 account: account(call),
                 at: Timestamp::UNIX_EPOCH,
                 set: [Flag::Cease].into(),
-                external_id: ::book::ExternalId::update(Uuid::from_u128(call), 1),
+                external_id: ::book::ExternalId::update(Uuid::from_u128(100 + call), 1),
             };
             let records: [Record; 2] = [attempt.into(), flags.into()];
             store.write(records.map(Write::from).to_vec()).await.unwrap();

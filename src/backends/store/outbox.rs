@@ -47,15 +47,17 @@ macro_rules! first_flags {
     };
 }
 /// Of each account the call that goes first, and when it is due. A call takes its place by its attempt, which is written as it
-/// ends; what was written of it while it was up goes with that.
+/// ends; what was written of it while it was up goes with that. A call whose flags still go by themselves waits for them: they go
+/// once more with it, and tie what follows from them to it.
 macro_rules! first_calls {
     () => {
         concat!(
-            "SELECT lane, call, due, MIN(place) AS place FROM (SELECT lane, call, MAX(next_ms) AS due, ",
+            "SELECT lane, call, due, place FROM (SELECT lane, call, due, MIN(place) AS place FROM (SELECT lane, call, MAX(next_ms) AS due, ",
             "COALESCE(MIN(CASE WHEN kind = 'contact_attempt' THEN entry END), MIN(entry)) AS place FROM outbox ",
             "WHERE parked = 0 AND NOT (lane >= 'flags:' AND lane < 'flags;') AND ",
             crate::store::outbox::over!(),
-            " GROUP BY lane, call) GROUP BY lane"
+            " GROUP BY lane, call) GROUP BY lane) WHERE call NOT IN (SELECT call FROM outbox ",
+            "WHERE parked = 0 AND lane >= 'flags:' AND lane < 'flags;' AND call IS NOT NULL)"
         )
     };
 }

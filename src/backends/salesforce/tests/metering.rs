@@ -152,6 +152,8 @@ async fn rows_of_a_backlog_are_counted_by_what_became_of_them() {
     }
     let long = ::book::ContactAttempt { escalation_reason: Some("a person, ".repeat(60)), ..ended(BACKLOG + 1, 9_000) };
     desk.put([long.into()]).await;
+    // The org takes no job, then one that it does not end.
+    desk.sample.rig.order("jobs/ingest", Some(1), refused(503, "SERVER_UNAVAILABLE", ""));
     desk.sample.rig.org.fail_next_job_after(500);
     drained(&mut desk).await;
     let (written, counted) = (meters.one(ROWS, "written"), meters.of(ROWS));

@@ -1,9 +1,11 @@
 //! The ledger of a day against an org that has lost something.
 
+use std::collections::BTreeSet;
+
 use ::book::reconciliation::Day;
 use ::book::salesforce::object::arrangement;
+use ::book::{ExternalId, Record};
 use jiff::{SignedDuration, Timestamp, civil::date};
-
 use rules::contact::Flag;
 
 use super::delivery::{Desk, update, whole};
@@ -20,10 +22,8 @@ fn today() -> Day {
 async fn loses(profile: Profile, object: Object) -> Desk {
     let mut desk = Desk::of(profile).await;
     for call in 1..=4 {
-        // The dispute goes at once.
-        desk.put([update(call, Flag::Dispute).into()]).await;
-        desk.round().await;
-        desk.put(whole(call)).await;
+        // After an outage: the flags are due with all that is of their call.
+        desk.put([update(call, Flag::Dispute).into()].into_iter().chain(whole(call))).await;
         desk.rounds().await;
     }
     assert_eq!(desk.depth().await, (0, 0));
@@ -50,12 +50,22 @@ fn linked(desk: &Desk, object: Object) -> Vec<[Option<String>; 3]> {
     rows
 }
 
+/// The external ids of the rows of a call.
+fn ids(call: u128) -> BTreeSet<String> {
+    let row = |record: Record| match record {
+        Record::AccountUpdate(update) => ExternalId::dispute(&update).to_string(),
+        record => record.external_id().to_string(),
+    };
+    whole(call).into_iter().chain([update(call, Flag::Dispute).into()]).map(row).collect()
+}
+
 #[tokio::test]
 async fn a_row_of_any_object_that_the_org_has_lost_is_delivered_again_and_then_nothing_differs() {
     let made = Object::ALL.into_iter().filter(|object| object.is_created());
     for (profile, object) in made.flat_map(|object| Profile::ALL.map(|profile| (profile, object))) {
         let mut desk = loses(profile, object).await;
-        assert_eq!(desk.rows(object).len(), 3);
+        let what = format!("{} of {} was lost", object.name(), profile.name());
+        assert_eq!(desk.rows(object).len(), 3, "{what}");
         let reconciliation = Reconciliation::new(desk.store.clone(), Arc::clone(&desk.book));
         let now = desk.now();
         assert_eq!(reconciliation.reconcile(&today(), now).await.unwrap(), 1, "{}", object.name());
@@ -65,14 +75,15 @@ async fn a_row_of_any_object_that_the_org_has_lost_is_delivered_again_and_then_n
         assert_eq!(desk.depth().await, (0, 0));
         assert_eq!(reconciliation.reconcile(&today(), Timestamp::now()).await.unwrap(), 0);
         for object in Object::ALL.into_iter().filter(|object| object.is_created()) {
-            for (row, call) in linked(&desk, object).iter().zip(1..) {
-                let call = uuid::Uuid::from_u128(call).to_string();
-                let is_of_call = |key: &Option<String>| key.as_ref().is_some_and(|key| key.contains(&call));
-                assert!(is_of_call(&row[0]), "{row:?}");
+            for row in linked(&desk, object) {
+                let own = (1..=4).map(ids).find(|ids| row[0].as_ref().is_some_and(|key| ids.contains(key)));
+                let own = own.unwrap_or_else(|| panic!("{row:?}"));
+                let is_of_call = |key: &Option<String>| key.as_ref().is_some_and(|key| own.contains(key));
                 let is_linked = object == Object::ContactAttempt || is_of_call(&row[1]);
-                assert!(is_linked && (object != Object::PaymentTransaction || is_of_call(&row[2])), "{row:?}");
+                let is_linked = is_linked && (object != Object::PaymentTransaction || is_of_call(&row[2]));
+                assert!(is_linked, "{}: {row:?}; {what}", object.name());
             }
-            assert_eq!(desk.rows(object).len(), 4, "{}", object.name());
+            assert_eq!(desk.rows(object).len(), 4, "{}; {what}", object.name());
         }
     }
 }

@@ -38,8 +38,8 @@ impl Store {
     }
 
     /// What may go in one piece at `now`, whenever it was to be tried again, at most `most` entries: of each account the calls that are
-    /// over, in their order. Accounts of which something did not go that way before are left out, and those of which a later call is
-    /// delivered: who takes all in one piece does not know that.
+    /// over, in their order. Accounts of which something did not go that way before are left out, those of which a later call is
+    /// delivered, for who takes all in one piece does not know that, and those whose flags still go by themselves.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -117,6 +117,7 @@ fn backlog(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<O
          COALESCE(MIN(CASE WHEN kind = 'contact_attempt' THEN entry END), MIN(entry)) AS place FROM outbox \
          WHERE parked = 0 AND NOT (lane >= 'flags:' AND lane < 'flags;') \
          AND lane NOT IN (SELECT lane FROM outbox WHERE parked = 0 AND failure = ?1) \
+         AND lane NOT IN (SELECT substr(lane, 7) FROM outbox WHERE parked = 0 AND lane >= 'flags:' AND lane < 'flags;') \
          AND lane NOT IN (SELECT own.lane FROM outbox AS own WHERE own.parked = 0 AND own.kind = 'contact_attempt' \
          AND (own.created_ms < ?3 OR EXISTS (SELECT 1 FROM outbox AS later WHERE later.parked = 2 AND later.lane = own.lane \
          AND later.kind = 'contact_attempt' AND later.entry > own.entry))) AND ",

@@ -10,8 +10,6 @@ use uuid::Uuid;
 use super::FLAGS;
 use super::entry::OutboxChange;
 
-/// How long what goes again of a call waits for its flags.
-const AFTER_FLAGS: SignedDuration = SignedDuration::from_secs(30);
 /// How long it is remembered what was delivered.
 pub(super) const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -95,12 +93,11 @@ pub(in crate::store) fn redeliver(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let statement = "UPDATE outbox INDEXED BY outbox_delivered_calls SET parked = 0, tries = 0, rejections = 0, \
-                     next_ms = ?3, created_ms = ?4, finished_ms = NULL, lane = ?5 || lane \
+                     next_ms = ?3, created_ms = ?3, finished_ms = NULL, lane = ?4 || lane \
                      WHERE call = ?1 AND kind = ?2 AND parked = 2";
-    let after_flags = now.saturating_add(AFTER_FLAGS).unwrap_or(Timestamp::MAX);
     for kind in kinds {
-        let (lane, due) = if *kind == RecordKind::AccountUpdate { (FLAGS, now) } else { ("", after_flags) };
-        let values = params![call.to_string(), kind.name(), due.as_millisecond(), now.as_millisecond(), lane];
+        let lane = if *kind == RecordKind::AccountUpdate { FLAGS } else { "" };
+        let values = params![call.to_string(), kind.name(), now.as_millisecond(), lane];
         execute(connection, statement, values)?;
     }
     Ok(())

@@ -185,6 +185,24 @@ async fn a_call_is_superseded_by_one_that_ended_later_and_is_delivered() {
 }
 
 #[tokio::test]
+async fn a_call_waits_for_its_flags_and_goes_with_them() {
+    let bench = Bench::open();
+    bench.put([flags(1), attempt(1).into(), attempt(2).into()]).await;
+    let due = async || -> Vec<Vec<i64>> {
+        let batches = bench.store.outbox_batches(later(0), 9).await.unwrap();
+        batches.iter().map(|batch| batch.entries().iter().map(|entry| entry.entry).collect()).collect()
+    };
+    assert_eq!(due().await, [[1]]);
+    bench.change(retry(1, 60)).await;
+    assert!(due().await.is_empty(), "nor does what comes after");
+    assert!(bench.store.outbox_depth_of_calls().await.unwrap().next.unwrap() > later(5));
+    assert!(bench.store.outbox_backlog(later(0), 9).await.unwrap().is_empty());
+    bench.change(OutboxChange::WithCall { entry: 1 }).await;
+    bench.change(retry(1, 0)).await;
+    assert_eq!(due().await, [[1, 2]]);
+}
+
+#[tokio::test]
 async fn an_account_of_which_a_later_call_is_delivered_is_left_out_of_a_backlog() {
     let bench = Bench::open();
     let other = ContactAttempt { account: Some(AccountId::parse("CA-2").unwrap()), ..attempt(9) };
@@ -287,7 +305,9 @@ async fn a_call_that_is_to_be_tried_again_holds_up_those_after_it_and_no_flags()
     for entry in [1, 2] {
         bench.change(park(entry)).await;
     }
-    assert_eq!(bench.batches().await, [vec![5], vec![3, 4]]);
+    assert_eq!(bench.batches().await, [[5]]);
+    bench.change(OutboxChange::WithCall { entry: 5 }).await;
+    assert_eq!(bench.batches().await, [[3, 4, 5]]);
 }
 
 #[tokio::test]
@@ -393,10 +413,7 @@ async fn what_was_delivered_is_known_for_a_week_and_can_go_again() {
     assert_eq!(bench.store.outbox_depth().await.unwrap(), Default::default(), "nothing waits");
     let kinds = RecordKind::ALL.into();
     bench.store.write(Write::Redelivered { call, kinds, at: moment }).await.unwrap();
-    assert_eq!(bench.batches().await, [[2], [1]], "flags first, as the first time");
-    let at_once = bench.store.outbox_batches(moment, 16).await.unwrap();
-    let at_once: Vec<_> = at_once.iter().map(|batch| numbers(batch.entries())).collect();
-    assert_eq!(at_once, [[2]], "the call goes with what its flags have made");
+    assert_eq!(bench.batches().await, [[2]], "flags first, as the first time: the call goes with what they have made");
     assert!(delivered(0, 1).await.is_empty());
     for entry in [1, 2] {
         bench.change(OutboxChange::Delivered { entry, at: moment }).await;
