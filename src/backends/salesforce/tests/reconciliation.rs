@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use ::book::ExternalId;
 use ::book::reconciliation::Day;
 use ::book::salesforce::object::arrangement;
-use ::book::{ExternalId, Record};
 use jiff::{SignedDuration, Timestamp, civil::date};
 use rules::contact::Flag;
 
@@ -52,11 +52,8 @@ fn linked(desk: &Desk, object: Object) -> Vec<[Option<String>; 3]> {
 
 /// The external ids of the rows of a call.
 fn ids(call: u128) -> BTreeSet<String> {
-    let row = |record: Record| match record {
-        Record::AccountUpdate(update) => ExternalId::dispute(&update).to_string(),
-        record => record.external_id().to_string(),
-    };
-    whole(call).into_iter().chain([update(call, Flag::Dispute).into()]).map(row).collect()
+    let dispute = ExternalId::dispute(&update(call, Flag::Dispute)).to_string();
+    whole(call).iter().map(|record| record.external_id().to_string()).chain([dispute]).collect()
 }
 
 #[tokio::test]
