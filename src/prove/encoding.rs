@@ -106,10 +106,11 @@ impl Depth {
         }
     }
 
-    /// Digits of a packed decimal: five bytes or seven, because fewer turn up by chance.
+    /// Digits of a packed decimal: six bytes or seven. Fewer turn up by chance, for the digits and most letters of hexadecimal text are
+    /// packed decimals too, and a store is full of that.
     const fn packed_run(self) -> usize {
         match self {
-            Self::Written => 10,
+            Self::Written => 12,
             Self::Memory => 14,
         }
     }
