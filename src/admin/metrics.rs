@@ -426,7 +426,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Counter,
         None,
         &["outcome"],
-        "Sweeps of the accounts in the org's queue: `done`; `cut` where a minute or 200,000 rows were not enough; `full` where the call queue had no room for all; `thrift` where the requests of the day are nearly used up; or why not, as of requests, `statement`, `store` or `not_held`.",
+        "Sweeps of the accounts in the org's queue: `done`; `cut` where a minute or 200,000 rows were not enough; `full` where the call queue had no room for all; `thrift` where the requests of the day are nearly used up, or the org is busy; or why not, as of requests, `statement`, `store` or `not_held`.",
     ),
     metric(
         "tonegate_outbox_oldest_seconds",

@@ -27,7 +27,8 @@ const HELP: &str = "\
 GET    /state                what is ordered, and how the org is set
 DELETE /faults               ends every fault, trouble and latency
 POST   /faults               {\"path\": \"query\", \"times\": 1, \"fault\": {\"kind\": \"refused\", \"status\": 503, \"code\": \"SERVER_UNAVAILABLE\"}}
-                             kinds: refused html empty truncated reset_before reset_after hangs_before hangs_after half_open late
+                             kinds: refused (status, code; message, retry_after), html (status), empty (status), late (milliseconds),
+                             truncated reset_before reset_after hangs_before hangs_after half_open
 POST   /troubles             {\"object\": \"cxp__Dispute__c\", \"code\": \"UNABLE_TO_LOCK_ROW\", \"times\": 2}; steps: read create update delete
 PUT    /latency              {\"p50_milliseconds\": 120, \"p99_milliseconds\": 900, \"stall_chance\": 0.001, \"stall_milliseconds\": 2500, \"seed\": 7}
 PUT    /read-only            true or false

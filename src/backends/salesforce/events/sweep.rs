@@ -25,7 +25,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// Why a sweep came to nothing.
 #[derive(Debug, Error)]
 enum SweepError {
-    #[error("the org's requests of the day are nearly used up")]
+    #[error(
+        "the org is to be asked for little: its requests of the day are nearly used up, or it has too many at once"
+    )]
     Thrift,
     #[error("no statement can be written for the accounts in the queue: {0}")]
     Statement(#[from] LookupError),
