@@ -7,30 +7,29 @@
 //! further talk it gets at once, whatever else is on its way, and once more with its call.
 
 mod backlog;
+mod delivery;
+mod lanes;
+mod pace;
 mod step;
-mod urgent;
 
-use std::pin::pin;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ::book::Record;
-use ::book::outbox::{Fault, Next, RetryPolicy};
-use futures_util::FutureExt;
-use futures_util::future::join_all;
+use ::book::outbox::RetryPolicy;
 use jiff::{SignedDuration, Timestamp};
 use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
-use crate::book::{AccountBook, BookError, Earlier, History};
-use crate::store::{
-    Health, HealthProblem, OutboxBatch, OutboxChange, OutboxDepth, OutboxEntry, Store, StoreError, Write,
-};
+use crate::book::AccountBook;
+use crate::store::{Health, HealthProblem, OutboxBatch, OutboxChange, OutboxDepth, Store, StoreError, Write};
 
 pub(crate) use backlog::NOT_IN_BACKLOG;
+use delivery::entries;
+use lanes::{Kind, Lanes};
+use pace::Pace;
 pub use step::{Observer, Step};
-use urgent::entries;
 
 /// Most accounts served side by side.
 const MOST_LANES: usize = 16;
@@ -40,11 +39,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 const BACKLOG: u64 = 2_000;
 /// Most entries of a backlog that go at once.
 const MOST_BACKLOG: usize = 20_000;
-/// The shortest sleep after nothing could be done, so that trouble does not spin, and after all that was tried failed.
+/// The shortest sleep, so that trouble does not spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
-const SHORTEST_TROUBLE: Duration = Duration::from_secs(1);
-/// Why an entry is parked that cannot be read.
-const UNREADABLE: &str = "unreadable";
 
 /// The worker.
 pub struct Outbox {
@@ -52,13 +48,14 @@ pub struct Outbox {
     book: Arc<dyn AccountBook>,
     policy: RetryPolicy,
     observer: Observer,
-    /// Whether what an earlier run left behind is ended.
+    /// Whether it was tried to end what an earlier run left behind, and whether it is ended.
+    has_tried: AtomicBool,
     has_begun: AtomicBool,
     /// Until when the book is offered no backlog, in milliseconds since 1970, because it took nothing of the last.
     no_backlog_until: AtomicI64,
 }
 
-/// What one round did.
+/// What came of deliveries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Round {
     /// Records the book has taken.
@@ -67,6 +64,17 @@ pub struct Round {
     pub retried: usize,
     /// Records parked.
     pub parked: usize,
+}
+
+impl Round {
+    /// Both as one.
+    const fn and(self, other: Self) -> Self {
+        Self {
+            delivered: self.delivered + other.delivered,
+            retried: self.retried + other.retried,
+            parked: self.parked + other.parked,
+        }
+    }
 }
 
 impl Outbox {
@@ -79,225 +87,174 @@ impl Outbox {
     /// The same, with somebody who is told of every step of every entry, and is waited for.
     #[must_use]
     pub fn observed(store: Store, book: Arc<dyn AccountBook>, policy: RetryPolicy, observer: Observer) -> Self {
-        Self { store, book, policy, observer, has_begun: AtomicBool::new(false), no_backlog_until: AtomicI64::new(0) }
+        let [has_tried, has_begun] = [false; 2].map(AtomicBool::new);
+        Self { store, book, policy, observer, has_tried, has_begun, no_backlog_until: AtomicI64::new(0) }
     }
 
-    /// Works until cancelled. What is left stays in the store for the next start.
+    /// Works until cancelled, and then until what is on its way has come to its end. What is left stays in the store for the next
+    /// start.
     pub async fn run(self, cancelled: CancellationToken) {
-        loop {
-            let sleep = self.work().await;
+        let (mut lanes, mut pace) = (Lanes::default(), Pace::new(Instant::now()));
+        let mut is_taking = false;
+        while !cancelled.is_cancelled() {
+            let sleep = match self.work(&mut lanes, &pace, is_taking).await {
+                Ok(sleep) => sleep,
+                Err(error) => {
+                    tracing::warn!(%error, "the outbox cannot use the store");
+                    pace.heard(Instant::now(), Err(&error));
+                    LONGEST_SLEEP
+                }
+            };
+            is_taking = false;
             tokio::select! {
-                () = cancelled.cancelled() => return,
-                () = self.store.outbox_changed(), if sleep > Duration::ZERO => {}
+                () = cancelled.cancelled() => {}
+                Some(ended) = lanes.next() => is_taking = heard(&mut pace, &ended),
+                () = self.store.outbox_changed() => {}
                 () = tokio::time::sleep(sleep) => {}
             }
         }
+        while lanes.next().await.is_some() {}
     }
 
-    /// Delivers everything that may be tried at `now`, once.
+    /// Delivers everything that may be tried at `now`, once, and waits until all of it is over.
     ///
     /// # Errors
     /// [`StoreError`] where the store cannot be read or told; a record may then be delivered again.
     pub async fn round(&self, now: Timestamp) -> Result<Round, StoreError> {
-        if self.book.takes_calls() {
-            if !self.has_begun.load(Ordering::Relaxed) {
-                self.has_begun.store(self.end_jobs().await.is_ok(), Ordering::Relaxed);
+        let mut lanes = Lanes::default();
+        if !self.has_begun.load(Ordering::Relaxed) {
+            self.begin_jobs(&mut lanes);
+            self.all(&mut lanes).await?;
+        }
+        self.begin_flags(&mut lanes, now).await?;
+        self.begin_calls(&mut lanes, now).await?;
+        let round = self.all(&mut lanes).await?;
+        // What went shows that the book takes something again.
+        if round.delivered > 0 {
+            self.begin_backlog(&mut lanes, now).await?;
+        }
+        Ok(round.and(self.all(&mut lanes).await?))
+    }
+
+    async fn all(&self, lanes: &mut Lanes<'_>) -> Result<Round, StoreError> {
+        let mut all = Ok(Round::default());
+        while let Some(ended) = lanes.next().await {
+            all = all.and_then(|round| Ok(round.and(ended?)));
+        }
+        all
+    }
+
+    /// Begins what may, and tells how it stands; returns for how long there is nothing more to begin unless something ends or comes.
+    async fn work<'a>(&'a self, lanes: &mut Lanes<'a>, pace: &Pace, is_taking: bool) -> Result<Duration, StoreError> {
+        if *self.store.health().borrow() == Health::Bad(HealthProblem::LowSpace) {
+            // Room for what must be kept goes before memory of what is done.
+            self.store.write(Write::DeliveredForgotten { before: Timestamp::now() }).await.ok();
+        }
+        show(&self.depth().await?, Timestamp::now());
+        let pause = pace.pause(Instant::now());
+        if pause > Duration::ZERO {
+            return Ok(pause.min(LONGEST_SLEEP));
+        }
+        self.begin_flags(lanes, Timestamp::now()).await?;
+        let pause = pace.pause_of_calls(Instant::now());
+        if pause > Duration::ZERO {
+            return Ok(pause);
+        }
+        if !self.has_begun.load(Ordering::Relaxed) {
+            self.begin_jobs(lanes);
+            if !self.has_tried.load(Ordering::Relaxed) {
+                return Ok(LONGEST_SLEEP);
             }
-            let due = self.store.outbox_batches(now, MOST_LANES).await?;
-            let under_way = due.iter().flat_map(entries).collect();
-            let round = self.with_flags(&under_way, self.batches(due, now)).await?;
-            // What went shows that the book takes something again.
-            if round.delivered == 0 || !self.book.takes_backlogs() { Ok(round) } else { self.backlog(round, now).await }
-        } else {
-            let due = self.store.outbox_due(now, MOST_LANES).await?;
-            total(join_all(due.into_iter().map(|entry| self.record(entry, now))).await)
+        }
+        if is_taking {
+            self.begin_backlog(lanes, Timestamp::now()).await?;
+        }
+        self.begin_calls(lanes, Timestamp::now()).await?;
+        if lanes.free(Kind::Call) == 0 {
+            return Ok(LONGEST_SLEEP);
+        }
+        let next = self.next(lanes.taken()).await?;
+        let until = |next: Timestamp| Duration::try_from(next.duration_since(Timestamp::now())).unwrap_or_default();
+        Ok(next.map_or(LONGEST_SLEEP, |next| until(next).clamp(SHORTEST_SLEEP, LONGEST_SLEEP)))
+    }
+
+    /// Has the book end what an earlier run left running. Flags go meanwhile; calls wait for the first try.
+    fn begin_jobs<'a>(&'a self, lanes: &mut Lanes<'a>) {
+        if lanes.free(Kind::Jobs) > 0 {
+            lanes.begin(Kind::Jobs, Vec::new(), self.end_jobs());
         }
     }
 
-    /// To a book that takes one record after another.
-    async fn record(&self, entry: OutboxEntry, now: Timestamp) -> Result<Round, StoreError> {
-        let number = [entry.entry];
-        self.observe(Step::Due, &number);
-        let change = match entry.record.clone() {
-            None => unreadable(&entry, now),
-            Some(record) => {
-                let answer = self.asked(&number, self.book.deliver(record)).await;
-                self.decide(&entry, answer, now)
-            }
-        };
-        self.settle(&number, vec![change]).await
+    /// What forbids further talk goes at once, whatever else is on its way.
+    async fn begin_flags<'a>(&'a self, lanes: &mut Lanes<'a>, now: Timestamp) -> Result<(), StoreError> {
+        if !self.book.takes_calls() {
+            return Ok(());
+        }
+        let flags = self.store.outbox_flags(now, lanes.free(Kind::Flags), lanes.taken()).await?;
+        self.begin(lanes, Kind::Flags, flags, now).await
     }
 
-    /// To a book that takes calls. That they are sent is durable before: after a crash it is known that the book may have them.
-    async fn batches(&self, batches: Vec<OutboxBatch>, now: Timestamp) -> Result<Round, StoreError> {
+    async fn begin_calls<'a>(&'a self, lanes: &mut Lanes<'a>, now: Timestamp) -> Result<(), StoreError> {
+        let free = lanes.free(Kind::Call);
+        if self.book.takes_calls() {
+            let calls = self.store.outbox_calls(now, free, lanes.taken()).await?;
+            return self.begin(lanes, Kind::Call, calls, now).await;
+        }
+        for entry in self.store.outbox_due(now, free, lanes.taken()).await? {
+            lanes.begin(Kind::Call, vec![entry.lane.clone()], self.record(entry, now));
+        }
+        Ok(())
+    }
+
+    /// That entries are sent is durable before: after a crash it is known that the book may have them.
+    async fn begin<'a>(
+        &'a self,
+        lanes: &mut Lanes<'a>,
+        kind: Kind,
+        batches: Vec<OutboxBatch>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         if batches.is_empty() {
-            return Ok(Round::default());
+            return Ok(());
         }
         let numbers: Vec<i64> = batches.iter().flat_map(entries).collect();
         self.observe(Step::Due, &numbers);
         let marks = numbers.iter().map(|&entry| Write::Outbox(OutboxChange::Sending { entry }));
         self.store.write(marks.collect::<Vec<_>>()).await?;
         self.observe(Step::Marked, &numbers);
-        total(join_all(batches.into_iter().map(|batch| self.batch(batch, now))).await)
-    }
-
-    async fn batch(&self, batch: OutboxBatch, now: Timestamp) -> Result<Round, StoreError> {
-        let numbers: Vec<i64> = entries(&batch).collect();
-        let changes = match batch {
-            OutboxBatch::Flags(entry) => vec![self.flags(&entry, now).await],
-            OutboxBatch::Call { entries, is_superseded } => {
-                let earlier = Earlier::of(entries.iter().any(|entry| entry.is_unclear));
-                self.call(&numbers, &entries, History { earlier, is_superseded }, now).await
-            }
-        };
-        self.settle(&numbers, changes).await
-    }
-
-    async fn flags(&self, entry: &OutboxEntry, now: Timestamp) -> OutboxChange {
-        let Some(Record::AccountUpdate(update)) = entry.record.clone() else { return unreadable(entry, now) };
-        let answer = self.asked(&[entry.entry], self.book.set_flags(update, Earlier::of(entry.is_unclear))).await;
-        match self.decide(entry, answer, now) {
-            OutboxChange::Delivered { entry, .. } => OutboxChange::WithCall { entry },
-            kept @ (OutboxChange::Sending { .. }
-            | OutboxChange::Done { .. }
-            | OutboxChange::WithCall { .. }
-            | OutboxChange::Retry { .. }
-            | OutboxChange::Park { .. }
-            | OutboxChange::Replay { .. }) => kept,
+        for batch in batches {
+            lanes.begin(kind, vec![batch.lane()], self.batch(batch, now));
         }
+        Ok(())
     }
 
-    async fn call(
-        &self,
-        numbers: &[i64],
-        entries: &[OutboxEntry],
-        history: History,
-        now: Timestamp,
-    ) -> Vec<OutboxChange> {
-        let records: Vec<Record> = entries.iter().filter_map(|entry| entry.record.clone()).collect();
-        let answers = self.asked(numbers, self.book.deliver_call(records, history)).await;
-        let mut answers = answers.into_iter();
-        let change = |entry: &OutboxEntry| match entry.record {
-            None => unreadable(entry, now),
-            Some(_) => self.decide(entry, answers.next().unwrap_or(Err(BookError::Failed)), now),
-        };
-        entries.iter().map(change).collect()
+    async fn depth(&self) -> Result<OutboxDepth, StoreError> {
+        if self.book.takes_calls() { self.store.outbox_depth_of_calls().await } else { self.store.outbox_depth().await }
     }
 
-    /// Waits for an answer of the book.
-    async fn asked<T>(&self, entries: &[i64], answer: impl Future<Output = T>) -> T {
-        let mut answer = pin!(answer);
-        let answered = match answer.as_mut().now_or_never() {
-            Some(answered) => answered,
-            None => {
-                self.observe(Step::Asked, entries);
-                answer.await
-            }
-        };
-        self.observe(Step::Answered, entries);
-        answered
-    }
-
-    /// Makes durable what became of entries.
-    async fn settle(&self, entries: &[i64], changes: Vec<OutboxChange>) -> Result<Round, StoreError> {
-        let mut round = Round::default();
-        for change in &changes {
-            match change {
-                OutboxChange::Delivered { .. } | OutboxChange::Done { .. } | OutboxChange::WithCall { .. } => {
-                    round.delivered += 1;
-                }
-                OutboxChange::Park { .. } => round.parked += 1,
-                OutboxChange::Retry { .. } | OutboxChange::Sending { .. } | OutboxChange::Replay { .. } => {
-                    round.retried += 1;
-                }
-            }
+    async fn next(&self, taken: &BTreeSet<String>) -> Result<Option<Timestamp>, StoreError> {
+        if self.book.takes_calls() {
+            self.store.outbox_next_of_calls(taken).await
+        } else {
+            self.store.outbox_next(taken).await
         }
-        let writes = |change: fn(OutboxChange) -> OutboxChange| -> Vec<Write> {
-            changes.iter().map(|made| Write::Outbox(change(*made))).collect()
-        };
-        match self.store.write(writes(std::convert::identity)).await {
-            // What the book has makes room.
-            Err(StoreError::Full) => self.store.write(writes(OutboxChange::without_memory)).await?,
-            settled => settled?,
-        };
-        self.observe(Step::Settled, entries);
-        Ok(round)
     }
 
     fn observe(&self, step: Step, entries: &[i64]) {
         entries.iter().for_each(|&entry| (self.observer)(step, entry));
     }
-
-    /// What becomes of an entry by the answer to it.
-    fn decide(&self, tried: &OutboxEntry, answer: Result<(), BookError>, now: Timestamp) -> OutboxChange {
-        let OutboxEntry { entry, is_unclear: was_unclear, .. } = *tried;
-        let Err(error) = answer else { return OutboxChange::Delivered { entry, at: now } };
-        let (failure, fault) = (error.name(), error.fault());
-        let kind = tried.record.as_ref().map_or(UNREADABLE, |record| record.kind().name());
-        let tries = tried.tries.saturating_add(1);
-        let rejections = tried.rejections.saturating_add(u32::from(fault == Fault::Rejected));
-        match self.policy.decide(tries, rejections, fault, rand::random()) {
-            Next::Retry { after } => {
-                tracing::warn!(entry, kind, tries, error = failure, "record not delivered, will be tried again");
-                let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
-                let at = now.saturating_add(after).unwrap_or(Timestamp::MAX);
-                let is_unclear = error.is_unclear() || (error.is_unsent() && was_unclear);
-                OutboxChange::Retry { entry, tries, rejections, at, is_unclear, failure }
-            }
-            Next::Park => {
-                tracing::error!(entry, kind, tries, error = failure, "record parked: a person must look at it");
-                OutboxChange::Park { entry, tries, at: now, failure }
-            }
-        }
-    }
-
-    /// One round with its metrics; returns how long to sleep.
-    async fn work(&self) -> Duration {
-        if *self.store.health().borrow() == Health::Bad(HealthProblem::LowSpace) {
-            // Room for what must be kept goes before memory of what is done.
-            self.store.write(Write::DeliveredForgotten { before: Timestamp::now() }).await.ok();
-        }
-        let round = self.round(Timestamp::now()).await;
-        let depth = if self.book.takes_calls() {
-            self.store.outbox_depth_of_calls().await
-        } else {
-            self.store.outbox_depth().await
-        };
-        let now = Timestamp::now();
-        if let Ok(depth) = &depth {
-            show(depth, now);
-        }
-        match (round, depth) {
-            (Ok(round), _) if round.delivered > 0 => Duration::ZERO,
-            (Ok(round), Ok(OutboxDepth { next: Some(next), .. })) => {
-                let shortest = if round.retried > 0 { SHORTEST_TROUBLE } else { SHORTEST_SLEEP };
-                Duration::try_from(next.duration_since(now)).unwrap_or_default().clamp(shortest, LONGEST_SLEEP)
-            }
-            (Ok(_), _) => LONGEST_SLEEP,
-            (Err(error), _) => {
-                tracing::warn!(%error, "the outbox cannot use the store");
-                LONGEST_SLEEP
-            }
-        }
-    }
 }
 
-/// All rounds as one, or the first error.
-fn total(rounds: Vec<Result<Round, StoreError>>) -> Result<Round, StoreError> {
-    rounds.into_iter().try_fold(Round::default(), |total, round| {
-        let Round { delivered, retried, parked } = round?;
-        Ok(Round {
-            delivered: total.delivered + delivered,
-            retried: total.retried + retried,
-            parked: total.parked + parked,
-        })
-    })
-}
-
-fn unreadable(tried: &OutboxEntry, now: Timestamp) -> OutboxChange {
-    let (entry, tries) = (tried.entry, tried.tries.saturating_add(1));
-    tracing::error!(entry, "record parked: it cannot be read");
-    OutboxChange::Park { entry, tries, at: now, failure: UNREADABLE }
+/// A delivery is over: the pace is told, and whether the book takes something.
+fn heard(pace: &mut Pace, ended: &Result<Round, StoreError>) -> bool {
+    pace.heard(Instant::now(), ended.as_ref().copied());
+    match ended {
+        Ok(round) => round.delivered > 0,
+        Err(error) => {
+            tracing::warn!(%error, "the outbox cannot tell the store what was delivered");
+            false
+        }
+    }
 }
 
 fn show(depth: &OutboxDepth, now: Timestamp) {

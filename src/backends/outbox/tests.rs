@@ -9,8 +9,9 @@ use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use super::delivery::UNREADABLE;
 use super::*;
-use crate::book::{Answer, Answers, BookError};
+use crate::book::{Answer, Answers, BookError, Earlier, History};
 use crate::store::StoreOptions;
 use crate::tests::until;
 
@@ -117,7 +118,8 @@ async fn an_outage_loses_nothing_doubles_nothing_and_keeps_the_order() {
 async fn flags_do_not_wait_for_a_call_that_the_book_is_slow_with() {
     let slow = Scripted { takes_calls: true, gate: Some(Semaphore::new(0)), ..Scripted::default() };
     let Bench { _directory, store, book, outbox } = bench_of(slow, 1).await;
-    let round = tokio::spawn(async move { outbox.round(minutes_from_now(2)).await });
+    let cancelled = CancellationToken::new();
+    let worker = tokio::spawn(outbox.run(cancelled.clone()));
     until("the call is asked for", async || book.earlier.lock().unwrap().len() == 1).await;
     let flags = AccountUpdate {
         call: Uuid::from_u128(9),
@@ -128,10 +130,10 @@ async fn flags_do_not_wait_for_a_call_that_the_book_is_slow_with() {
     };
     store.write(Write::from(Record::from(flags))).await.unwrap();
     until("the flags are delivered", async || *book.taken.lock().unwrap() == [Uuid::from_u128(9)]).await;
-    assert!(!round.is_finished());
-    book.gate.as_ref().unwrap().add_permits(1);
-    assert_eq!(round.await.unwrap().unwrap(), Round { delivered: 1, ..Round::default() });
-    assert_eq!(*book.taken.lock().unwrap(), [9, 0].map(Uuid::from_u128));
+    cancelled.cancel();
+    book.gate.as_ref().unwrap().add_permits(2);
+    tokio::time::timeout(Duration::from_secs(30), worker).await.unwrap().unwrap();
+    assert_eq!(book.taken.lock().unwrap()[..2], [9, 0].map(Uuid::from_u128), "what was on its way came to its end");
 }
 
 /// A book that never answers for one account, whatever is written of it.
@@ -163,33 +165,36 @@ impl AccountBook for Hanging {
 }
 
 #[tokio::test]
-async fn an_account_whose_delivery_hangs_keeps_no_other_back() {
+async fn accounts_whose_deliveries_hang_keep_no_other_back() {
     let account = |number: u128| ::book::AccountId::parse(&format!("CA-{number}")).unwrap();
+    let records = |call: u128, number: u128| -> [Record; 2] {
+        let attempt = ContactAttempt::inbound(Uuid::from_u128(call), "carrier", Timestamp::UNIX_EPOCH, "collector");
+        // Of an earlier call, so that this one need not wait for them.
+        let flags = AccountUpdate {
+            call: Uuid::from_u128(1_000 + call),
+            account: account(number),
+            at: Timestamp::UNIX_EPOCH,
+            set: [Flag::Cease].into(),
+            external_id: ::book::ExternalId::update(Uuid::from_u128(1_000 + call), 1),
+        };
+        [ContactAttempt { account: Some(account(number)), ..attempt }.into(), flags.into()]
+    };
     for takes_calls in [true, false] {
         let Bench { _directory, store, .. } = bench(0, []).await;
-        for call in 0..4 {
-            let attempt = ContactAttempt::inbound(Uuid::from_u128(call), "carrier", Timestamp::UNIX_EPOCH, "collector");
-            let attempt = ContactAttempt { account: Some(account(call)), ..attempt };
-            // Of an earlier call, so that this one need not wait for them.
-            let flags = AccountUpdate {
-                call: Uuid::from_u128(100 + call),
-                account: account(call),
-                at: Timestamp::UNIX_EPOCH,
-                set: [Flag::Cease].into(),
-                external_id: ::book::ExternalId::update(Uuid::from_u128(100 + call), 1),
-            };
-            let records: [Record; 2] = [attempt.into(), flags.into()];
-            store.write(records.map(Write::from).to_vec()).await.unwrap();
-        }
         let book = Arc::new(Hanging { account: account(0), takes_calls });
-        let outbox = Outbox::new(store.clone(), book, RetryPolicy::default());
-        let round = tokio::spawn(async move { outbox.round(minutes_from_now(2)).await });
+        let cancelled = CancellationToken::new();
+        let worker = tokio::spawn(Outbox::new(store.clone(), book, RetryPolicy::default()).run(cancelled.clone()));
         let waiting = async || store.outbox_depth().await.unwrap().waiting;
-        // Flags go once more with their call, in a later round.
-        let left = if takes_calls { 2 + 3 } else { 2 };
-        until("delivery to every other account", async || waiting().await == left).await;
-        assert!(!round.is_finished(), "the one hangs all the same");
-        round.abort();
+        // More accounts than are served side by side, and all but the one that hangs again.
+        for call in (0..40).chain(101..140) {
+            store.write(records(call, call % 100).map(Write::from).to_vec()).await.unwrap();
+        }
+        until("delivery to every other account", async || waiting().await == 2).await;
+        for call in 201..240 {
+            store.write(records(call, call % 100).map(Write::from).to_vec()).await.unwrap();
+        }
+        until("delivery of what came later", async || waiting().await == 2).await;
+        worker.abort();
     }
 }
 

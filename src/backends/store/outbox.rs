@@ -26,7 +26,7 @@ use super::apply::from_json;
 /// How the lanes of flags begin.
 const FLAGS: &str = "flags:";
 /// The columns of an entry, in the order of [`read_entry`].
-const ENTRY: &str = "entry, tries, rejections, unclear, record";
+const ENTRY: &str = "entry, lane, tries, rejections, unclear, record";
 
 /// Whether an entry is of no call that is up. What cannot be read is of no call.
 macro_rules! over {
@@ -61,17 +61,24 @@ macro_rules! first_calls {
         )
     };
 }
+/// Whether a lane is none of those on which something is on its way, which are told as JSON.
+macro_rules! free {
+    ($taken:literal) => {
+        concat!("lane NOT IN (SELECT value FROM json_each(", $taken, "))")
+    };
+}
 /// The kinds that must be kept of every call; a test holds them against [`book::RecordKind::is_mandatory`].
 macro_rules! mandatory {
     () => {
         "('contact_attempt', 'compliance_record', 'account_update')"
     };
 }
-use {first_calls, first_flags, mandatory, over, ready};
+use {first_calls, first_flags, free, mandatory, over, ready};
 
 /// The entry in a row of [`ENTRY`].
 fn read_entry(row: &Row<'_>) -> rusqlite::Result<OutboxEntry> {
-    let record: String = row.get(4)?;
-    let (entry, tries, rejections, is_unclear) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-    Ok(OutboxEntry { entry, tries, rejections, is_unclear, record: from_json(&record).ok() })
+    let record: String = row.get(5)?;
+    let (entry, lane) = (row.get(0)?, row.get(1)?);
+    let (tries, rejections, is_unclear) = (row.get(2)?, row.get(3)?, row.get(4)?);
+    Ok(OutboxEntry { entry, lane, tries, rejections, is_unclear, record: from_json(&record).ok() })
 }

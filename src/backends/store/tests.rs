@@ -2,6 +2,7 @@ mod durability;
 mod trouble;
 mod vetting;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use book::{AccountId, ComplianceRecord, ContactAttempt, ExternalId, PaymentTransaction};
@@ -86,7 +87,7 @@ async fn an_interrupted_call_is_ended_recorded_and_still_owed_its_bye() {
     assert_eq!(recovery.interrupted.iter().map(|interrupted| interrupted.call).collect::<Vec<_>>(), [call]);
     assert_eq!(recovery.dialogs, [DialogJournal { call, journal: journal.clone() }]);
     assert_eq!(recovery.payments, [payment_row(payment)]);
-    let due = store.outbox_due(Timestamp::now(), 16).await.unwrap();
+    let due = store.outbox_due(Timestamp::now(), 16, &BTreeSet::new()).await.unwrap();
     let Some(Record::ContactAttempt(attempt)) = &due[0].record else { panic!("the attempt goes first") };
     assert_eq!(attempt.external_id, ExternalId::attempt(call));
     assert_eq!(attempt.status, book::record::AttemptStatus::Interrupted);
@@ -244,7 +245,7 @@ async fn an_entry_of_before_calls_were_told_apart_goes_with_its_call() {
     }
     drop(file);
     let (store, _) = open(&directory);
-    let batches = store.outbox_batches(Timestamp::UNIX_EPOCH, 16).await.unwrap();
+    let batches = store.outbox_calls(Timestamp::UNIX_EPOCH, 16, &BTreeSet::new()).await.unwrap();
     assert_eq!(batches.iter().map(|batch| batch.entries()[0].entry).collect::<Vec<_>>(), [1], "the lane's first call");
     store
         .write(Write::Outbox(OutboxChange::Park { entry: 1, tries: 1, at: Timestamp::UNIX_EPOCH, failure: "refused" }))
@@ -282,7 +283,7 @@ async fn a_concluded_call_has_its_records_and_the_evidence_in_them() {
     let compliance = Box::new(ComplianceRecord { disclosures, ..compliance });
     let receipt = store.write(Write::CallConcluded { attempt, compliance, entry, reason }).await.unwrap();
     store.write(Write::Outbox(OutboxChange::Delivered { entry: 1, at: Timestamp::UNIX_EPOCH })).await.unwrap();
-    let due = store.outbox_due(Timestamp::now(), 16).await.unwrap();
+    let due = store.outbox_due(Timestamp::now(), 16, &BTreeSet::new()).await.unwrap();
     let Some(Record::ComplianceRecord(record)) = &due[0].record else { panic!("the attempt went first") };
     assert_eq!(record.evidence, Some(crate::audit::to_hex(&receipt.audit[0])));
     let proven: Vec<_> = record.disclosures.iter().map(|disclosure| disclosure.proof.clone()).collect();

@@ -2,7 +2,7 @@
 
 mod refunds;
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use backends::{
     processor::{ProcessorKind, ProcessorOptions},
@@ -85,7 +85,7 @@ impl House {
 
     /// Takes the oldest record out of the outbox.
     async fn record(&self) -> PaymentTransaction {
-        let due = self.store.outbox_due(Timestamp::now(), 1).await.unwrap();
+        let due = self.store.outbox_due(Timestamp::now(), 1, &BTreeSet::new()).await.unwrap();
         let entry = due.into_iter().next().expect("a record");
         self.store
             .write(Write::Outbox(OutboxChange::Delivered { entry: entry.entry, at: Timestamp::now() }))

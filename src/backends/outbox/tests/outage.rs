@@ -10,7 +10,7 @@ use ::book::salesforce::{
 use ::book::{AccountId, ComplianceRecord, ExternalId};
 
 use super::*;
-use crate::{book::Answers, store::BulkJobs};
+use crate::store::BulkJobs;
 
 const ACCOUNTS: u128 = 400;
 const MINUTES: i64 = 120;

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 pub struct OutboxEntry {
     /// Its number; records of one account go in this order.
     pub entry: i64,
+    /// Its account, or its call where there is none; flags have a lane of their own beside. Of a lane one thing goes after another.
+    pub lane: String,
     /// How often it was tried.
     pub tries: u32,
     /// How often the book rejected it.
@@ -40,6 +42,12 @@ impl OutboxBatch {
             Self::Flags(entry) => std::slice::from_ref(entry),
             Self::Call { entries, .. } => entries,
         }
+    }
+
+    /// Its lane.
+    #[must_use]
+    pub fn lane(&self) -> String {
+        self.entries().first().map(|entry| entry.lane.clone()).unwrap_or_default()
     }
 }
 
@@ -128,8 +136,6 @@ pub struct OutboxDepth {
     pub oldest: Option<Timestamp>,
     /// When the oldest waiting entry was written that must be kept of every call ([`book::RecordKind::is_mandatory`]).
     pub oldest_mandatory: Option<Timestamp>,
-    /// When the next waiting entry may be tried.
-    pub next: Option<Timestamp>,
 }
 
 /// An entry that the account book refused for good.

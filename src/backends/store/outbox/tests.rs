@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use book::record::{ArrangementKind, ArrangementStatus};
 use book::{
     AccountId, AccountUpdate, ComplianceRecord, ContactAttempt, ExternalId, PaymentArrangement, Record, RecordKind,
@@ -57,12 +59,16 @@ impl Bench {
 
     /// The entries of each batch that may go.
     async fn batches(&self) -> Vec<Vec<i64>> {
-        let batches = self.store.outbox_batches(later(0), 16).await.unwrap();
+        let batches = batches(&self.store, later(0), 16).await;
         batches.iter().map(|batch| numbers(batch.entries())).collect()
     }
 
+    async fn next(&self) -> Option<Timestamp> {
+        self.store.outbox_next_of_calls(&BTreeSet::new()).await.unwrap()
+    }
+
     async fn due(&self) -> Vec<i64> {
-        numbers(&self.store.outbox_due(later(0), 16).await.unwrap())
+        numbers(&self.store.outbox_due(later(0), 16, &BTreeSet::new()).await.unwrap())
     }
 
     fn edit(&self, statement: &str) {
@@ -74,6 +80,14 @@ fn open(path: &std::path::Path) -> Store {
     let options =
         StoreOptions { commit_deadline: std::time::Duration::from_secs(30), least_free: 0, ..StoreOptions::at(path) };
     Store::open(options, Timestamp::UNIX_EPOCH).unwrap().0
+}
+
+/// What may go: flags, and then calls, at most so many of each.
+async fn batches(store: &Store, now: Timestamp, most: usize) -> Vec<OutboxBatch> {
+    let none = BTreeSet::new();
+    let mut batches = store.outbox_flags(now, most, &none).await.unwrap();
+    batches.extend(store.outbox_calls(now, most, &none).await.unwrap());
+    batches
 }
 
 fn now() -> Timestamp {
@@ -162,11 +176,11 @@ async fn flags_that_wait_or_were_refused_are_known_until_every_look_up_finds_the
 async fn a_call_is_superseded_by_one_that_ended_later_and_is_delivered() {
     let bench = Bench::open();
     bench.put([attempt(1).into(), attempt(2).into(), attempt(3).into()]).await;
-    let is_superseded = async |at: Timestamp| match bench.store.outbox_batches(at, 1).await.unwrap().as_slice() {
+    let is_superseded = async |at: Timestamp| match batches(&bench.store, at, 1).await.as_slice() {
         [OutboxBatch::Call { is_superseded, .. }] => *is_superseded,
         batches => panic!("{batches:?}"),
     };
-    let in_backlog = async |at: Timestamp| bench.store.outbox_backlog(at, 10).await.unwrap().len();
+    let in_backlog = async |at: Timestamp| bench.store.outbox_backlog(at, 10, &BTreeSet::new()).await.unwrap().len();
     assert!(!is_superseded(later(0)).await);
     assert_eq!(in_backlog(later(0)).await, 3);
     bench.change(delivered(1)).await;
@@ -189,14 +203,14 @@ async fn a_call_waits_for_its_flags_and_goes_with_them() {
     let bench = Bench::open();
     bench.put([flags(1), attempt(1).into(), attempt(2).into()]).await;
     let due = async || -> Vec<Vec<i64>> {
-        let batches = bench.store.outbox_batches(later(0), 9).await.unwrap();
+        let batches = batches(&bench.store, later(0), 9).await;
         batches.iter().map(|batch| batch.entries().iter().map(|entry| entry.entry).collect()).collect()
     };
     assert_eq!(due().await, [[1]]);
     bench.change(retry(1, 60)).await;
     assert!(due().await.is_empty(), "nor does what comes after");
-    assert!(bench.store.outbox_depth_of_calls().await.unwrap().next.unwrap() > later(5));
-    assert!(bench.store.outbox_backlog(later(0), 9).await.unwrap().is_empty());
+    assert!(bench.next().await.unwrap() > later(5));
+    assert!(bench.store.outbox_backlog(later(0), 9, &BTreeSet::new()).await.unwrap().is_empty());
     bench.change(OutboxChange::WithCall { entry: 1 }).await;
     bench.change(retry(1, 0)).await;
     assert_eq!(due().await, [[1, 2]]);
@@ -207,7 +221,7 @@ async fn an_account_of_which_a_later_call_is_delivered_is_left_out_of_a_backlog(
     let bench = Bench::open();
     let other = ContactAttempt { account: Some(AccountId::parse("CA-2").unwrap()), ..attempt(9) };
     bench.put([attempt(1).into(), attempt(2).into(), attempt(3).into(), other.into()]).await;
-    let backlog = async || numbers(&bench.store.outbox_backlog(later(0), 10).await.unwrap());
+    let backlog = async || numbers(&bench.store.outbox_backlog(later(0), 10, &BTreeSet::new()).await.unwrap());
     assert_eq!(backlog().await, [1, 2, 3, 4]);
     bench.change(delivered(2)).await;
     assert_eq!(backlog().await, [4], "the first did not go with it");
@@ -230,12 +244,38 @@ async fn a_job_is_known_until_it_is_over_by_whoever_comes_next() {
 }
 
 #[tokio::test]
+async fn what_is_on_its_way_holds_its_own_lane_alone() {
+    let bench = Bench::open();
+    let other = AccountId::parse("CA-1002").unwrap();
+    bench.put([attempt(1).into(), attempt(2).into(), flags(3)]).await;
+    bench.put([ContactAttempt { account: Some(other.clone()), ..attempt(4) }.into()]).await;
+    let free = async |taken: &[&str]| {
+        let taken: BTreeSet<String> = taken.iter().copied().map(str::to_owned).collect();
+        let mut may_go = Vec::new();
+        for batches in [
+            bench.store.outbox_flags(later(0), 9, &taken).await.unwrap(),
+            bench.store.outbox_calls(later(0), 9, &taken).await.unwrap(),
+        ] {
+            may_go.extend(batches.iter().flat_map(|batch| numbers(batch.entries())));
+        }
+        let records = numbers(&bench.store.outbox_due(later(0), 9, &taken).await.unwrap());
+        let backlog = numbers(&bench.store.outbox_backlog(later(0), 9, &taken).await.unwrap());
+        let next = bench.store.outbox_next_of_calls(&taken).await.unwrap();
+        (may_go, records, backlog, next.is_some())
+    };
+    assert_eq!(free(&[]).await, (vec![3, 1, 4], vec![1, 3, 4], vec![4], true));
+    assert_eq!(free(&["CA-1001"]).await, (vec![3, 4], vec![3, 4], vec![4], true));
+    assert_eq!(free(&["flags:CA-1001"]).await, (vec![1, 4], vec![1, 4], vec![4], true));
+    assert_eq!(free(&["CA-1001", "flags:CA-1001", other.as_str()]).await, (vec![], vec![], vec![], false));
+}
+
+#[tokio::test]
 async fn what_waits_behind_another_is_not_next() {
     let bench = Bench::open();
     bench.put([attempt(1).into(), attempt(2).into(), flags(3)]).await;
     let next = async || {
-        let depths = [bench.store.outbox_depth().await.unwrap(), bench.store.outbox_depth_of_calls().await.unwrap()];
-        depths.map(|depth| depth.next.unwrap() > later(5))
+        let of_records = bench.store.outbox_next(&BTreeSet::new()).await.unwrap();
+        [of_records, bench.next().await].map(|next| next.unwrap() > later(5))
     };
     assert_eq!(next().await, [false; 2]);
     bench.change(retry(1, 10)).await;
@@ -300,7 +340,7 @@ async fn a_call_that_is_to_be_tried_again_holds_up_those_after_it_and_no_flags()
     assert!(bench.batches().await.is_empty());
     bench.put([flags(2)]).await;
     assert_eq!(bench.batches().await, [[5]]);
-    let most = bench.store.outbox_batches(later(61), 1).await.unwrap();
+    let most = batches(&bench.store, later(61), 1).await;
     assert_eq!(numbers(most[0].entries()), [5], "flags go before calls however few may go");
     for entry in [1, 2] {
         bench.change(park(entry)).await;
@@ -316,7 +356,7 @@ async fn an_entry_that_cannot_be_read_is_of_its_call_where_that_can_be_told() {
     bench.put([attempt(1).into(), arrangement(1), attempt(2).into()]).await;
     bench.edit("UPDATE outbox SET record = '{}' WHERE entry = 2");
     bench.edit("UPDATE outbox SET record = 'torn', call = 'entry 3', key = '' WHERE entry = 3");
-    let batches = bench.store.outbox_batches(later(0), 16).await.unwrap();
+    let batches = batches(&bench.store, later(0), 16).await;
     let [OutboxBatch::Call { entries, .. }] = batches.as_slice() else { panic!("{batches:?}") };
     assert_eq!(entries.iter().map(|entry| entry.record.is_some()).collect::<Vec<_>>(), [true, false]);
     for entry in [1, 2] {
@@ -329,7 +369,7 @@ async fn an_entry_that_cannot_be_read_is_of_its_call_where_that_can_be_told() {
 async fn what_was_sent_is_unclear_until_it_is_known() {
     let bench = Bench::open();
     bench.put([attempt(1).into()]).await;
-    let is_unclear = async || bench.store.outbox_due(later(100), 1).await.unwrap()[0].is_unclear;
+    let is_unclear = async || bench.store.outbox_due(later(100), 1, &BTreeSet::new()).await.unwrap()[0].is_unclear;
     assert!(!is_unclear().await);
     bench.change(OutboxChange::Sending { entry: 1 }).await;
     assert!(is_unclear().await);
@@ -386,7 +426,7 @@ async fn what_is_replayed_takes_along_what_may_have_lost_its_link_to_it() {
     bench.change(park(2)).await;
     drop(bench.store);
     let store = open(&bench.path);
-    let batches = store.outbox_batches(later(0), 16).await.unwrap();
+    let batches = batches(&store, later(0), 16).await;
     assert_eq!(
         batches.iter().map(|batch| numbers(batch.entries())).collect::<Vec<_>>(),
         [[2, 3]],
@@ -485,7 +525,7 @@ async fn an_intent_to_dial_counts_until_the_book_has_it_and_ends_as_unknown_with
     drop(store);
     let store = open(&path);
     assert_eq!(counted(&store, since).await, expected);
-    let batches = store.outbox_batches(later(0), 16).await.unwrap();
+    let batches = batches(&store, later(0), 16).await;
     let records: Vec<&Record> = batches[0].entries().iter().filter_map(|entry| entry.record.as_ref()).collect();
     let [Record::ContactAttempt(attempt), Record::ComplianceRecord(compliance)] = records.as_slice() else {
         panic!("{records:?}")
@@ -503,7 +543,7 @@ async fn the_oldest_of_what_must_be_kept_is_told_apart() {
     assert!(depth.oldest.is_some() && depth.oldest_mandatory.is_none());
     bench.begin(1).await;
     let depth = bench.store.outbox_depth_of_calls().await.unwrap();
-    assert_eq!((depth.waiting, depth.oldest, depth.next), (1, None, None), "its call is up");
+    assert_eq!((depth.waiting, depth.oldest, bench.next().await), (1, None, None), "its call is up");
     bench.end(1).await;
     let depth = bench.store.outbox_depth_of_calls().await.unwrap();
     assert!(depth.oldest_mandatory.is_some() && depth.oldest <= depth.oldest_mandatory);

@@ -51,7 +51,7 @@ async fn a_card_number_in_any_write_is_masked_and_audited() {
     let trail = store.call_audit(call).await.unwrap();
     let told = trail.iter().filter(|record| record.contains(crate::store::MASKED)).count();
     assert_eq!(told, 2 + 2 + 2 + 1, "one for each masked field; the evidence is written anew when a call ends");
-    let due = store.outbox_due(Timestamp::now(), 16).await.unwrap();
+    let due = store.outbox_due(Timestamp::now(), 16, &BTreeSet::new()).await.unwrap();
     assert!(due.iter().all(|entry| entry.record.is_some()), "what is masked can be read");
     drop(store);
     let files = std::fs::read_dir(directory.path()).unwrap().flatten();
@@ -70,7 +70,7 @@ async fn an_outbox_row_with_a_field_for_a_card_is_delivered_to_nobody() {
     let connection = rusqlite::Connection::open(directory.path().join("tonegate.sqlite")).unwrap();
     let change = "UPDATE outbox SET record = json_set(record, '$.blng__CardNumber__c', ?1)";
     assert_eq!(connection.execute(change, [CARD]).unwrap(), 1);
-    let due = store.outbox_due(Timestamp::now(), 16).await.unwrap();
+    let due = store.outbox_due(Timestamp::now(), 16, &BTreeSet::new()).await.unwrap();
     assert!(due[0].record.is_none(), "it cannot be read, and is parked for a person");
 }
 
