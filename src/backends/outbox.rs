@@ -28,7 +28,7 @@ use crate::store::{Health, HealthProblem, OutboxBatch, OutboxChange, OutboxDepth
 pub(crate) use backlog::NOT_IN_BACKLOG;
 use delivery::entries;
 use lanes::{Kind, Lanes};
-use pace::Pace;
+use pace::{News, Pace};
 pub use step::{Observer, Step};
 
 /// Most accounts served side by side.
@@ -247,7 +247,13 @@ impl Outbox {
 
 /// A delivery is over: the pace is told, and whether the book takes something.
 fn heard(pace: &mut Pace, ended: &Result<Round, StoreError>) -> bool {
-    pace.heard(Instant::now(), ended.as_ref().copied());
+    match pace.heard(Instant::now(), ended.as_ref().copied()) {
+        Some(News::Down) => {
+            tracing::warn!("the account book takes no records: they wait in the outbox, and are tried again")
+        }
+        Some(News::Up) => tracing::info!("the account book takes records again"),
+        None => {}
+    }
     match ended {
         Ok(round) => round.delivered > 0,
         Err(error) => {

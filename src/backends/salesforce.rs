@@ -21,6 +21,7 @@ mod connection;
 mod description;
 pub mod events;
 pub mod lookups;
+mod remark;
 mod standing;
 #[cfg(test)]
 mod tests;

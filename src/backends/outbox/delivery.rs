@@ -123,7 +123,14 @@ impl Outbox {
         let rejections = tried.rejections.saturating_add(u32::from(fault == Fault::Rejected));
         match self.policy.decide(tries, rejections, fault, rand::random()) {
             Next::Retry { after } => {
-                tracing::warn!(entry, kind, tries, error = failure, "record not delivered, will be tried again");
+                match fault {
+                    Fault::Unavailable => {
+                        tracing::debug!(entry, kind, tries, error = failure, "record not delivered yet")
+                    }
+                    Fault::Rejected => {
+                        tracing::warn!(entry, kind, tries, error = failure, "record refused, will be tried again")
+                    }
+                }
                 let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
                 let at = now.saturating_add(after).unwrap_or(Timestamp::MAX);
                 let is_unclear = error.is_unclear() || (error.is_unsent() && was_unclear);

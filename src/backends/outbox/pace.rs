@@ -8,26 +8,51 @@ use crate::store::StoreError;
 /// For how long a book is left alone that takes nothing. Flags are not held up: each has its own time to be tried again.
 const TROUBLE: Duration = Duration::from_secs(1);
 
+/// So many deliveries that fail in a row, and none that does not, are trouble of the book and not of a record.
+const MOST_FAILED: u32 = 3;
+
 /// The pace of deliveries.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     calls_from: Instant,
     all_from: Instant,
+    /// How many deliveries failed in a row.
+    failed: u32,
+}
+
+/// What is worth telling of how a delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// The book takes nothing any more.
+    Down,
+    /// It takes something again.
+    Up,
 }
 
 impl Pace {
     /// Everything may begin.
     pub(super) const fn new(now: Instant) -> Self {
-        Self { calls_from: now, all_from: now }
+        Self { calls_from: now, all_from: now, failed: 0 }
     }
 
     /// A delivery is over.
-    pub(super) fn heard(&mut self, now: Instant, ended: Result<Round, &StoreError>) {
+    pub(super) fn heard(&mut self, now: Instant, ended: Result<Round, &StoreError>) -> Option<News> {
         match ended {
-            Err(_) => self.all_from = now + LONGEST_SLEEP,
-            Ok(round) if round.delivered > 0 => self.calls_from = now,
-            Ok(round) if round.retried > 0 => self.calls_from = now + TROUBLE,
-            Ok(_) => {}
+            Err(_) => {
+                self.all_from = now + LONGEST_SLEEP;
+                None
+            }
+            Ok(round) if round.delivered > 0 => {
+                self.calls_from = now;
+                let failed = std::mem::take(&mut self.failed);
+                (failed >= MOST_FAILED).then_some(News::Up)
+            }
+            Ok(round) if round.retried > 0 => {
+                self.calls_from = now + TROUBLE;
+                self.failed = self.failed.saturating_add(1);
+                (self.failed == MOST_FAILED).then_some(News::Down)
+            }
+            Ok(_) => None,
         }
     }
 
@@ -69,6 +94,16 @@ mod tests {
         pace.heard(now, Ok(FAILED));
         pace.heard(now, Ok(Round { delivered: 0, retried: 0, parked: 1 }));
         assert_eq!(pace.pause_of_calls(now), TROUBLE, "what is parked says nothing of the book");
+    }
+
+    #[test]
+    fn an_outage_is_told_once_and_its_end_once() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now);
+        let mut heard = |round| pace.heard(now, Ok(round));
+        assert_eq!([FAILED, TAKEN, FAILED, FAILED, TAKEN].map(&mut heard), [None; 5], "records, not the book");
+        assert_eq!([FAILED; 5].map(&mut heard), [None, None, Some(News::Down), None, None]);
+        assert_eq!([TAKEN; 2].map(&mut heard), [Some(News::Up), None]);
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl SalesforceBook {
                 Err(SalesforceError::Refused(refusal)) if is_reducible(&refused, row.object(), &refusal) => {
                     refused.push((row.object(), refusal));
                 }
-                Err(why) => return Err(told(row.object().name(), &why)),
+                Err(why) => return Err(self.told(row.object().name(), &why)),
             }
         }
         Err(BookError::Refused)
@@ -191,9 +191,35 @@ impl SalesforceBook {
             }
             Err(SalesforceError::Refused(refusal)) if !refusal.fault.passes() => Ok(false),
             Err(why) => {
-                warn!(why = why.name(), "it is not known whether a call is in the org");
+                if let Some(untold) = self.connections.remark("standing", why.name()) {
+                    warn!(why = %why, untold, "it is not known whether a call is in the org");
+                }
                 Err(BookError::Unclear)
             }
+        }
+    }
+
+    /// Why a row is not written, told by its object. Only what the org says of the row itself counts against the record.
+    fn told(&self, object: &'static str, error: &SalesforceError) -> BookError {
+        if let Some(untold) = self.connections.remark(object, error.name()) {
+            warn!(object, why = %error, untold, "a row is not written");
+        }
+        match error {
+            SalesforceError::Refused(Refusal { fault, .. }) => match fault {
+                Fault::Absent => BookError::UnknownAccount,
+                Fault::Rejected | Fault::Duplicate | Fault::NotUnique | Fault::Configuration => BookError::Refused,
+                Fault::Session
+                | Fault::Access
+                | Fault::Locked
+                | Fault::Quota(_)
+                | Fault::ReadOnly
+                | Fault::Unavailable => BookError::Failed,
+            },
+            SalesforceError::Lost | SalesforceError::Malformed => BookError::Unclear,
+            SalesforceError::SignIn(_)
+            | SalesforceError::Unreached
+            | SalesforceError::Resting
+            | SalesforceError::Setting(_) => BookError::Failed,
         }
     }
 
@@ -223,7 +249,9 @@ impl SalesforceBook {
                     delivery.found(&node, standing);
                 }
                 Heard::Later(fault) => {
-                    warn!(fault = fault.name(), "the org does not take the records of a call now");
+                    if let Some(untold) = self.connections.remark("call", fault.name()) {
+                        warn!(fault = fault.name(), untold, "the org does not take the records of a call now");
+                    }
                     return Err(BookError::Failed);
                 }
             }
@@ -237,7 +265,9 @@ impl SalesforceBook {
         let answered = self.connections.write(Method::POST, &path, &payload, deadline).await;
         // What refuses a request as a whole says nothing of the records: they are kept until it does not.
         let answered = answered.map_err(|why| {
-            warn!(why = why.name(), "the records of a call do not reach the org");
+            if let Some(untold) = self.connections.remark("request", why.name()) {
+                warn!(%why, untold, "the records of a call do not reach the org");
+            }
             if why.is_unclear() { BookError::Unclear } else { BookError::Failed }
         })?;
         let outcomes = graph.outcomes(answered.status, answered.body.to_string().as_bytes());
@@ -340,23 +370,4 @@ fn results(delivery: &Delivery<'_>) -> Vec<Result<(), BookError>> {
 /// Whether a row that was refused may be taken with less in it: once.
 fn is_reducible(refused: &[(Object, Refusal)], object: Object, refusal: &Refusal) -> bool {
     refusal.fault == Fault::Rejected && refused.iter().all(|(before, _)| *before != object)
-}
-
-/// Why a row is not written, told by its object. Only what the org says of the row itself counts against the record.
-fn told(object: &'static str, error: &SalesforceError) -> BookError {
-    warn!(object, why = error.name(), "a row is not written");
-    match error {
-        SalesforceError::Refused(Refusal { fault, .. }) => match fault {
-            Fault::Absent => BookError::UnknownAccount,
-            Fault::Rejected | Fault::Duplicate | Fault::NotUnique | Fault::Configuration => BookError::Refused,
-            Fault::Session | Fault::Access | Fault::Locked | Fault::Quota(_) | Fault::ReadOnly | Fault::Unavailable => {
-                BookError::Failed
-            }
-        },
-        SalesforceError::Lost | SalesforceError::Malformed => BookError::Unclear,
-        SalesforceError::SignIn(_)
-        | SalesforceError::Unreached
-        | SalesforceError::Resting
-        | SalesforceError::Setting(_) => BookError::Failed,
-    }
 }

@@ -23,6 +23,7 @@ use tracing::{info, warn};
 use super::{
     Authority, OrgOptions, SalesforceError, Session,
     allowance::{Allowance, retry_after},
+    remark::Remarks,
 };
 use crate::bot::trust;
 
@@ -68,6 +69,7 @@ pub struct Connections {
     news: Notify,
     allowance: Allowance,
     is_answered: AtomicBool,
+    remarks: Mutex<Remarks>,
 }
 
 /// A request, to be made once or several times.
@@ -106,6 +108,7 @@ impl Connections {
             news: Notify::new(),
             allowance: Allowance::default(),
             is_answered: AtomicBool::new(true),
+            remarks: Mutex::default(),
         })
     }
 
@@ -192,6 +195,11 @@ impl Connections {
     #[must_use]
     pub fn thrift(&self) -> Thrift {
         self.allowance.thrift(Instant::now())
+    }
+
+    /// Whether to tell that something went wrong for a reason; if so, how often it did [untold](Remarks).
+    pub(super) fn remark(&self, what: &'static str, why: &'static str) -> Option<u32> {
+        held(&self.remarks).admit(Instant::now(), what, why)
     }
 
     /// Signs in, and uses both connections now and then, for as long as this is polled: a look-up then begins with neither a

@@ -101,8 +101,17 @@ impl Inner {
             if matches!(&why, SalesforceError::Refused(refusal) if refusal.fault == Fault::Configuration) {
                 self.doubt.notify_one();
             }
-            failed(&why)
+            self.failed(&why)
         })
+    }
+
+    fn failed(&self, error: &SalesforceError) -> BookError {
+        if let SalesforceError::Refused(Refusal { fault, code, fields }) = error
+            && let Some(untold) = self.connections.remark("look_up", fault.name())
+        {
+            warn!(fault = fault.name(), code, ?fields, untold, "the org refuses a look-up");
+        }
+        if *error == SalesforceError::Lost { BookError::Deadline } else { BookError::Failed }
     }
 
     async fn read_strategies(&self) {
@@ -135,11 +144,4 @@ fn unwritten(why: &LookupError) -> BookError {
 fn unreliable(why: AnswerError) -> BookError {
     error!(%why, "what the org says of an account cannot be relied on");
     BookError::Unreliable
-}
-
-fn failed(error: &SalesforceError) -> BookError {
-    if let SalesforceError::Refused(Refusal { fault, code, fields }) = error {
-        warn!(fault = fault.name(), code, ?fields, "the org refuses a look-up");
-    }
-    if *error == SalesforceError::Lost { BookError::Deadline } else { BookError::Failed }
 }
