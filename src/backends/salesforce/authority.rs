@@ -67,9 +67,9 @@ impl fmt::Debug for Session {
 /// Why there is no session.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SignInError {
-    /// The org does not answer.
-    #[error("the sign-in is not answered")]
-    Silent,
+    /// The org does not answer, and why as far as it is known: a certificate that is not trusted, or `HTTP 503`.
+    #[error("the sign-in is not answered: {0}")]
+    Silent(String),
     /// It refuses, with a code such as `invalid_grant`. A person must look at the app, the user and the key.
     #[error("the sign-in is refused: {0}")]
     Refused(String),
@@ -150,7 +150,7 @@ impl Authority {
         let (authority, old) = (Arc::clone(self), old.cloned());
         // Whoever waits no longer leaves the sign-in to those who do.
         let flight = tokio::spawn(async move { authority.fly(old.as_ref()).await });
-        flight.await.unwrap_or(Err(SignInError::Silent))
+        flight.await.unwrap_or_else(|error| Err(SignInError::Silent(error.to_string())))
     }
 
     async fn fly(&self, old: Option<&Arc<Session>>) -> Result<Arc<Session>, SignInError> {
@@ -171,7 +171,8 @@ impl Authority {
             self.note(&refused);
             return refused;
         }
-        let result = tokio::time::timeout(ATTEMPT, self.sign_in()).await.unwrap_or(Err(SignInError::Silent));
+        let late = |_| Err(SignInError::Silent(format!("nothing came in {} s", ATTEMPT.as_secs())));
+        let result = tokio::time::timeout(ATTEMPT, self.sign_in()).await.unwrap_or_else(late);
         self.note(&result);
         result
     }
@@ -214,16 +215,20 @@ impl Authority {
         let url = format!("{}/services/oauth2/token", self.options.url);
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(self.form()?).finish();
         let request = self.client.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
-        let response = request.send().await.map_err(|_| SignInError::Silent)?;
+        let response = request.send().await.map_err(|error| SignInError::Silent(cause(&error)))?;
         let status = response.status();
-        let body = bounded(response, MOST_ANSWER).await.map_err(|_| SignInError::Silent)?;
+        let body = bounded(response, MOST_ANSWER).await.map_err(|error| SignInError::Silent(error.to_string()))?;
         if status.is_success() {
             return session(&body, Instant::now()).map(Arc::new);
         }
         let refusal = Refusal::read(status.as_u16(), &body);
         // Without an error of OAuth's it is something in front of the org that answers.
         let is_passing = refusal.code.is_empty() || matches!(refusal.fault, Fault::Unavailable | Fault::Quota(_));
-        Err(if is_passing { SignInError::Silent } else { SignInError::Refused(refusal.code) })
+        Err(if is_passing {
+            SignInError::Silent(format!("HTTP {}", status.as_u16()))
+        } else {
+            SignInError::Refused(refusal.code)
+        })
     }
 
     fn form(&self) -> Result<Vec<(&'static str, String)>, SignInError> {
@@ -247,6 +252,15 @@ impl Authority {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is at the bottom of an error: what the resolver, the socket or TLS says.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut bottom = error;
+    while let Some(below) = bottom.source() {
+        bottom = below;
+    }
+    bottom.to_string()
 }
 
 /// The answer of the token endpoint, as far as it is used.

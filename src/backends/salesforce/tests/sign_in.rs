@@ -85,7 +85,7 @@ async fn a_sign_in_outlives_who_asked_for_it() {
 async fn a_page_in_front_of_the_org_refuses_nobody() {
     let rig = Rig::start().await;
     rig.order("/services/oauth2/token", Some(1), Trouble::Html { status: 403 });
-    assert_eq!(rig.read().await, Err(SalesforceError::SignIn(SignInError::Silent)));
+    assert_eq!(rig.read().await, Err(SalesforceError::SignIn(SignInError::Silent("HTTP 403".to_owned()))));
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn a_token_endpoint_in_trouble_harms_no_session() {
     rig.order("/services/oauth2/token", None, Trouble::Html { status: 503 });
     rig.read().await.unwrap();
     rig.org.expire_sessions();
-    assert_eq!(rig.read().await, Err(SalesforceError::SignIn(SignInError::Silent)));
+    assert_eq!(rig.read().await, Err(SalesforceError::SignIn(SignInError::Silent("HTTP 503".to_owned()))));
     assert_eq!(rig.read().await, Err(SalesforceError::SignIn(SignInError::Waiting)));
 }
 
