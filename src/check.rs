@@ -100,14 +100,14 @@ async fn org(book: &Book) -> Vec<Finding> {
         Ok(compared) => compared,
         Err(error) => return vec![finding("Salesforce", Err(failure::told(&error)))],
     };
-    let parts::Compared { findings, is_open } = compared;
+    let parts::Compared { is_asked, findings, is_open } = compared;
     let told = |found: &salesforce::Finding| match found.weight {
         Weight::Stops | Weight::StopsAssignments => finding("Salesforce", Err(found.to_string())),
         Weight::Warns => Finding { what: format!("Salesforce, {found}"), problem: None },
     };
     let open = is_open.then(|| finding("Salesforce lets assignments be subscribed to", Ok(())));
-    let signed_in = std::iter::once(finding("Salesforce signs in and describes", Ok(())));
-    signed_in.chain(open).chain(findings.iter().map(told)).collect()
+    let signed_in = if is_asked { "Salesforce signs in and describes" } else { "Salesforce signs in" };
+    std::iter::once(finding(signed_in, Ok(()))).chain(open).chain(findings.iter().map(told)).collect()
 }
 
 /// What works, but had better be known: recordings in clear, secrets that others can read, and what the account book would leave

@@ -146,6 +146,8 @@ fn tell(findings: &[Finding], told: &[Finding]) {
 
 /// What an org was asked.
 pub(crate) struct Compared {
+    /// Whether it was asked what it has: not by a version that it does not know.
+    pub(crate) is_asked: bool,
     /// What does not fit.
     pub(crate) findings: Vec<Finding>,
     /// Whether assignments can be subscribed to.
@@ -169,7 +171,7 @@ pub(crate) async fn compared(config: &Book) -> Result<Compared> {
         findings.extend(finding);
         findings.sort_by_key(|finding| finding.weight);
     }
-    Ok(Compared { findings, is_open })
+    Ok(Compared { is_asked: described.is_asked(), findings, is_open })
 }
 
 /// Where the org is, and whom it must be vouched for by.

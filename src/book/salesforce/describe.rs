@@ -118,6 +118,12 @@ struct ChildRelationship {
 }
 
 impl Described {
+    /// Whether the org was asked at all: it is not where it has not the version of the API.
+    #[must_use]
+    pub const fn is_asked(&self) -> bool {
+        self.unknown_version.is_none()
+    }
+
     /// Adds the body of one describe result.
     ///
     /// # Errors
