@@ -335,6 +335,15 @@ fn the_vault_leaves_when_its_control_socket_closes_and_takes_every_capture_along
 }
 
 #[test]
+fn a_gateway_that_leaves_before_it_is_told_anything_is_no_failure() {
+    let mut vault = Vault::abandoned(&Authority::new("abandoned"));
+    assert!(vault.wait().unwrap().success());
+    let mut said = String::new();
+    vault.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(said, "");
+}
+
+#[test]
 fn a_malformed_control_message_ends_the_vault() {
     let mut vault = Vault::start(&Authority::new("malformed"), &[]);
     vault.tell(&[9; 64], None);

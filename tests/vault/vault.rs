@@ -62,7 +62,24 @@ fn receive(socket: &OwnedFd, packet: &mut [u8]) -> Option<usize> {
 impl Vault {
     pub fn start(authority: &Authority, more: &[&str]) -> Self {
         let (control, theirs) = pair();
-        let child = Command::new(env!("CARGO_BIN_EXE_tonegate-vault"))
+        let mut vault =
+            Self { child: Self::child(authority, more, theirs), control: Some(control), public_key: [0; 32] };
+        let Some(ControlFromVault::Ready { public_key, .. }) = vault.control() else {
+            panic!("the vault is not ready")
+        };
+        vault.public_key = public_key;
+        vault
+    }
+
+    /// A vault whose gateway is gone already.
+    pub fn abandoned(authority: &Authority) -> Child {
+        let (control, theirs) = pair();
+        drop(control);
+        Self::child(authority, &[], theirs)
+    }
+
+    fn child(authority: &Authority, more: &[&str], control: OwnedFd) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_tonegate-vault"))
             .args(["--processor-name", "localhost", "--processor-path", "/v1/payments"])
             .args(["--processor-ca", &authority.file("authority.pem")])
             .args(["--processor-token", &authority.file("token")])
@@ -70,16 +87,10 @@ impl Vault {
             .env_clear()
             .env("GLIBC_TUNABLES", "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0")
             .env("SSLKEYLOGFILE", "/dev/stderr")
-            .stdin(Stdio::from(theirs))
+            .stdin(Stdio::from(control))
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        let mut vault = Self { child, control: Some(control), public_key: [0; 32] };
-        let Some(ControlFromVault::Ready { public_key, .. }) = vault.control() else {
-            panic!("the vault is not ready")
-        };
-        vault.public_key = public_key;
-        vault
+            .unwrap()
     }
 
     pub fn control(&self) -> Option<ControlFromVault> {

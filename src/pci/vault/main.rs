@@ -45,5 +45,9 @@ fn run() -> Result<(), Unusable> {
     let build = ring::digest::digest(&ring::digest::SHA256, &fs::read("/proc/self/exe")?);
     let control = io::stdin().as_fd().try_clone_to_owned()?;
     let server = Server::new(harden()?, control, processor, key, mode);
-    Ok(server.run(build.as_ref().try_into()?)?)
+    match server.run(build.as_ref().try_into()?) {
+        // The gateway left while it was told something.
+        Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Ok(()),
+        left => Ok(left?),
+    }
 }
