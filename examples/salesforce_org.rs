@@ -72,7 +72,12 @@ async fn main() -> Result<()> {
         daily_requests: arguments.daily_requests,
         ..OrgOptions::new(Schema::parse(&schema)?)
     };
-    let org = Org::start(&arguments.directory, options).await.context("the org does not start")?;
+    fs::create_dir_all(&arguments.directory).with_context(|| arguments.directory.display().to_string())?;
+    let directory = arguments.directory.canonicalize()?;
+    let ports = options.ports;
+    let org = Org::start(&directory, options).await;
+    let org =
+        org.with_context(|| format!("the org does not start on 127.0.0.1, ports {ports:?}; --port takes others"))?;
     if arguments.empty || arguments.schema.is_some() {
         let rows = "It has no rows: POST /rows/OBJECT of the admin interface makes some.\n";
         return serve(&org, rows, "SELECT Id, Name FROM Contact").await;

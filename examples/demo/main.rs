@@ -156,7 +156,10 @@ fn hold(arguments: &Arguments) -> Result<()> {
     debtor.kill().ok();
     let status = debtor.wait().context("the debtor's process")?;
     let call = finished?;
-    ensure!(status.success(), "the debtor did not get through its call ({status}); its last words are above");
+    ensure!(
+        status.success(),
+        "the debtor did not get through its call ({status}); debtor.jsonl and debtor.log have its side"
+    );
 
     fs::write(directory.join("timeline.json"), serde_json::to_vec_pretty(&call.timeline)?)?;
     let config = directory.join("tonegate.toml");
