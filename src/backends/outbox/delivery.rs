@@ -123,13 +123,10 @@ impl Outbox {
         let rejections = tried.rejections.saturating_add(u32::from(fault == Fault::Rejected));
         match self.policy.decide(tries, rejections, fault, rand::random()) {
             Next::Retry { after } => {
-                match fault {
-                    Fault::Unavailable => {
-                        tracing::debug!(entry, kind, tries, error = failure, "record not delivered yet")
-                    }
-                    Fault::Rejected => {
-                        tracing::warn!(entry, kind, tries, error = failure, "record refused, will be tried again")
-                    }
+                if fault == Fault::Rejected {
+                    tracing::warn!(entry, kind, tries, error = failure, "record refused, will be tried again");
+                } else {
+                    tracing::debug!(entry, kind, tries, error = failure, "record not delivered yet");
                 }
                 let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
                 let at = now.saturating_add(after).unwrap_or(Timestamp::MAX);
