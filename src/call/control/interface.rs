@@ -1,7 +1,7 @@
 //! What a bot, or an operator, asks of the call by the authenticated interface. The guard answers them as it answers the
 //! collector.
 
-use dialogue::{Answer, Claim, Digits, Disposition, OfferAnswer, Phrase, Plan, Wanted, What};
+use dialogue::{Answer, Claim, Digits, Disposition, Interruption, OfferAnswer, Phrase, Plan, Wanted, What};
 use jiff::civil::Date;
 use rules::{
     arrangement::{Ask, Wish},
@@ -181,7 +181,24 @@ impl Call {
             self.matter.read_back_played(&plan);
             self.save_arrangement(&plan).ok_or(Missing::Offer)?;
         }
+        // A report that comes again says nothing new.
+        if let Some(interruption) = interruption(report.disposition).filter(|one| !self.is_noted(*one)) {
+            self.note_interruption(interruption);
+        }
         Ok(ApiReply::Done)
+    }
+}
+
+/// What the caller said, where a disposition is that it ended the collection.
+const fn interruption(reported: Reported) -> Option<Interruption> {
+    match reported {
+        Reported::Disputed => Some(Interruption::Dispute),
+        Reported::CeaseContact => Some(Interruption::Cease),
+        Reported::Represented => Some(Interruption::Attorney),
+        Reported::WrongParty => Some(Interruption::WrongNumber),
+        Reported::Arranged | Reported::Paid | Reported::NoAgreement | Reported::CallBack | Reported::Transferred => {
+            None
+        }
     }
 }
 

@@ -219,6 +219,11 @@ impl Call {
         self.record(update);
     }
 
+    /// Whether the caller has said this before.
+    pub(super) fn is_noted(&self, interruption: Interruption) -> bool {
+        request_of(interruption).is_some_and(|request| self.facts.requests.contains(&request))
+    }
+
     /// The newest arrangement of the call.
     pub(super) fn arrangement(&self) -> Option<ExternalId> {
         let number = self.facts.arrangements;

@@ -559,6 +559,27 @@ fn only_an_offer_that_was_made_can_be_accepted() {
 }
 
 #[test]
+fn a_bot_that_reports_what_ends_the_collection_ends_it_and_the_account_learns_of_it_once() {
+    use crate::api::Disposition as Reported;
+    for (disposition, updates) in
+        [(Reported::CeaseContact, 1), (Reported::Disputed, 1), (Reported::Represented, 1), (Reported::WrongParty, 0)]
+    {
+        let mut rig = Rig::disclosed();
+        for _ in 0..2 {
+            let report = OutcomeReport { disposition, accepted_offer: None };
+            assert_eq!(rig.api(ApiRequest::Outcome(report)), ApiReply::Done);
+        }
+        assert_eq!(rig.count("account_update"), updates, "{disposition:?}");
+        assert_eq!(rig.api(ApiRequest::Facts), ApiReply::Refused(Missing::Stopped), "{disposition:?}");
+    }
+    let mut rig = Rig::disclosed();
+    let report = OutcomeReport { disposition: Reported::NoAgreement, accepted_offer: None };
+    assert_eq!(rig.api(ApiRequest::Outcome(report)), ApiReply::Done);
+    assert_eq!(rig.count("account_update"), 0);
+    assert!(matches!(rig.api(ApiRequest::Facts), ApiReply::Facts(_)));
+}
+
+#[test]
 fn an_arrangement_that_is_not_durable_in_time_is_called_off_behind_it() {
     let mut rig = Rig::disclosed_holding(|request| matches!(request, Request::Record(_)));
     let ApiReply::Offer(offer) = rig.api(ApiRequest::Offer(OfferAsk { instalments: Some(4), ..OfferAsk::default() }))

@@ -6,7 +6,7 @@ use ::book::{
     AccountId,
     salesforce::{
         EventField, Object, Profile,
-        object::{account, arrangement, attempt},
+        object::{account, arrangement, attempt, compliance},
     },
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -98,6 +98,35 @@ async fn what_is_agreed_is_what_the_org_says_at_that_moment() {
     let attempt = only(&org, Object::ContactAttempt).expect("an attempt");
     assert_eq!(attempt[name(attempt::IDENTITY_VERIFIED)], true);
     assert!(only(&org, Object::ComplianceRecord).is_some(), "with the same graph");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dispute_that_a_bot_reports_is_in_the_org_before_the_call_is_over() {
+    let (org, options) = filled("bot-org-dispute", Profile::CollectXpert).await;
+    let scene = Scene::of(options, Keying::TelephoneEvent).await;
+    let (base, client) = scene.interface();
+    let Scene { gateway, line, mut bot, .. } = scene;
+    verify(&base, &client).await;
+    assert_eq!(told(&client, &format!("{base}/facts"), &mut bot).await.status, 200);
+    let outcome = client.post(&format!("{base}/outcome"), &json!({"disposition": "disputed"})).await;
+    assert_eq!(outcome.status, 204, "{}", outcome.text);
+    let name = |field| org.mapping.field(field).expect("a field").path.as_str();
+    let (flag, key) = (name(account::flag(Flag::Dispute)), name(account::EXTERNAL_ID));
+    let is_set = async || {
+        let accounts = org.rows(Object::CollectionAccount);
+        accounts.iter().any(|row| row[key] == "CA-1001" && row[flag] == true).then_some(())
+    };
+    eventually(DELIVERY, "the flag", is_set).await;
+    eventually(DELIVERY, "a dispute", async || only(&org, Object::Dispute)).await;
+    assert!(only(&org, Object::ContactAttempt).is_none(), "the call is still up");
+    let facts = client.get(&format!("{base}/facts")).await;
+    assert_eq!(facts.json()["missing"].as_str().or(facts.json()["type"].as_str()), Some("stopped"), "{}", facts.text);
+
+    line.hang_up().await;
+    noted(&gateway, HEARD_OUT, "ended", "caller_hung_up").await;
+    let compliance = eventually(DELIVERY, "a compliance record", async || only(&org, Object::ComplianceRecord)).await;
+    assert_eq!(compliance[name(compliance::DISPUTE_RAISED)], true);
+    assert!(only(&org, Object::Dispute).is_some(), "one, after its call too");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,6 +233,11 @@ async fn what_the_event_of_assignments_lacks_is_named_by_the_check() {
         let unread = events.replace(&org.org.authority().display().to_string(), "no/such.pem");
         let (passed, said) = checked(directory, &unread, &sandbox);
         assert!(!passed && said.matches("book.ca: it must be a PEM file").count() == 1, "{said}");
+        let mut chain = Command::new(plant::tonegate());
+        let verified = chain.args(["audit", "verify", "--config"]).arg(directory.join("check.toml")).output();
+        let verified = verified.expect("a program");
+        let verified = String::from_utf8_lossy(&verified.stdout) + String::from_utf8_lossy(&verified.stderr);
+        assert!(!verified.contains("it was killed, or it crashed"), "a check that fails has ended: {verified}");
 
         assert!(org.org.forget(api, account));
         let (passed, said) = checked(directory, &events, &sandbox);
