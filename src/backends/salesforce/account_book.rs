@@ -266,7 +266,7 @@ impl SalesforceBook {
         // What refuses a request as a whole says nothing of the records: they are kept until it does not.
         let answered = answered.map_err(|why| {
             if let Some(untold) = self.connections.remark("request", why.name()) {
-                warn!(%why, untold, "the records of a call do not reach the org");
+                warn!(%why, untold, "the org did not take the records of a call, or did not say so");
             }
             if why.is_unclear() { BookError::Unclear } else { BookError::Failed }
         })?;

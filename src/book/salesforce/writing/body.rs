@@ -54,7 +54,7 @@ impl<'a> Body<'a> {
         self.put(field, |_| Some(date?.to_string().into()));
     }
 
-    /// A moment, to the millisecond, as Salesforce keeps it.
+    /// A moment, to the millisecond; Salesforce keeps the second.
     pub(super) fn instant(&mut self, field: Field, instant: Option<Timestamp>) {
         self.put(field, |_| Some(instant?.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string().into()));
     }

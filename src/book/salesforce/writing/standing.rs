@@ -91,11 +91,12 @@ fn is_held(sent: &Value, found: &Value) -> bool {
     }
 }
 
-/// Salesforce writes moments with another zone, and texts with other ends of lines and nothing at their end.
+/// Salesforce writes moments with another zone and keeps whole seconds of them, and texts with other ends of lines and nothing at
+/// their end.
 fn is_same_text(sent: &str, found: &str) -> bool {
     let lines = |text: &str| text.replace("\r\n", "\n").trim_end().to_owned();
-    let moment = |text: &str| text.parse::<Timestamp>().ok();
-    lines(sent) == lines(found) || moment(sent).is_some_and(|sent| moment(found) == Some(sent))
+    let second = |text: &str| Some(text.parse::<Timestamp>().ok()?.as_millisecond().div_euclid(1_000));
+    lines(sent) == lines(found) || second(sent).is_some_and(|sent| second(found) == Some(sent))
 }
 
 /// A member by its name, whatever its case.
@@ -118,8 +119,8 @@ mod tests {
         let key = mapping.field(row.object().external_id()).unwrap().path.as_str();
         record[key] = json!(row.key().to_uppercase());
         for value in record.as_object_mut().unwrap().values_mut() {
-            if let Some(moment) = value.as_str().and_then(|text| text.strip_suffix(".000Z")) {
-                *value = json!(format!("{moment}.000+0000"));
+            if let Some(moment) = value.as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
+                *value = json!(moment.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string());
             } else if let Some(lines) = value.as_str().filter(|text| text.contains('\n')) {
                 *value = json!(lines.replace('\n', "\r\n"));
             }
@@ -142,6 +143,18 @@ mod tests {
                 }
                 assert_eq!(Standing::of(&mapping, &row, &json!({ "records": [] })), Standing::Absent);
             }
+        }
+    }
+
+    #[test]
+    fn a_moment_is_kept_to_the_second() {
+        for (found, is_same) in [
+            ("2026-11-30T08:00:05.000+0000", true),
+            ("2026-11-30T09:00:05.000+0100", true),
+            ("2026-11-30T08:00:06.000+0000", false),
+            ("2026-11-30T08:00:04.000+0000", false),
+        ] {
+            assert_eq!(is_same_text("2026-11-30T08:00:05.987Z", found), is_same, "{found}");
         }
     }
 
