@@ -77,21 +77,53 @@ pub(crate) async fn open(
     stop: CancellationToken,
 ) -> Result<Parts> {
     let (store, recovery, shipping) = open_store(config, program)?;
-    let controls = controls::begin(config, &store).await?;
+    let around = Around { bearers, interface, readiness, is_serving: program == "serve", stop };
+    match assemble(config, &store, around).await {
+        Ok(Assembled { backends, controls, tasks }) => {
+            Ok(Parts { backends: Arc::new(backends), recovery, store, shipping, controls, tasks })
+        }
+        Err(error) => {
+            // This run ends here, and its part of the audit chain says so.
+            shipping.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// What the parts are told of the rest of the program.
+struct Around {
+    bearers: Arc<Bearers>,
+    interface: String,
+    readiness: Arc<Readiness>,
+    /// Looking whether everything is well writes nothing into a book, and takes no event from those who serve.
+    is_serving: bool,
+    stop: CancellationToken,
+}
+
+/// What is opened around a store.
+struct Assembled {
+    backends: Backends,
+    controls: Controls,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+async fn assemble(config: &Config, store: &Store, around: Around) -> Result<Assembled> {
+    let Around { bearers, interface, readiness, is_serving, stop } = around;
+    let controls = controls::begin(config, store).await?;
     let (journal, journalling) = Journal::new(store.clone());
     let mut tasks = vec![journalling];
     let accounts::Opened { book, org, events } = accounts::open(config)?;
     let book = Arc::new(book);
-    // Looking whether everything is well writes nothing into a book, and takes no event from those who serve.
-    let is_serving = program == "serve";
     if let Some(org) = org.as_ref().filter(|_| is_serving) {
-        look_after(config, org, &store, &stop, &mut tasks)?;
+        look_after(config, org, store, &stop, &mut tasks)?;
     }
     let (prompts, recognisers) = speech::open(config, &stop, &mut tasks).await?;
-    let (vault, cashier) = capture::open(config, &store, &stop, &mut tasks)?;
+    let (vault, cashier) = capture::open(config, store, &stop, &mut tasks)?;
     if is_serving {
         let outbox = Outbox::new(store.clone(), Arc::clone(&book) as Arc<dyn AccountBook>, RetryPolicy::default());
         tasks.push(tokio::spawn(outbox.run(stop.clone())));
+        let (asked, stop) = (Arc::clone(&book), stop.clone());
+        tasks.push(tokio::spawn(async move { asked.keep_asking(stop).await }));
     }
     match events {
         Some(events) if is_serving => tasks.push(tokio::spawn(events.run(stop))),
@@ -116,7 +148,7 @@ pub(crate) async fn open(
         time_zone: ArcSwap::from_pointee(time_zone(config)?),
         agents: start_agents(config, bearers, interface)?,
     };
-    Ok(Parts { backends: Arc::new(backends), recovery, store, shipping, controls, tasks })
+    Ok(Assembled { backends, controls, tasks })
 }
 
 /// Watches an org, and compares it each day with the ledger.

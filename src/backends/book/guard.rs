@@ -7,11 +7,16 @@ use ::book::breaker::{Breaker, BreakerPolicy};
 use ::book::outbound::BookState;
 use ::book::outbox::Fault;
 use ::book::vetting::vet;
-use ::book::{AccountUpdate, LookUp, LookupKey, Record};
+use ::book::{AccountId, AccountUpdate, LookUp, LookupKey, Record, Reference};
 use metrics::{counter, gauge, histogram};
+use tokio_util::sync::CancellationToken;
 
 use super::{AccountBook, Answer, Answers, BookError, Earlier, History};
 use crate::store::BulkJobs;
+
+/// How often a book that is left alone is asked although nobody calls, and for whom: no account has this id or reference.
+const ASKED_EVERY: Duration = Duration::from_secs(5);
+const NOBODY: &str = "NOBODY";
 
 /// How long a book may take, and when it is left alone.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +47,13 @@ enum Class {
 }
 
 impl Class {
+    const fn of(key: &LookupKey) -> Self {
+        match key {
+            LookupKey::Account(_) => Self::Compliance,
+            LookupKey::Number(_) | LookupKey::Reference(_) => Self::LookUp,
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Compliance => "compliance",
@@ -86,6 +98,25 @@ impl GuardedBook {
 }
 
 impl GuardedBook {
+    /// Asks for an account that is none, of each class of look-ups that is left alone, every five seconds until cancelled: a book
+    /// that answers again is known to, although nobody calls.
+    pub async fn keep_asking(&self, cancelled: CancellationToken) {
+        while cancelled.run_until_cancelled(tokio::time::sleep(ASKED_EVERY)).await.is_some() {
+            self.ask_again().await;
+        }
+    }
+
+    pub(super) async fn ask_again(&self) {
+        let keys =
+            (AccountId::parse(NOBODY).map(LookupKey::Account), Reference::parse(NOBODY).map(LookupKey::Reference));
+        for key in keys.0.ok().into_iter().chain(keys.1.ok()) {
+            let class = Class::of(&key);
+            if !held(&self.breakers[class as usize]).is_closed() {
+                self.guard(class, self.options.look_up, self.book.look_up(key)).await.ok();
+            }
+        }
+    }
+
     /// Delivers a call, as one delivery to deadline and breaker.
     async fn deliver_fit(&self, records: Vec<Record>, history: History) -> Vec<Result<(), BookError>> {
         let count = records.len();
@@ -110,11 +141,7 @@ impl AccountBook for GuardedBook {
     fn look_up(&self, key: LookupKey) -> Answer<'_, LookUp> {
         Box::pin(async move {
             let begun = Instant::now();
-            let class = match &key {
-                LookupKey::Account(_) => Class::Compliance,
-                LookupKey::Number(_) | LookupKey::Reference(_) => Class::LookUp,
-            };
-            let result = self.guard(class, self.options.look_up, self.book.look_up(key)).await;
+            let result = self.guard(Class::of(&key), self.options.look_up, self.book.look_up(key)).await;
             histogram!("tonegate_lookup_seconds", "book" => self.name()).record(begun.elapsed());
             result
         })

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use ::book::breaker::BreakerPolicy;
@@ -278,6 +279,54 @@ async fn trouble_with_one_class_of_questions_ends_no_other() {
         }
         assert!(book.state().is_failing);
     }
+}
+
+/// A book that answers nobody until it is well.
+#[derive(Default)]
+struct Recovering {
+    is_well: AtomicBool,
+    asked: AtomicU32,
+}
+
+impl AccountBook for Recovering {
+    fn name(&self) -> &'static str {
+        "recovering"
+    }
+
+    fn look_up(&self, _key: LookupKey) -> Answer<'_, LookUp> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let is_well = self.is_well.load(Ordering::Relaxed);
+        Box::pin(std::future::ready(if is_well { Ok(LookUp::Nothing) } else { Err(BookError::Failed) }))
+    }
+
+    fn deliver(&self, _record: Record) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[tokio::test]
+async fn a_book_that_is_well_again_is_known_to_be_although_nobody_calls() {
+    let breaker = BreakerPolicy { open_for: Duration::ZERO, ..BreakerPolicy::default() };
+    let recovering = Arc::new(Recovering::default());
+    let book = GuardedBook::new(
+        Arc::clone(&recovering) as Arc<dyn AccountBook>,
+        GuardOptions { breaker, ..GuardOptions::default() },
+    );
+    let questions = || recovering.asked.load(Ordering::Relaxed);
+    book.ask_again().await;
+    assert_eq!(questions(), 0, "a book that is not left alone is not asked for this");
+    for class in [Class::LookUp, Class::Compliance] {
+        for _ in 0..breaker.failures {
+            asked(&book, class).await;
+        }
+    }
+    book.ask_again().await;
+    assert!(book.state().is_failing, "it still answers nobody");
+    recovering.is_well.store(true, Ordering::Relaxed);
+    let before = questions();
+    book.ask_again().await;
+    assert_eq!(questions() - before, 2, "once for each class");
+    assert!(!book.state().is_failing);
 }
 
 /// A book that answers deliveries by the status of a payment, and counts them.
