@@ -27,7 +27,7 @@ struct Known {
     usage: Option<(Instant, Usage)>,
     /// Until when the org has too many requests at once.
     crowded_until: Option<Instant>,
-    /// Until when the day's requests count as used up, whatever the org says of them.
+    /// Until when the day's requests count as used up, unless the org says how many are with a later success.
     exhausted_until: Option<Instant>,
     /// Until when the org wants to be left alone.
     rests_until: Option<Instant>,
@@ -51,12 +51,15 @@ impl Allowance {
         is_ahead(self.known().rests_until, now)
     }
 
-    /// What any answer says of requests of the day.
-    pub(super) fn heard(&self, now: Instant, headers: &HeaderMap) {
+    /// What any answer says of requests of the day. One that is a success says as well that the day's are not used up.
+    pub(super) fn heard(&self, now: Instant, is_success: bool, headers: &HeaderMap) {
         let header = headers.get("sforce-limit-info").and_then(|info| info.to_str().ok());
-        if let Some(usage) = header.and_then(Usage::read) {
-            gauge!("tonegate_salesforce_api_usage_ratio").set(usage.share());
-            self.known().usage = Some((now, usage));
+        let Some(usage) = header.and_then(Usage::read) else { return };
+        gauge!("tonegate_salesforce_api_usage_ratio").set(usage.share());
+        let mut known = self.known();
+        known.usage = Some((now, usage));
+        if is_success {
+            known.exhausted_until = None;
         }
     }
 
@@ -120,15 +123,21 @@ mod tests {
     }
 
     #[test]
-    fn a_day_that_is_used_up_counts_so_for_five_minutes_whatever_is_said() {
+    fn a_day_that_is_used_up_counts_so_for_five_minutes_or_until_a_request_succeeds() {
         let (allowance, now) = (Allowance::default(), Instant::now());
-        allowance.heard(now, &headers("sforce-limit-info", "api-usage=91/100"));
+        allowance.heard(now, true, &headers("sforce-limit-info", "api-usage=91/100"));
         assert_eq!(allowance.thrift(now), Thrift::NoExtras);
         let exceeded = br#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]"#;
         allowance.refused(now, None, &Refusal::read(403, exceeded));
+        allowance.heard(now, false, &headers("sforce-limit-info", "api-usage=1/100"));
         assert_eq!(allowance.thrift(now + Duration::from_secs(299)), Thrift::NoNewCalls);
-        assert_eq!(allowance.thrift(now + EXHAUSTED), Thrift::NoExtras);
+        assert_eq!(allowance.thrift(now + EXHAUSTED), Thrift::None);
+        allowance.heard(now, true, &headers("sforce-limit-info", "api-usage=96/100"));
+        assert_eq!(allowance.thrift(now), Thrift::NoNewCalls, "by what it says");
+        allowance.heard(now, true, &headers("sforce-limit-info", "api-usage=1/100"));
+        assert_eq!(allowance.thrift(now), Thrift::None);
     }
+
     #[test]
     fn an_org_with_too_many_requests_at_once_is_not_asked_twice_for_a_while() {
         let (allowance, now) = (Allowance::default(), Instant::now());
@@ -145,7 +154,7 @@ mod tests {
     #[test]
     fn what_the_org_said_long_ago_of_its_day_does_not_count() {
         let (allowance, now) = (Allowance::default(), Instant::now());
-        allowance.heard(now, &headers("sforce-limit-info", "api-usage=96/100"));
+        allowance.heard(now, true, &headers("sforce-limit-info", "api-usage=96/100"));
         assert_eq!(allowance.thrift(now + KNOWN - Duration::from_millis(1)), Thrift::NoNewCalls);
         assert_eq!(allowance.thrift(now + KNOWN), Thrift::None, "a request must be made to hear more");
     }

@@ -351,7 +351,7 @@ impl Connections {
         let now = Instant::now();
         held(&self.lines).heard(now, connection);
         self.news.notify_waiters();
-        self.allowance.heard(now, response.headers());
+        self.allowance.heard(now, response.status().is_success(), response.headers());
         let retry_after = retry_after(response.headers());
         let status = response.status();
         let is_table =
