@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tracing::{level_filters::LevelFilter, subscriber::DefaultGuard};
+use tracing::{Dispatch, level_filters::LevelFilter, subscriber::DefaultGuard};
 use tracing_subscriber::{
     filter::Targets,
     fmt::{self, format::FmtSpan},
@@ -16,6 +16,8 @@ use tracing_subscriber::{
 pub(super) struct Page {
     words: Words,
     _writing: DefaultGuard,
+    /// Where there is but one subscriber, a line that another thread comes to first is taken to interest nobody, for ever.
+    _second: Dispatch,
 }
 
 #[derive(Clone, Default)]
@@ -44,7 +46,7 @@ impl Page {
             .iter()
             .fold(levels, |levels, own| levels.with_target(*own, LevelFilter::TRACE));
         let writing = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines.with_filter(levels)));
-        Self { words, _writing: writing }
+        Self { words, _writing: writing, _second: Dispatch::new(tracing_subscriber::registry()) }
     }
 
     pub(super) fn text(&self) -> String {
