@@ -26,7 +26,10 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use book::salesforce::Refusal;
 use secrecy::SecretString;
@@ -92,6 +95,27 @@ pub enum SalesforceError {
     /// A setting cannot be used.
     #[error("a setting cannot be used: {0}")]
     Setting(&'static str),
+    /// The file that a setting names cannot be used.
+    #[error("a setting cannot be used: {setting}: {file}: {why}")]
+    File {
+        /// The setting.
+        setting: &'static str,
+        /// The file.
+        file: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl SalesforceError {
+    fn file(setting: &'static str, path: &Path, why: impl ToString) -> Self {
+        Self::File { setting, file: path.display().to_string(), why: why.to_string() }
+    }
+}
+
+/// What is in the file that a setting names.
+fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, SalesforceError> {
+    std::fs::read(path).map_err(|error| SalesforceError::file(setting, path, error))
 }
 
 impl SalesforceError {
@@ -105,7 +129,7 @@ impl SalesforceError {
             Self::Lost => "lost",
             Self::Malformed => "malformed",
             Self::Refused(refusal) => refusal.fault.name(),
-            Self::Setting(_) => "setting",
+            Self::Setting(_) | Self::File { .. } => "setting",
         }
     }
 
@@ -117,7 +141,7 @@ impl SalesforceError {
             Self::Refused(refusal) => {
                 matches!(refusal.fault, book::salesforce::Fault::Unavailable) && refusal.code.is_empty()
             }
-            Self::SignIn(_) | Self::Unreached | Self::Resting | Self::Setting(_) => false,
+            Self::SignIn(_) | Self::Unreached | Self::Resting | Self::Setting(_) | Self::File { .. } => false,
         }
     }
 }

@@ -171,14 +171,14 @@ pub(crate) async fn compared(config: &Book) -> Result<Compared> {
         findings.extend(finding);
         findings.sort_by_key(|finding| finding.weight);
     }
-    Ok(Compared { is_asked: described.is_asked(), findings, is_open })
+    Ok(Compared { is_asked: described.is_asked() && !described.lacks_most(&org.mapping), findings, is_open })
 }
 
-/// Where the org is, and whom it must be vouched for by.
+/// Where the org is, and who must vouch for it.
 fn at(config: &Book) -> String {
     let url = config.url.as_deref().unwrap_or_default();
     let authority = config.ca.as_ref().map_or("the system's authorities".to_owned(), |ca| ca.display().to_string());
-    format!("{url} (book.url), as {authority} (book.ca) vouch for it")
+    format!("{url} (book.url), trusting {authority} (book.ca)")
 }
 
 /// The org of a configuration; nothing is connected to yet.

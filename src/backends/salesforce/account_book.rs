@@ -219,7 +219,8 @@ impl SalesforceBook {
             SalesforceError::SignIn(_)
             | SalesforceError::Unreached
             | SalesforceError::Resting
-            | SalesforceError::Setting(_) => BookError::Failed,
+            | SalesforceError::Setting(_)
+            | SalesforceError::File { .. } => BookError::Failed,
         }
     }
 

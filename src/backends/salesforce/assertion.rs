@@ -11,12 +11,17 @@ use ring::{
 use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use serde_json::json;
 
-use super::SalesforceError;
+use super::{SalesforceError, read};
 
 /// How long it holds: Salesforce takes no more than five minutes, and clocks differ.
 const LIFETIME: Duration = Duration::from_secs(180);
-/// What is wrong where the key cannot be used.
-const KEY: &str = "book.key_file: it must be a PEM file with an RSA key of 2,048 bits or more, PKCS #8";
+/// The setting that names the key.
+const KEY: &str = "book.key_file";
+/// What is wrong with a key in the wrong clothes.
+const PKCS1: &str = "it is PKCS #1, and must be PKCS #8: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW";
+const ENCRYPTED: &str = "the key is encrypted, and nobody asks for its password: openssl pkcs8 -in OLD -out NEW";
+const NO_KEY: &str = "it must be a PEM file with an RSA key, PKCS #8";
+const WEAK: &str = "it must be an RSA key of 2,048 bits or more";
 
 /// The key that signs.
 pub(super) struct SigningKey(RsaKeyPair);
@@ -25,11 +30,17 @@ impl SigningKey {
     /// Reads an RSA key of 2,048 bits or more.
     ///
     /// # Errors
-    /// [`SalesforceError::Setting`].
+    /// [`SalesforceError::File`] says what is wrong with it.
     pub(super) fn read(path: &Path) -> Result<Self, SalesforceError> {
-        let unusable = SalesforceError::Setting(KEY);
-        let key = PrivatePkcs8KeyDer::from_pem_file(path).map_err(|_| unusable.clone())?;
-        RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).map(Self).map_err(|_| unusable)
+        let text = read(KEY, path)?;
+        let has = |kind: &str| String::from_utf8_lossy(&text).contains(&format!("-----BEGIN {kind}-----"));
+        let other = match () {
+            () if has("RSA PRIVATE KEY") => PKCS1,
+            () if has("ENCRYPTED PRIVATE KEY") => ENCRYPTED,
+            () => NO_KEY,
+        };
+        let key = PrivatePkcs8KeyDer::from_pem_slice(&text).map_err(|_| SalesforceError::file(KEY, path, other))?;
+        RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).map(Self).map_err(|_| SalesforceError::file(KEY, path, WEAK))
     }
 
     /// Says at `now` that `username` may use the app `client_id` at `audience`.

@@ -23,6 +23,7 @@ use tracing::{info, warn};
 use super::{
     Authority, OrgOptions, SalesforceError, Session,
     allowance::{Allowance, retry_after},
+    read,
     remark::Remarks,
 };
 use crate::bot::trust;
@@ -37,8 +38,9 @@ const MOST_ANSWER: usize = 8 << 20;
 /// How often both connections are used, so that neither is closed, and how long that may take.
 const WARM_EVERY: Duration = Duration::from_secs(30);
 const WARM_WITHIN: Duration = Duration::from_secs(5);
-/// What is wrong where an authority cannot be used.
-pub(super) const AUTHORITY: &str = "book.ca: it must be a PEM file with the certificate of an authority";
+/// The setting that names an authority, and what is wrong where it cannot be used.
+pub(super) const AUTHORITY: &str = "book.ca";
+pub(super) const NO_AUTHORITY: &str = "it must be a PEM file with the certificate of an authority";
 /// What is offered where authorities are named, as it is where none are.
 const PROTOCOLS: [&str; 2] = ["h2", "http/1.1"];
 /// Most bytes of the results of a bulk job: 10,000 rows of 6,400 bytes.
@@ -411,7 +413,8 @@ fn client(options: &OrgOptions) -> Result<reqwest::Client, SalesforceError> {
         .http2_keep_alive_while_idle(true);
     let builder = match &options.authority {
         Some(path) => {
-            let trusted = trust(path).map_err(|_| SalesforceError::Setting(AUTHORITY))?;
+            read(AUTHORITY, path)?;
+            let trusted = trust(path).map_err(|_| SalesforceError::file(AUTHORITY, path, NO_AUTHORITY))?;
             let mut tls = (*trusted).clone();
             tls.alpn_protocols = PROTOCOLS.map(Vec::from).into();
             builder.tls_backend_preconfigured(tls)

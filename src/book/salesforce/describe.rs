@@ -75,6 +75,9 @@ struct DescribedField {
     kind: String,
     #[serde(default)]
     length: u32,
+    /// Places behind the point.
+    #[serde(default)]
+    scale: Option<u32>,
     #[serde(default)]
     createable: bool,
     #[serde(default)]

@@ -18,7 +18,7 @@ use self::wire::{
     FetchRequest, FetchResponse, ReplayPreset, SchemaRequest, TopicRequest, pub_sub_client::PubSubClient,
 };
 use super::EventsOptions;
-use crate::salesforce::{SalesforceError, Session, connection::AUTHORITY};
+use crate::salesforce::{SalesforceError, Session, connection::AUTHORITY, read};
 
 /// The messages and the client of `proto/pubsub_api.proto`.
 #[allow(unreachable_pub, missing_docs, clippy::all, clippy::semicolon_if_nothing_returned, reason = "generated")]
@@ -48,10 +48,7 @@ pub(super) struct PubSub {
 impl PubSub {
     pub(super) fn new(options: &EventsOptions) -> Result<Self, SalesforceError> {
         let tls = match &options.authority {
-            Some(path) => {
-                let text = std::fs::read(path).map_err(|_| SalesforceError::Setting(AUTHORITY))?;
-                ClientTlsConfig::new().ca_certificate(Certificate::from_pem(text))
-            }
+            Some(path) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(AUTHORITY, path)?)),
             None => ClientTlsConfig::new().with_native_roots(),
         };
         let endpoint = Endpoint::from_shared(options.endpoint.clone())

@@ -5,8 +5,6 @@ use super::*;
 #[test]
 fn a_file_that_cannot_be_used_is_named_by_its_setting() {
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("no.pem");
-    std::fs::write(&file, "no key").unwrap();
     let options = |sign_in, authority| OrgOptions {
         url: "https://acme.my.salesforce.com".to_owned(),
         client_id: CONSUMER_KEY.to_owned(),
@@ -14,12 +12,32 @@ fn a_file_that_cannot_be_used_is_named_by_its_setting() {
         authority,
         session: Duration::from_secs(3_600),
     };
-    let key = SignIn::Assertion { username: USERNAME.to_owned(), key: file.clone() };
-    let secret = SignIn::Secret(SecretString::from(CONSUMER_SECRET));
-    for (options, setting) in [(options(key, None), "book.key_file"), (options(secret, Some(file)), "book.ca")] {
-        let Err(why) = Connections::new(options) else { panic!("{setting} is taken") };
-        assert!(why.to_string().contains(setting), "{why}");
+    let refused = |options, setting: &str, file: &Path, why: &str| {
+        let Err(error) = Connections::new(options) else { panic!("{setting} is taken") };
+        let error = error.to_string();
+        let told = format!("a setting cannot be used: {setting}: {}: ", file.display());
+        assert!(error.starts_with(&told) && error.contains(why) && !error.contains("c2VjcmV0"), "{error}");
+    };
+    let pem = |kind: &str| format!("-----BEGIN {kind}-----\nc2VjcmV0\n-----END {kind}-----\n");
+    for (text, why) in [
+        (None, "No such file"),
+        (Some("no key".to_owned()), "a PEM file with an RSA key, PKCS #8"),
+        (Some(pem("RSA PRIVATE KEY")), "openssl pkcs8 -topk8 -nocrypt"),
+        (Some(pem("ENCRYPTED PRIVATE KEY")), "encrypted"),
+        (Some(pem("PRIVATE KEY")), "2,048 bits or more"),
+    ] {
+        let file = directory.path().join("key.pem");
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+        }
+        let key = SignIn::Assertion { username: USERNAME.to_owned(), key: file.clone() };
+        refused(options(key, None), "book.key_file", &file, why);
     }
+    let secret = || SignIn::Secret(SecretString::from(CONSUMER_SECRET));
+    let file = directory.path().join("ca.pem");
+    refused(options(secret(), Some(file.clone())), "book.ca", &file, "No such file");
+    std::fs::write(&file, "no certificate").unwrap();
+    refused(options(secret(), Some(file.clone())), "book.ca", &file, "the certificate of an authority");
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ pub(super) fn compare(place: &Place<'_>, findings: &mut Vec<Finding>) {
     for (what, remedy) in checks.into_iter().flatten() {
         add(own, what, remedy);
     }
-    if let Some((what, remedy)) = index(place) {
+    for (what, remedy) in [index(place), cents(place)].into_iter().flatten() {
         add(Weight::Warns, what, remedy);
     }
     if let Some((weight, what, remedy)) = values(place) {
@@ -68,6 +68,13 @@ pub(super) fn wanted(mapping: &Mapping, mapped: &MappedField) -> String {
             kind.name().into()
         }
     }
+}
+
+/// Whether the smallest part of an amount is kept. Currencies without parts need none.
+fn cents(place: &Place<'_>) -> Remark {
+    let scale = place.described.scale.filter(|scale| place.mapped.field.kind == Kind::Money && *scale < 2)?;
+    let what = format!("{} keeps {scale} places behind the point: the cents of amounts are lost", place.name());
+    Some((what, format!("give {} 2 decimal places", place.described.name)))
 }
 
 /// What is so, and what to change.

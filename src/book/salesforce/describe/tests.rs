@@ -122,6 +122,21 @@ fn spoiled(mapping: &Mapping, field: Field, changes: &Value) -> Vec<Finding> {
 }
 
 #[test]
+fn an_amount_without_cents_is_told() {
+    for mapping in mappings() {
+        for field in [account::BALANCE, payment::AMOUNT] {
+            for (scale, is_told) in [(0, true), (1, true), (2, false), (4, false)] {
+                let found = spoiled(&mapping, field, &json!({ "type": "double", "precision": 9, "scale": scale }));
+                let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+                let is_cents = told.len() == 1 && told[0].contains("the cents of amounts are lost; give");
+                assert!(if is_told { is_cents } else { told.is_empty() }, "{scale}: {told:?}");
+                assert!(found.iter().all(|finding| finding.weight == Weight::Warns));
+            }
+        }
+    }
+}
+
+#[test]
 fn an_org_that_fits_has_no_findings() {
     for mapping in mappings() {
         let org = org(&mapping);
