@@ -117,12 +117,16 @@ fn accounts(filled: &FilledOrg) -> Result<(String, String)> {
          A gateway that uses it, in its configuration:\n\
          \n\
          [book]\n\
-         {}",
+         {}\n\
+         [book.events]\n\
+         enabled = true\n\
+         endpoint = \"{}\"\n",
         rows.len(),
         value(account::PHONE),
         value(account::REFERENCE),
         value(account::EXTERNAL_ID),
-        filled.settings(),
+        filled.settings().trim_end(),
+        filled.org.pubsub_url(),
     );
     let fields = [account::EXTERNAL_ID, account::REFERENCE, account::BALANCE].map(name).join(", ");
     let question =

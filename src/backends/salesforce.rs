@@ -27,6 +27,7 @@ mod standing;
 mod tests;
 
 use std::{
+    fmt::Display,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -108,14 +109,14 @@ pub enum SalesforceError {
 }
 
 impl SalesforceError {
-    fn file(setting: &'static str, path: &Path, why: impl ToString) -> Self {
+    fn file(setting: &'static str, path: &Path, why: &dyn Display) -> Self {
         Self::File { setting, file: path.display().to_string(), why: why.to_string() }
     }
 }
 
 /// What is in the file that a setting names.
 fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, SalesforceError> {
-    std::fs::read(path).map_err(|error| SalesforceError::file(setting, path, error))
+    std::fs::read(path).map_err(|error| SalesforceError::file(setting, path, &error))
 }
 
 impl SalesforceError {

@@ -39,8 +39,8 @@ impl SigningKey {
             () if has("ENCRYPTED PRIVATE KEY") => ENCRYPTED,
             () => NO_KEY,
         };
-        let key = PrivatePkcs8KeyDer::from_pem_slice(&text).map_err(|_| SalesforceError::file(KEY, path, other))?;
-        RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).map(Self).map_err(|_| SalesforceError::file(KEY, path, WEAK))
+        let key = PrivatePkcs8KeyDer::from_pem_slice(&text).map_err(|_| SalesforceError::file(KEY, path, &other))?;
+        RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).map(Self).map_err(|_| SalesforceError::file(KEY, path, &WEAK))
     }
 
     /// Says at `now` that `username` may use the app `client_id` at `audience`.

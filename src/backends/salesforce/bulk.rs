@@ -95,7 +95,8 @@ impl Bulk<'_> {
         if state.is_some() {
             self.forget(&job.id).await;
         }
-        info!(object = lot.object.name(), rows = lot.rows.len(), ?state, "a bulk job is over");
+        let state = state.map_or("unknown", JobState::name);
+        info!(object = lot.object.name(), rows = lot.rows.len(), state, "a bulk job is over");
         Ok(results)
     }
 

@@ -414,7 +414,7 @@ fn client(options: &OrgOptions) -> Result<reqwest::Client, SalesforceError> {
     let builder = match &options.authority {
         Some(path) => {
             read(AUTHORITY, path)?;
-            let trusted = trust(path).map_err(|_| SalesforceError::file(AUTHORITY, path, NO_AUTHORITY))?;
+            let trusted = trust(path).map_err(|_| SalesforceError::file(AUTHORITY, path, &NO_AUTHORITY))?;
             let mut tls = (*trusted).clone();
             tls.alpn_protocols = PROTOCOLS.map(Vec::from).into();
             builder.tls_backend_preconfigured(tls)

@@ -25,7 +25,7 @@ use crate::{
 /// What `GET /` says.
 const HELP: &str = "\
 GET    /state                what is ordered, and how the org is set
-DELETE /faults               ends every fault, trouble and latency
+DELETE /faults               ends every fault, trouble and latency, read-only mode, and what was ordered of jobs and streams
 POST   /faults               {\"path\": \"query\", \"times\": 1, \"fault\": {\"kind\": \"refused\", \"status\": 503, \"code\": \"SERVER_UNAVAILABLE\"}}
                              kinds: refused (status, code; message, retry_after), html (status), empty (status), late (milliseconds),
                              truncated reset_before reset_after hangs_before hangs_after half_open

@@ -38,6 +38,19 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// The name in logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::UploadComplete => "upload_complete",
+            Self::InProgress => "in_progress",
+            Self::JobComplete => "complete",
+            Self::Failed => "failed",
+            Self::Aborted => "aborted",
+        }
+    }
+
     /// Whether it goes no further, and tells what became of its rows.
     #[must_use]
     pub const fn is_over(self) -> bool {

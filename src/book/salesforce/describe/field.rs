@@ -204,6 +204,9 @@ fn values(place: &Place<'_>) -> Option<(Weight, String, String)> {
     let is_needed = described.restricted_picklist || place.mapped.field.is_filtered;
     let weight = if is_needed { weight(&place.mapped.field) } else { Weight::Warns };
     let list = missing.join(", ");
-    let remedy = "add them as active values, or change them in the mapping".into();
-    Some((weight, format!("{} has no value {list}", place.name()), remedy))
+    let remedy = match missing.len() {
+        1 => "add it as an active value, or change it in the mapping",
+        _ => "add them as active values, or change them in the mapping",
+    };
+    Some((weight, format!("{} has no value {list}", place.name()), remedy.into()))
 }
