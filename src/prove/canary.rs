@@ -17,8 +17,8 @@ pub const RUN: usize = 7;
 const PREFIX: [u8; 4] = [9, 9, 9, 9];
 /// The first run of [`RUN`] digits that has five random ones. Those before it are told apart from chance too badly.
 pub(crate) const FIRST_RUN: usize = 2;
-/// Different digits that a run must have, so that no counter or pattern looks like one.
-const LEAST_VARIETY: usize = 4;
+/// Different digits that a run must have, so that no counter, date or pattern looks like one.
+const LEAST_VARIETY: usize = 5;
 /// How far ahead an expiry date may lie, in years.
 const EXPIRY_YEARS: u16 = 15;
 

@@ -13,7 +13,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use zeroize::Zeroize;
 
 use crate::{
-    canary::Canary,
+    canary::{Canary, DIGITS},
     encoding::{Depth, Encoding, forms},
     events::Packets,
 };
@@ -23,9 +23,9 @@ const CHUNK: usize = 1 << 20;
 /// Bytes kept on either side of what is judged: a digit's neighbours, and values that lie eight apart.
 const MARGIN: usize = 80;
 /// A run of text this long needs no look at its neighbours.
-const BEYOND_CHANCE: isize = 10;
+const BEYOND_CHANCE: usize = 10;
 /// Hexadecimal text of this length is a hash, a signature or a name, in which shorter runs turn up by chance: a UUID has as
-/// many digits.
+/// many digits, and hyphens between groups of four of them as a card has.
 const HEXADECIMAL: isize = 32;
 /// So many of its digits at the least are letters; less than one in a million has fewer.
 const LETTERS: usize = 3;
@@ -187,8 +187,8 @@ impl Search<'_> {
         for found in searcher.automaton.find_overlapping_iter(&self.buffer[begin..until]) {
             let (start, stop) = (begin + found.start(), begin + found.end());
             let pattern = searcher.patterns[found.pattern().as_usize()];
-            let in_a_row = matches!(pattern.encoding, Encoding::Text | Encoding::Reversed);
-            if start < end && (!in_a_row || self.is_beyond_chance(pattern, start, stop)) {
+            let in_text = matches!(pattern.encoding, Encoding::Text | Encoding::Spaced | Encoding::Reversed);
+            if start < end && (!in_text || self.is_beyond_chance(pattern, start, stop)) {
                 note(&mut self.hits, pattern.canary, pattern.encoding, self.base + start as u64);
             }
         }
@@ -206,35 +206,50 @@ impl Search<'_> {
     }
 
     /// Whether a run of digits is no accident: longer than that, or standing alone. A longer number that happens to hold the
-    /// run has other digits beside it, and a hash or a UUID digits and letters.
+    /// run has other digits beside it; a hash has digits and letters, a UUID hyphens as well.
     fn is_beyond_chance(&self, pattern: Pattern, start: usize, stop: usize) -> bool {
-        let canary = &self.searcher.canaries[pattern.canary];
         // Places are counted from where the run starts.
-        let length = stop.saturating_sub(start).cast_signed();
         let character = |place: isize| {
             let byte = self.buffer.get(start.checked_add_signed(place)?)?;
             Some(char::from(byte ^ self.searcher.mask))
         };
-        let goes_on = |place: isize| {
-            let ahead = if pattern.encoding == Encoding::Reversed { length - 1 - place } else { place };
-            let digit = pattern.begin.checked_add_signed(ahead).filter(|digit| *digit < crate::canary::DIGITS);
-            digit.is_some_and(|digit| character(place) == Some(char::from(b'0' + canary.digit(digit))))
-        };
-        let run = stretch(length, goes_on);
-        if run.end - run.start >= BEYOND_CHANCE {
+        let length = stop.saturating_sub(start).cast_signed();
+        let (before, first) = self.follow(pattern, Way::Back, 0, character);
+        let (after, last) = self.follow(pattern, Way::On, length - 1, character);
+        if before + self.searcher.depth.run() + after >= BEYOND_CHANCE {
             return true;
         }
         let is_digit = |place| character(place).is_some_and(|character| character.is_ascii_digit());
-        let is_hexadecimal = |place| {
-            character(place).is_some_and(|character| matches!(character, '0'..='9' | 'a'..='f' | 'A'..='F' | '-'))
-        };
-        let around = stretch(length, is_hexadecimal);
-        let letters = around
-            .clone()
-            .filter(|place| character(*place).is_some_and(|character| character.is_ascii_alphabetic()))
-            .count();
-        let is_name = around.end - around.start >= HEXADECIMAL && letters >= LETTERS;
-        !(is_digit(run.start - 1) || is_digit(run.end) || is_name)
+        let is_in_a_number = is_digit(first - 1) || is_digit(last + 1);
+        !(is_in_a_number || is_in_a_name(length, character) || is_fraction_of_a_second(first, character))
+    }
+
+    /// How many more digits of the canary stand beyond a run's end at `place`, a hyphen between them or none, and where the last of
+    /// them is.
+    fn follow(
+        &self,
+        pattern: Pattern,
+        way: Way,
+        mut place: isize,
+        character: impl Fn(isize) -> Option<char>,
+    ) -> (usize, isize) {
+        let canary = &self.searcher.canaries[pattern.canary];
+        let step = if way == Way::On { 1 } else { -1 };
+        let is_upwards = (way == Way::On) != (pattern.encoding == Encoding::Reversed);
+        let end = pattern.begin + self.searcher.depth.run();
+        let digits = if is_upwards { end..DIGITS } else { 0..pattern.begin };
+        let mut known = 0;
+        while known < digits.len() {
+            let digit = if is_upwards { digits.start + known } else { digits.end - 1 - known };
+            let is_next = |place| character(place) == Some(char::from(b'0' + canary.digit(digit)));
+            place += match character(place + step) {
+                _ if is_next(place + step) => step,
+                Some('-') if is_next(place + 2 * step) => 2 * step,
+                _ => break,
+            };
+            known += 1;
+        }
+        (known, place)
     }
 
     /// Looks for values that lie apart from each other.
@@ -259,6 +274,38 @@ impl Search<'_> {
         self.base += past as u64;
         self.judged -= past;
     }
+}
+
+/// Which way a run is followed in the bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Back,
+    On,
+}
+
+/// Whether what stands from 0 to `length` is part of long hexadecimal text.
+fn is_in_a_name(length: isize, character: impl Fn(isize) -> Option<char>) -> bool {
+    let is_hexadecimal =
+        |place: isize| character(place).is_some_and(|character| character.is_ascii_hexdigit() || character == '-');
+    if !(0..length).all(is_hexadecimal) {
+        return false;
+    }
+    let around = stretch(length, is_hexadecimal);
+    let length = around.end - around.start;
+    let letters = around.filter(|place| character(*place).is_some_and(|character| character.is_ascii_alphabetic()));
+    length >= HEXADECIMAL && letters.count() >= LETTERS
+}
+
+/// Whether what begins at `first` follows the seconds of a time of day: the digits of a clock are any, and stores are full of them.
+fn is_fraction_of_a_second(first: isize, character: impl Fn(isize) -> Option<char>) -> bool {
+    let is_digit = |place| character(place).is_some_and(|character| character.is_ascii_digit());
+    let is_number = |place| is_digit(place) && is_digit(place + 1);
+    character(first - 1) == Some('.')
+        && is_number(first - 3)
+        && character(first - 4) == Some(':')
+        && is_number(first - 6)
+        && character(first - 7) == Some(':')
+        && is_number(first - 9)
 }
 
 /// The places from 0 to `length`, and those before and after for as long as they fit, a margin at most.

@@ -103,6 +103,58 @@ fn a_run_within_a_hash_or_a_uuid_is_chance_and_one_beside_a_few_letters_is_not()
 }
 
 #[test]
+fn groups_within_a_uuid_are_chance_and_groups_alone_are_not() {
+    let cards = cards(1);
+    let searcher = Searcher::new(&cards, Depth::Written, 0x93).unwrap();
+    let digits = |from: usize, to: usize| -> String {
+        (from..to).map(|place| char::from(b'0' + cards[0].digit(place))).collect()
+    };
+    let other = |place: usize| (cards[0].digit(place) + 1) % 10;
+    let (group, three) = (digits(4, 8), digits(8, 11));
+    for chance in [
+        format!("\"0a1b2c3d-{group}-{three}a-8c7d-de0f1a2b3c4d\""),
+        format!("0a1b2c3d-4e5f-{group}-{three}b-de0f1a2b3c4d;"),
+        format!("7.{}{group}.{three}", other(3)),
+        format!("{group} {three}{}", other(11)),
+    ] {
+        assert!(searcher.search(chance.as_bytes()).is_empty());
+    }
+    for told in [
+        format!("n={group}-{three};"),
+        format!("the card {group} {three} was"),
+        format!("0a1b2c3d-{}-{group}-{}-{}", digits(0, 4), digits(8, 12), digits(12, 16)),
+        format!("0a1b2c3d-4e5f-{group}-{}-deadbeefcafe", digits(8, 12)) + &format!("-{}", digits(4, 14)),
+        format!("{group}%20{three}"),
+    ] {
+        let found = names(&searcher.search(told.as_bytes()));
+        assert!(found.contains(&(0, Encoding::Spaced)) || found.contains(&(0, Encoding::Text)), "{found:?}");
+    }
+    let whole = format!("0a1b2c3d-4e5f-{}-{group}-{}-{}", digits(0, 4), digits(8, 12), digits(12, 16));
+    assert_eq!(names(&searcher.search(whole.as_bytes())), [(0, Encoding::Spaced)]);
+}
+
+#[test]
+fn a_fraction_of_a_second_is_chance() {
+    let cards = cards(1);
+    let searcher = Searcher::new(&cards, Depth::Written, 0x97).unwrap();
+    let run = |to: usize| -> String { (5..to).map(|place| char::from(b'0' + cards[0].digit(place))).collect() };
+    let backwards = |to: usize| -> String { run(to).chars().rev().collect() };
+    let (seven, nine) = (run(5 + RUN), run(14));
+    for clock in [
+        format!("2026-12-01T03:03:43.{seven}Z"),
+        format!("03:03:43.{nine}+01:00"),
+        format!("03:03:43.{}\"", backwards(13)),
+    ] {
+        assert!(searcher.search(clock.as_bytes()).is_empty());
+    }
+    for told in
+        [format!("03:03:43.{}Z", run(15)), format!("3:43.{seven}"), format!("x.{seven}"), format!("03:03:43 {seven}")]
+    {
+        assert_eq!(names(&searcher.search(told.as_bytes())), [(0, Encoding::Text)]);
+    }
+}
+
+#[test]
 fn records_that_hold_one_value_each_are_found() {
     let cards = cards(2);
     for depth in [Depth::Written, Depth::Memory] {
