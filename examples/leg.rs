@@ -33,7 +33,7 @@ const SUITE: Suite = Suite::AesCm128HmacSha1_80;
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [way, packets, files @ ..] = arguments.as_slice() else { bail!("plain|srtp PACKETS [SPEECH]") };
+    let [way, packets, files @ ..] = arguments.as_slice() else { bail!("usage: leg plain|srtp PACKETS [SPEECH]") };
     let packets = packets.parse().context("PACKETS")?;
     let speech = files.first().map(std::fs::read).transpose().context("SPEECH")?.unwrap_or_default();
     let coded = |pair: &[u8; 2]| encode_ulaw(i16::from_le_bytes(*pair));

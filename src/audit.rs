@@ -145,11 +145,12 @@ fn told(summary: &Summary, own: bool) -> String {
     lines.push(match covered {
         Some((covered, at)) => {
             format!(
-                "{} agree; the newest from outside covers {covered} records, {at}; {signed}",
-                many(checkpoints, "checkpoint")
+                "{} agree; the newest{} covers {covered} records, {at}; {signed}",
+                many(checkpoints, "checkpoint"),
+                if own { "" } else { " from outside" }
             )
         }
-        None => format!("{} agree, none of them from outside the store; {signed}", many(checkpoints, "checkpoint")),
+        None => format!("{} agree, none of them of a file; {signed}", many(checkpoints, "checkpoint")),
     });
     lines.extend(remarks.iter().map(|remark| format!("note: {remark}")));
     let covered = covered.map_or(0, |(covered, _)| covered);

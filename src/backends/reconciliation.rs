@@ -74,7 +74,7 @@ impl Reconciliation {
         let mut lost = BTreeSet::new();
         let looked = self.look(day, &mut lost).await;
         self.deliver_again(&lost, now).await?;
-        looked?;
+        let rows = looked?;
         for object in Object::ALL.into_iter().filter(|object| object.is_created()) {
             let difference = lost.iter().filter(|row| row.object == object).count();
             if difference > 0 {
@@ -84,18 +84,21 @@ impl Reconciliation {
             gauge!("tonegate_reconciliation_difference", "object" => object.name()).set(difference as f64);
         }
         gauge!("tonegate_reconciliation_timestamp_seconds").set(now.as_second() as f64);
+        tracing::info!(day = %day.date, rows, difference = lost.len(), "the ledger was held against the org");
         Ok(lost.len())
     }
 
-    /// Adds the rows that the org took on a day and has not to `lost`.
-    async fn look(&self, day: &Day, lost: &mut BTreeSet<Taken>) -> Result<(), ReconciliationError> {
+    /// Adds the rows that the org took on a day and has not to `lost`, and counts those that were looked for.
+    async fn look(&self, day: &Day, lost: &mut BTreeSet<Taken>) -> Result<usize, ReconciliationError> {
         let mut place = Place::before(day.since);
+        let mut count = 0;
         loop {
             let delivered = self.store.outbox_delivered(place, day.until, MOST_READ).await?;
-            let Some(last) = delivered.last() else { return Ok(()) };
+            let Some(last) = delivered.last() else { return Ok(count) };
             place = last.place;
             let records = delivered.iter().filter_map(|delivered| delivered.record.as_ref());
             let rows: Vec<Taken> = records.flat_map(|record| taken(self.org.mapping(), record)).collect();
+            count += rows.len();
             lost.extend(self.org.missing(&rows).await?);
         }
     }

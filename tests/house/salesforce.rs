@@ -2,6 +2,7 @@
 //! the same, and nothing is granted that is not used.
 
 mod description;
+mod guide;
 mod package;
 
 use std::{

@@ -56,6 +56,25 @@ pub enum Quota {
 }
 
 impl Fault {
+    /// Each of them.
+    pub const ALL: [Self; 15] = [
+        Self::Session,
+        Self::Access,
+        Self::Configuration,
+        Self::Rejected,
+        Self::Locked,
+        Self::Duplicate,
+        Self::NotUnique,
+        Self::Absent,
+        Self::Quota(Quota::Daily),
+        Self::Quota(Quota::Concurrent),
+        Self::Quota(Quota::Logins),
+        Self::Quota(Quota::Storage),
+        Self::Quota(Quota::Rate),
+        Self::ReadOnly,
+        Self::Unavailable,
+    ];
+
     /// Its name in metrics and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {

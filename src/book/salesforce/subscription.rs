@@ -103,6 +103,17 @@ pub enum Sweep {
     Fallback,
 }
 
+impl Sweep {
+    /// Its name in logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reconcile => "reconcile",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {

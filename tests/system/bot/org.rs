@@ -224,6 +224,11 @@ async fn what_the_event_of_assignments_lacks_is_named_by_the_check() {
         let (passed, said) = checked(directory, &events, &sandbox);
         assert!(passed && said.contains("ok       Salesforce signs in and describes"), "{said}");
         assert!(said.contains("ok       Salesforce lets assignments be subscribed to"), "{said}");
+        let unknown = format!("api_version = \"v99.0\"\n{events}");
+        let (passed, said) = checked(directory, &unknown, &sandbox);
+        let signs_in = said.lines().find(|line| line.contains("Salesforce signs in"));
+        assert!(!passed && said.contains("does not know version"), "{said}");
+        assert_eq!(signs_in, Some("ok       Salesforce signs in"), "nothing was described: {said}");
         let elsewhere = events.replace(&org.org.pubsub_url(), org.org.instance_url());
         let (passed, said) = checked(directory, &elsewhere, &sandbox);
         assert!(

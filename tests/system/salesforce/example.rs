@@ -58,6 +58,14 @@ async fn the_org_to_try_things_on_is_used_as_it_says_and_ends_when_it_is_told() 
     }
     assert!(Path::new(org.named("authority")).exists() && Path::new(org.named("signing key")).exists());
 
+    let settings = org.lines.iter().skip_while(|line| line.as_str() != "[book.events]").skip(1).take(2);
+    let settings: Vec<&str> = settings.map(String::as_str).collect();
+    let [enabled, endpoint] = settings.as_slice() else {
+        panic!("what [book.events] is, is not said: {:?}", org.lines)
+    };
+    assert_eq!(*enabled, "enabled = true");
+    assert_eq!(*endpoint, format!("endpoint = \"{}\"", org.named("events")));
+
     let asked = format!("set -e\n{} -w '\\n%{{http_code}}'", org.how_to());
     let asked = Command::new("sh").args(["-c", &asked]).stdin(Stdio::null()).kill_on_drop(true).output();
     let asked = timeout(PATIENCE, asked).await.expect("an answer in time").expect("a shell");

@@ -58,7 +58,14 @@ impl Events {
         let swept = self.try_sweep().await;
         let outcome = match &swept {
             Ok(Swept { queued, withdrawn, left_out, is_whole }) => {
-                info!(queued, withdrawn, left_out, is_whole, ?why, "the accounts in the org's queue were asked for");
+                info!(
+                    queued,
+                    withdrawn,
+                    left_out,
+                    is_whole,
+                    why = why.name(),
+                    "the accounts in the org's queue were asked for"
+                );
                 counter!("tonegate_salesforce_events_total", "outcome" => "found").increment(*queued);
                 counter!("tonegate_salesforce_events_total", "outcome" => "withdrawn").increment(*withdrawn);
                 match (*left_out, *is_whole) {
@@ -68,7 +75,7 @@ impl Events {
                 }
             }
             Err(error) => {
-                warn!(%error, ?why, "the accounts in the org's queue are not known");
+                warn!(%error, why = why.name(), "the accounts in the org's queue are not known");
                 error.name()
             }
         };

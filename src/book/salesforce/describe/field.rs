@@ -45,7 +45,7 @@ pub(super) fn compare(place: &Place<'_>, findings: &mut Vec<Finding>) {
     for (what, remedy) in checks.into_iter().flatten() {
         add(own, what, remedy);
     }
-    for (what, remedy) in [index(place), cents(place)].into_iter().flatten() {
+    for (what, remedy) in [index(place), minor_unit(place)].into_iter().flatten() {
         add(Weight::Warns, what, remedy);
     }
     if let Some((weight, what, remedy)) = values(place) {
@@ -71,10 +71,15 @@ pub(super) fn wanted(mapping: &Mapping, mapped: &MappedField) -> String {
 }
 
 /// Whether the smallest part of an amount is kept. Currencies without parts need none.
-fn cents(place: &Place<'_>) -> Remark {
-    let scale = place.described.scale.filter(|scale| place.mapped.field.kind == Kind::Money && *scale < 2)?;
-    let what = format!("{} keeps {scale} places behind the point: the cents of amounts are lost", place.name());
-    Some((what, format!("give {} 2 decimal places", place.described.name)))
+fn minor_unit(place: &Place<'_>) -> Remark {
+    let currency = place.mapping.currency();
+    let least = u32::from(currency.exponent());
+    let scale = place.described.scale.filter(|scale| place.mapped.field.kind == Kind::Money && *scale < least)?;
+    let what = format!(
+        "{} keeps {scale} of the {least} decimal places of {currency}: the smallest parts of amounts are lost",
+        place.name()
+    );
+    Some((what, format!("give {} {least} decimal places", place.described.name)))
 }
 
 /// What is so, and what to change.

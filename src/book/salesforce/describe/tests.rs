@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::salesforce::field::{Field, Kind};
-use crate::salesforce::mapping::MappedField;
+use crate::salesforce::mapping::{MappedField, Profile};
 use crate::salesforce::name::ApiName;
 use crate::salesforce::object::{account, arrangement, attempt, compliance, dispute, payment, strategy};
 use crate::salesforce::sample::mappings;
@@ -122,15 +122,34 @@ fn spoiled(mapping: &Mapping, field: Field, changes: &Value) -> Vec<Finding> {
 }
 
 #[test]
-fn an_amount_without_cents_is_told() {
+fn an_amount_that_loses_its_smallest_part_is_told() {
     for mapping in mappings() {
         for field in [account::BALANCE, payment::AMOUNT] {
             for (scale, is_told) in [(0, true), (1, true), (2, false), (4, false)] {
                 let found = spoiled(&mapping, field, &json!({ "type": "double", "precision": 9, "scale": scale }));
                 let told: Vec<String> = found.iter().map(ToString::to_string).collect();
-                let is_cents = told.len() == 1 && told[0].contains("the cents of amounts are lost; give");
+                let is_cents =
+                    told.len() == 1 && told[0].contains("of the 2 decimal places of USD: the smallest parts");
                 assert!(if is_told { is_cents } else { told.is_empty() }, "{scale}: {told:?}");
                 assert!(found.iter().all(|finding| finding.weight == Weight::Warns));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_decimal_places_of_amounts_are_the_currency_s() {
+    for (currency, least) in [("JPY", 0), ("KWD", 3)] {
+        for profile in Profile::ALL {
+            let text = profile.text().replace("currency = \"USD\"", &format!("currency = \"{currency}\""));
+            let mapping = Mapping::read(&text, Some("")).unwrap();
+            for scale in 0..=4 {
+                let changes = json!({ "type": "double", "precision": 9, "scale": scale });
+                let found = spoiled(&mapping, account::BALANCE, &changes);
+                let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+                let is_told =
+                    told.len() == 1 && told[0].contains(&format!("of the {least} decimal places of {currency}"));
+                assert!(if scale < least { is_told } else { told.is_empty() }, "{currency} {scale}: {told:?}");
             }
         }
     }
