@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Result, bail};
 use backends::{
     processor::Processor,
+    salesforce::SalesforceError,
     store::{Health, HealthProblem},
 };
 use book::{
@@ -23,6 +24,9 @@ use crate::{
     config::{self, Book, BookKind, Config},
     failure, health, parts, processor, secrets, speech, startup,
 };
+
+/// Where an administrator finds what a refusal of an org means.
+const GUIDE: &str = "deploy/salesforce/README.md says what to look at";
 
 /// One thing that was looked at.
 struct Finding {
@@ -98,7 +102,7 @@ fn is_told(findings: &[Finding], last: &Finding) -> bool {
 async fn org(book: &Book) -> Vec<Finding> {
     let compared = match parts::compared(book).await {
         Ok(compared) => compared,
-        Err(error) => return vec![finding("Salesforce", Err(failure::told(&error)))],
+        Err(error) => return vec![finding("Salesforce", Err(refusal(&error)))],
     };
     let parts::Compared { is_asked, findings, is_open } = compared;
     let told = |found: &salesforce::Finding| match found.weight {
@@ -108,6 +112,15 @@ async fn org(book: &Book) -> Vec<Finding> {
     let open = is_open.then(|| finding("Salesforce lets assignments be subscribed to", Ok(())));
     let signed_in = if is_asked { "Salesforce signs in and describes" } else { "Salesforce signs in" };
     std::iter::once(finding(signed_in, Ok(()))).chain(open).chain(findings.iter().map(told)).collect()
+}
+
+/// Why an org could not be compared. A setting's line says itself what to look at, and others that need it say the same.
+fn refusal(error: &anyhow::Error) -> String {
+    let told = failure::told(error);
+    match error.chain().find_map(|cause| cause.downcast_ref::<SalesforceError>()) {
+        None | Some(SalesforceError::Setting(_) | SalesforceError::File { .. }) => told,
+        Some(_) => format!("{told}; {GUIDE}"),
+    }
 }
 
 /// What works, but had better be known: recordings in clear, secrets that others can read, and what the account book would leave

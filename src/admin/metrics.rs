@@ -405,7 +405,7 @@ pub(crate) const METRICS: &[Metric] = &[
         Kind::Gauge,
         None,
         &[],
-        "Whether this gateway receives assignments and stores them; of those that share a queue one does.",
+        "Whether this gateway receives assignments and stores them; of those that share a queue one does. In a quiet org it is known once the first keep-alive comes: 270 s at most.",
     ),
     metric(
         "tonegate_salesforce_event_polling_active",

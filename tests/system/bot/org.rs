@@ -235,6 +235,10 @@ async fn what_the_event_of_assignments_lacks_is_named_by_the_check() {
             !passed && said.contains("stops assignments: book.events.endpoint: what answers at https://"),
             "{said}"
         );
+        let stranger = events.replace("client_id = \"", "client_id = \"not-");
+        let (passed, said) = checked(directory, &stranger, &sandbox);
+        let refused = "(book.ca): no session at Salesforce: the sign-in is refused: invalid_client_id; deploy/salesforce/README.md says what to look at";
+        assert!(!passed && said.contains(refused), "{said}");
         let unread = events.replace(&org.org.authority().display().to_string(), "no/such.pem");
         let (passed, said) = checked(directory, &unread, &sandbox);
         assert!(!passed && said.matches("book.ca: no/such.pem: No such file").count() == 1, "{said}");
