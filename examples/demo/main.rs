@@ -23,7 +23,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
 use jiff::{Timestamp, tz::TimeZone};
-use testkit::gateway::{Gateway, GatewayOptions};
+use testkit::gateway::{Gateway, GatewayOptions, PATIENT_STORE};
 
 use narrator::Narrator;
 use org::DemoOrg;
@@ -128,7 +128,8 @@ impl Arguments {
 
     fn gateway(&self, book: &Book) -> GatewayOptions {
         let (models, prompts) = (self.models.clone(), self.prompts());
-        GatewayOptions { models, prompts, book: book.settings(), ..GatewayOptions::new(&self.directory) }
+        let (book, store) = (book.settings(), PATIENT_STORE.to_owned());
+        GatewayOptions { models, prompts, book, store, ..GatewayOptions::new(&self.directory) }
     }
 }
 

@@ -18,6 +18,8 @@ use crate::ports::PortRange;
 const START_DEADLINE: Duration = Duration::from_secs(90);
 /// Longest it may take to leave once told to.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
+/// A line for [`GatewayOptions::store`]: a disk that is busy with other things, such as what was built just now, refuses no call.
+pub const PATIENT_STORE: &str = "commit_deadline_milliseconds = 10000\n";
 /// The secret of the operator's token in every configuration made here.
 pub const OPERATOR_TOKEN: &str = "operator-token-of-this-machine-only";
 
@@ -68,6 +70,8 @@ pub struct GatewayOptions {
     pub processor: Option<String>,
     /// More lines for the section `[book]`.
     pub book: String,
+    /// More lines for the section `[store]`.
+    pub store: String,
     /// More lines for the section `[recording]`.
     pub recording: String,
     /// More lines for the end of the configuration.
@@ -96,6 +100,7 @@ impl GatewayOptions {
             capture: String::new(),
             processor: None,
             book: String::new(),
+            store: String::new(),
             recording: String::new(),
             more: String::new(),
             log: "info".to_owned(),
@@ -347,7 +352,7 @@ database = "{directory}/book.db"
 {book}
 [store]
 database = "{directory}/store.db"
-
+{store}
 {processor}
 [operations]
 listen = "127.0.0.1:0"
@@ -379,6 +384,7 @@ level = "{log}"
         api_port = options.api_port,
         api = options.api,
         book = options.book,
+        store = options.store,
         recording = options.recording,
         more = options.more,
     )

@@ -2,6 +2,8 @@
 
 use std::{fs, process::Command, time::Duration};
 
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
 use crate::plant::{alone, directory, example, run};
 
 /// Longest one call may take, start and end of the gateway included.
@@ -9,8 +11,18 @@ const LIMIT: Duration = Duration::from_secs(330);
 
 #[test]
 fn the_whole_call_comes_to_the_same_with_either_account_book() {
-    let [embedded, salesforce] = ["sqlite", "salesforce"].map(|book| hold(2, book));
+    let both = || ["sqlite", "salesforce"].map(|book| hold(2, book));
+    let day = today();
+    let held = both();
+    // Payments fall due by the day of the call: where that ended meanwhile, both calls are held again.
+    let [embedded, salesforce] = if today() == day { held } else { both() };
     assert_eq!(embedded, salesforce);
+}
+
+/// The day where the accounts are, unless they say otherwise.
+fn today() -> Date {
+    let zone = TimeZone::get("America/New_York").expect("time-zone data");
+    Timestamp::now().to_zoned(zone).date()
 }
 
 #[test]

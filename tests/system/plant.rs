@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 use testkit::{
-    gateway::{Gateway, GatewayOptions},
+    gateway::{Gateway, GatewayOptions, PATIENT_STORE},
     interface::Interface,
 };
 
@@ -44,6 +44,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
 pub(crate) fn options(name: &str) -> GatewayOptions {
     let mut options = GatewayOptions::new(directory(name));
     options.prompts = options.directory.join("prompts");
+    options.store = PATIENT_STORE.to_owned();
     warm(&options.prompts);
     options
 }

@@ -169,7 +169,7 @@ async fn stalled(options: &GatewayOptions) -> (Gateway, Line, String, Connection
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_stalls_refuses_calls_and_loses_nothing() {
-    let options = plant::options("trouble-stall");
+    let options = GatewayOptions { store: String::new(), ..plant::options("trouble-stall") };
     let store = options.directory.join("store.db");
     let (gateway, line, id, stall) = stalled(&options).await;
     // Nobody knows yet: the first call to come finds out.
@@ -191,7 +191,7 @@ async fn a_store_that_stalls_refuses_calls_and_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stall_that_outlasts_the_call_loses_none_of_its_records() {
-    let options = plant::options("trouble-long-stall");
+    let options = GatewayOptions { store: String::new(), ..plant::options("trouble-long-stall") };
     let store = options.directory.join("store.db");
     let (gateway, line, id, stall) = stalled(&options).await;
     ends(&gateway, &line, &id).await;
