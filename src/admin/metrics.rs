@@ -443,6 +443,13 @@ pub(crate) const METRICS: &[Metric] = &[
         "Calls and flags whose answer was lost, read back before they were sent again: `written` all the same, or `not_written`.",
     ),
     metric(
+        "tonegate_salesforce_rows_refused_total",
+        Kind::Counter,
+        None,
+        &["outcome"],
+        "Rows that the org refused among the records of a call, by why: `rejected`, `locked`, `read_only`, or as requests are. The request itself counts as `answered`.",
+    ),
+    metric(
         "tonegate_bulk_rows_total",
         Kind::Counter,
         None,

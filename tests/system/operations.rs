@@ -62,6 +62,7 @@ const ONLY_ON_EVENT: &[(&str, &str)] = &[
     ("tonegate_salesforce_sweeps_total", "accounts of Salesforce's queue were asked for"),
     ("tonegate_reconciliation_timestamp_seconds", "a day was held against the org"),
     ("tonegate_reconciliation_difference", "a day was held against the org"),
+    ("tonegate_salesforce_rows_refused_total", "an org refused a row of a call"),
     ("tonegate_bulk_rows_total", "a backlog was sent in bulk"),
     ("tonegate_outbox_verified_total", "the answer to a delivery was lost"),
 ];

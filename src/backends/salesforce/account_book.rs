@@ -274,7 +274,8 @@ impl SalesforceBook {
         let outcomes = graph.outcomes(answered.status, answered.body.to_string().as_bytes());
         let outcomes = outcomes.map_err(|_| BookError::Unclear)?;
         for outcome in outcomes.iter().filter(|outcome| outcome.is_culprit()) {
-            let Err(Refusal { code, fields, .. }) = &outcome.result else { continue };
+            let Err(Refusal { fault, code, fields }) = &outcome.result else { continue };
+            counter!("tonegate_salesforce_rows_refused_total", "outcome" => fault.name()).increment(1);
             warn!(object = outcome.object.name(), code, ?fields, "the org refuses a row");
         }
         Ok(delivery.heard(graph, &outcomes))

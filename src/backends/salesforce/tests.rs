@@ -32,6 +32,7 @@ mod page;
 mod reconciliation;
 mod sample;
 mod sign_in;
+mod state;
 
 use sample::Sample;
 

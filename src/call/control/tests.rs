@@ -429,7 +429,7 @@ fn approved_with(brand: Brand) -> CaptureOutcome {
 #[test]
 fn a_call_is_answered_once_it_is_durable_and_its_notices_are_rendered() {
     let mut rig = Rig::holding(AgentKind::Collector, |request| matches!(request, Request::Prepare { .. }));
-    assert_eq!(rig.position("answer"), None);
+    assert_eq!((rig.position("answer"), rig.count("look up")), (None, 1), "the account is asked for as the call comes");
     rig.release();
     assert!(rig.position("answer").is_some());
     assert_eq!(rig.count("play"), 0, "nothing plays before the ACK");

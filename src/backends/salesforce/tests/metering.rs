@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ::book::outbox::RetryPolicy;
+use org::RowTrouble;
 use rules::contact::Flag;
 
 use super::{
@@ -140,6 +141,30 @@ async fn deliveries_whose_answer_was_lost_are_counted_by_what_the_org_has() {
     assert_eq!(meters.one(VERIFIED, "written"), 2.0, "flags too");
     let counted: BTreeSet<String> = meters.of(VERIFIED).into_keys().collect();
     assert_eq!(counted, documented(VERIFIED));
+}
+
+#[tokio::test]
+async fn rows_that_the_org_refuses_are_counted_by_why_and_written_once_it_takes_them() {
+    const REFUSED: &str = "tonegate_salesforce_rows_refused_total";
+    let meters = Meters::start();
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        let attempts = desk.api(Object::ContactAttempt);
+        let before = ["locked", "read_only", "rejected"].map(|outcome| meters.one(REFUSED, outcome));
+        desk.sample.rig.org.trouble(RowTrouble::locked(&attempts, None, Some(1)));
+        desk.put(whole(1)).await;
+        desk.round().await;
+        desk.sample.rig.org.set_read_only(true);
+        desk.rounds().await;
+        assert!(desk.rows(Object::ContactAttempt).is_empty());
+        desk.sample.rig.org.set_read_only(false);
+        desk.trouble(Object::ContactAttempt, "FIELD_CUSTOM_VALIDATION_EXCEPTION", Some(1));
+        desk.rounds().await;
+        assert_eq!((desk.rows(Object::ContactAttempt).len(), desk.depth().await), (1, (0, 0)));
+        for (outcome, before) in ["locked", "read_only", "rejected"].into_iter().zip(before) {
+            assert!(meters.one(REFUSED, outcome) > before, "{outcome}: {:?}", meters.of(REFUSED));
+        }
+    }
 }
 
 #[tokio::test]

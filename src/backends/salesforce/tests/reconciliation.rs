@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp, civil::date};
 use rules::contact::Flag;
 
 use super::delivery::{Desk, update, whole};
+use super::meters::Meters;
 use super::*;
 use crate::reconciliation::{Reconciliation, ReconciliationError};
 
@@ -58,6 +59,8 @@ fn ids(call: u128) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn a_row_of_any_object_that_the_org_has_lost_is_delivered_again_and_then_nothing_differs() {
+    const DIFFERENCE: &str = "tonegate_reconciliation_difference";
+    let meters = Meters::start();
     let made = Object::ALL.into_iter().filter(|object| object.is_created());
     for (profile, object) in made.flat_map(|object| Profile::ALL.map(|profile| (profile, object))) {
         let mut desk = loses(profile, object).await;
@@ -66,11 +69,14 @@ async fn a_row_of_any_object_that_the_org_has_lost_is_delivered_again_and_then_n
         let reconciliation = Reconciliation::new(desk.store.clone(), Arc::clone(&desk.book));
         let now = desk.now();
         assert_eq!(reconciliation.reconcile(&today(), now).await.unwrap(), 1, "{}", object.name());
+        assert_eq!(meters.one(DIFFERENCE, object.name()), 1.0);
         // As a gateway does, which is told at once.
         desk.round_at(now).await;
         desk.rounds().await;
         assert_eq!(desk.depth().await, (0, 0));
         assert_eq!(reconciliation.reconcile(&today(), Timestamp::now()).await.unwrap(), 0);
+        assert!(meters.of(DIFFERENCE).values().all(|difference| *difference == 0.0), "{what}");
+        assert!(meters.one("tonegate_reconciliation_timestamp_seconds", "") > 0.0);
         for object in Object::ALL.into_iter().filter(|object| object.is_created()) {
             for row in linked(&desk, object) {
                 let own = (1..=4).map(ids).find(|ids| row[0].as_ref().is_some_and(|key| ids.contains(key)));

@@ -2,7 +2,7 @@
 
 use apache_avro::{Schema as Avro, to_avro_datum, types::Value as Datum};
 
-use super::super::{discretion::FACTS, page::Page};
+use super::super::{discretion::FACTS, meters::Meters, page::Page};
 use super::*;
 
 /// An event with nothing in it, as it is on the wire.
@@ -332,6 +332,71 @@ async fn a_setting_that_cannot_be_used_is_named() {
             assert!(error.to_string().contains(&format!("cannot be used: {setting}")), "{error}");
         }
     }
+}
+
+#[tokio::test]
+async fn each_end_of_a_stream_is_counted_under_its_name() {
+    const ENDS: &str = "tonegate_salesforce_event_streams_total";
+    let meters = Meters::start();
+    let bench = Bench::new().await;
+    let subscriber = bench.subscribe();
+    let counted = |end: &'static str| async { until(end, async || meters.one(ENDS, end) > 0.0).await };
+    bench.asked("pubsub_subscribe", 1).await;
+    for (number, (status, code, end)) in [
+        (14, "service.unavailable", "unavailable"),
+        (16, "service.auth.error", "session"),
+        (8, "subscription.limit.exceeded", "limited"),
+        (7, "topic.access.denied", "refused"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let refused = RefusedCalls { status, error_code: format!("{ERRORS}.{code}"), times: 1 };
+        bench.troubles(StreamTroubles { refused: Some(refused), drop_every: Some(1), ..StreamTroubles::default() });
+        bench.assign(number);
+        counted(end).await;
+        bench.troubles(StreamTroubles::default());
+        bench.waits_for(0..=number).await;
+    }
+    subscriber.leave().await;
+
+    bench.org().set_replay_length(12);
+    let subscriber = bench.subscribe();
+    counted("corrupted").await;
+    until("a sweep", async || meters.one("tonegate_salesforce_sweeps_total", "done") > 0.0).await;
+    subscriber.leave().await;
+    let watchdog = Duration::from_millis(100);
+    let options = EventsOptions { timing: Timing { watchdog, ..timing() }, ..bench.options() };
+    let subscriber = bench.subscribe_with(options, Arc::clone(&bench.queue));
+    counted("silent").await;
+    subscriber.leave().await;
+}
+
+#[tokio::test]
+async fn each_event_is_counted_by_what_became_of_it() {
+    const EVENTS: &str = "tonegate_salesforce_events_total";
+    let meters = Meters::start();
+    let bench = Bench::new().await;
+    bench.troubles(StreamTroubles { duplicates: 3, ..StreamTroubles::default() });
+    let subscriber = bench.subscribe();
+    let counted = |outcome: &'static str| async { until(outcome, async || meters.one(EVENTS, outcome) > 0.0).await };
+    (1..4).for_each(|number| drop(bench.assign(number)));
+    counted("queued").await;
+    counted("repeated").await;
+    bench.publish(1, "Revoke");
+    counted("revoked").await;
+    bench.publish(9, "Revoke");
+    counted("revoked_ahead").await;
+    bench.assign(9);
+    counted("revoked_before").await;
+    bench.publish_bytes(vec![0xFF; 9], None);
+    counted("quarantined").await;
+    subscriber.leave().await;
+    bench.assign(4);
+    let options = EventsOptions { oldest: SignedDuration::from_secs(-1), ..bench.options() };
+    let subscriber = bench.subscribe_with(options, Arc::clone(&bench.queue));
+    counted("old").await;
+    subscriber.leave().await;
 }
 
 #[tokio::test]
