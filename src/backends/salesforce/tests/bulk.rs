@@ -95,76 +95,83 @@ async fn a_backlog_of_25_000_rows_is_accounted_for_row_by_row() {
 
 #[tokio::test]
 async fn an_org_that_takes_no_jobs_gets_the_calls_one_by_one_and_flags_first() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    for call in 1..=1_100 {
-        desk.put([ended(call, call as i64).into(), compliance(call).into()]).await;
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        for call in 1..=1_100 {
+            desk.put([ended(call, call as i64).into(), compliance(call).into()]).await;
+        }
+        desk.sample.rig.order("jobs/ingest", Some(1), refused(503, "SERVER_UNAVAILABLE", ""));
+        assert_eq!(desk.round().await.delivered, 2, "the first call, and no job");
+        let asked = desk.sample.rig.org.counts();
+        desk.put([update(1_101, Flag::Cease).into()]).await;
+        let round = desk.round().await;
+        assert_eq!((round.delivered, desk.value(account::CEASE)), (3, json!(true)));
+        let (before, now) = (asked, desk.sample.rig.org.counts());
+        assert_eq!(before.by_kind["bulk"], now.by_kind["bulk"], "it took no job just now");
+        assert_eq!(now.by_kind.get("query"), before.by_kind.get("query"), "what was not sent needs no reading");
+        assert_eq!(desk.round().await.delivered, 2);
+        let round = desk.round().await;
+        assert!(round.delivered > 2_000, "{round:?}");
+        drained(&mut desk).await;
+        assert_eq!((desk.rows(Object::ContactAttempt).len(), desk.depth().await), (1_100, (0, 0)));
     }
-    desk.sample.rig.order("jobs/ingest", Some(1), refused(503, "SERVER_UNAVAILABLE", ""));
-    assert_eq!(desk.round().await.delivered, 2, "the first call, and no job");
-    let asked = desk.sample.rig.org.counts();
-    desk.put([update(1_101, Flag::Cease).into()]).await;
-    let round = desk.round().await;
-    assert_eq!((round.delivered, desk.value(account::CEASE)), (3, json!(true)));
-    let (before, now) = (asked, desk.sample.rig.org.counts());
-    assert_eq!(before.by_kind["bulk"], now.by_kind["bulk"], "it took no job just now");
-    assert_eq!(now.by_kind.get("query"), before.by_kind.get("query"), "what was not sent needs no reading");
-    assert_eq!(desk.round().await.delivered, 2);
-    let round = desk.round().await;
-    assert!(round.delivered > 2_000, "{round:?}");
-    drained(&mut desk).await;
-    assert_eq!((desk.rows(Object::ContactAttempt).len(), desk.depth().await), (1_100, (0, 0)));
 }
 
 #[tokio::test]
 async fn a_job_whose_answers_are_lost_is_asked_again_or_sent_again() {
-    for (path, trouble) in [
-        ("jobs/ingest/750", Trouble::ResetAfter),
-        ("jobs/ingest/750", Trouble::ResetBefore),
-        ("jobs/ingest", Trouble::ResetAfter),
-    ] {
-        let mut desk = Desk::of(Profile::CollectXpert).await;
-        let calls = (1..=1_100).flat_map(|call| [ended(call, call as i64).into(), compliance(call).into()]);
-        desk.put(calls).await;
-        for times in 1..=3 {
-            desk.sample.rig.order(path, Some(times), trouble.clone());
-            desk.round().await;
+    for profile in Profile::ALL {
+        for (path, trouble) in [
+            ("jobs/ingest/750", Trouble::ResetAfter),
+            ("jobs/ingest/750", Trouble::ResetBefore),
+            ("jobs/ingest", Trouble::ResetAfter),
+        ] {
+            let mut desk = Desk::of(profile).await;
+            let calls = (1..=1_100).flat_map(|call| [ended(call, call as i64).into(), compliance(call).into()]);
+            desk.put(calls).await;
+            for times in 1..=3 {
+                desk.sample.rig.order(path, Some(times), trouble.clone());
+                desk.round().await;
+            }
+            drained(&mut desk).await;
+            let counts = [Object::ContactAttempt, Object::ComplianceRecord].map(|object| desk.rows(object).len());
+            assert_eq!((counts, desk.depth().await), ([1_100, 1_100], (0, 0)), "{path} {trouble:?}");
         }
-        drained(&mut desk).await;
-        let counts = [Object::ContactAttempt, Object::ComplianceRecord].map(|object| desk.rows(object).len());
-        assert_eq!((counts, desk.depth().await), ([1_100, 1_100], (0, 0)), "{path} {trouble:?}");
     }
 }
 
 #[tokio::test]
 async fn a_call_whose_row_is_locked_does_not_take_back_what_a_later_one_said() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    desk.sample.add(1);
-    desk.put((1..=1_100).flat_map(|call| [ended(call, call as i64).into(), compliance(call).into()])).await;
-    let path = |field| desk.sample.mapping.field(field).unwrap().path.as_str().to_owned();
-    let (key, started, last) = (path(attempt::EXTERNAL_ID), path(attempt::STARTED_AT), path(account::LAST_CONTACT_AT));
-    let object = desk.api(Object::ContactAttempt);
-    let at = ended(5, 5).started_at.to_string();
-    let row = json!({ key: ended(5, 5).external_id.as_str(), started: at });
-    let locked = desk.sample.rig.org.insert(&object, &row).unwrap();
-    desk.sample.rig.org.trouble(RowTrouble::locked(&object, Some(&locked), None));
-    desk.round().await;
-    let last_contact = |desk: &Desk| desk.rows(Object::CollectionAccount)[0][&last].clone();
-    let said = last_contact(&desk);
-    assert_eq!(desk.depth().await, (1, 0), "the locked one alone is left");
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        desk.sample.add(1);
+        desk.put((1..=1_100).flat_map(|call| [ended(call, call as i64).into(), compliance(call).into()])).await;
+        let path = |field| desk.sample.mapping.field(field).unwrap().path.as_str().to_owned();
+        let (key, started, last) =
+            (path(attempt::EXTERNAL_ID), path(attempt::STARTED_AT), path(account::LAST_CONTACT_AT));
+        let object = desk.api(Object::ContactAttempt);
+        let at = ended(5, 5).started_at.to_string();
+        let row = json!({ key: ended(5, 5).external_id.as_str(), started: at });
+        let locked = desk.sample.rig.org.insert(&object, &row).unwrap();
+        desk.sample.rig.org.trouble(RowTrouble::locked(&object, Some(&locked), None));
+        desk.round().await;
+        let last_contact = |desk: &Desk| desk.rows(Object::CollectionAccount)[0][&last].clone();
+        let said = last_contact(&desk);
+        assert_eq!(desk.depth().await, (1, 0), "the locked one alone is left");
 
-    // Another backlog, while it is still locked.
-    let others = (1_201..=2_300).flat_map(|call| {
-        let account = Some(AccountId::parse("CA-1").unwrap());
-        [
-            ContactAttempt { account: account.clone(), ..ended(call, call as i64) }.into(),
-            ComplianceRecord { account, ..compliance(call) }.into(),
-        ]
-    });
-    desk.put(others).await;
-    let round = desk.round().await;
-    assert!(round.delivered > 2_000, "{round:?}");
-    assert_eq!(last_contact(&desk), said);
-    desk.sample.rig.org.clear_faults();
-    drained(&mut desk).await;
-    assert_eq!((desk.rows(Object::ContactAttempt).len(), last_contact(&desk)), (2_200, said));
+        // Another backlog, while it is still locked.
+        let others = (1_201..=2_300).flat_map(|call| {
+            let account = Some(AccountId::parse("CA-1").unwrap());
+            [
+                ContactAttempt { account: account.clone(), ..ended(call, call as i64) }.into(),
+                ComplianceRecord { account, ..compliance(call) }.into(),
+            ]
+        });
+        desk.put(others).await;
+        let round = desk.round().await;
+        assert!(round.delivered > 2_000, "{round:?}");
+        assert_eq!(last_contact(&desk), said);
+        desk.sample.rig.org.clear_faults();
+        drained(&mut desk).await;
+        assert_eq!((desk.rows(Object::ContactAttempt).len(), last_contact(&desk)), (2_200, said));
+    }
 }

@@ -224,191 +224,217 @@ async fn a_call_is_one_graph_in_either_profile() {
 
 #[tokio::test]
 async fn no_fault_on_the_way_loses_a_row_or_doubles_one() {
-    for trouble in [
-        Trouble::ResetBefore,
-        Trouble::ResetAfter,
-        Trouble::Truncated,
-        Trouble::Html { status: 503 },
-        Trouble::Html { status: 200 },
-        Trouble::Empty { status: 502 },
-        refused(503, "SERVER_UNAVAILABLE", ""),
-        refused(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
-        refused(401, "INVALID_SESSION_ID", "Session expired or invalid"),
-    ] {
-        let mut desk = Desk::of(Profile::CollectXpert).await;
-        desk.put(whole(1)).await;
-        desk.graph(trouble.clone());
-        desk.rounds().await;
-        assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 1, 1, 0], (0, 0)), "{trouble:?}");
+    for profile in Profile::ALL {
+        for trouble in [
+            Trouble::ResetBefore,
+            Trouble::ResetAfter,
+            Trouble::Truncated,
+            Trouble::Html { status: 503 },
+            Trouble::Html { status: 200 },
+            Trouble::Empty { status: 502 },
+            refused(503, "SERVER_UNAVAILABLE", ""),
+            refused(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+            refused(401, "INVALID_SESSION_ID", "Session expired or invalid"),
+        ] {
+            let mut desk = Desk::of(profile).await;
+            desk.put(whole(1)).await;
+            desk.graph(trouble.clone());
+            desk.rounds().await;
+            assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 1, 1, 0], (0, 0)), "{trouble:?}");
+        }
     }
 }
 
 #[tokio::test]
 async fn calls_of_an_account_come_in_their_order_after_an_outage() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    for call in 1..=5 {
-        desk.put([ended(call, call as i64 * 100).into(), compliance(call).into()]).await;
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        for call in 1..=5 {
+            desk.put([ended(call, call as i64 * 100).into(), compliance(call).into()]).await;
+        }
+        desk.sample.rig.order("composite/graph", None, refused(503, "SERVER_UNAVAILABLE", ""));
+        for _ in 0..3 {
+            assert_eq!(desk.round().await.delivered, 0);
+        }
+        assert_eq!(desk.depth().await, (10, 0));
+        desk.sample.rig.org.clear_faults();
+        for call in 1..=5_usize {
+            assert_eq!(desk.round().await.delivered, 2, "one call of an account after another");
+            let last = at(call as i64 * 100).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+            let told = desk.value(account::LAST_CONTACT_AT);
+            assert!(told.as_str().unwrap().starts_with(&last), "{told} after {last}");
+            assert_eq!(desk.rows(Object::ContactAttempt).len(), call);
+        }
+        assert_eq!(desk.depth().await, (0, 0));
     }
-    desk.sample.rig.order("composite/graph", None, refused(503, "SERVER_UNAVAILABLE", ""));
-    for _ in 0..3 {
-        assert_eq!(desk.round().await.delivered, 0);
-    }
-    assert_eq!(desk.depth().await, (10, 0));
-    desk.sample.rig.org.clear_faults();
-    for call in 1..=5_usize {
-        assert_eq!(desk.round().await.delivered, 2, "one call of an account after another");
-        let last = at(call as i64 * 100).strftime("%Y-%m-%dT%H:%M:%S").to_string();
-        let told = desk.value(account::LAST_CONTACT_AT);
-        assert!(told.as_str().unwrap().starts_with(&last), "{told} after {last}");
-        assert_eq!(desk.rows(Object::ContactAttempt).len(), call);
-    }
-    assert_eq!(desk.depth().await, (0, 0));
 }
 
 #[tokio::test]
 async fn a_row_that_is_locked_comes_again() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    desk.put(whole(1)).await;
-    let locked = RowTrouble::locked(&desk.api(Object::CollectionAccount), None, Some(2));
-    desk.sample.rig.org.trouble(locked);
-    for _ in 0..2 {
-        assert_eq!(desk.round().await.retried, 4);
-        assert_eq!(desk.counts(), [0; 5], "all or nothing");
-    }
-    assert_eq!((desk.round().await.delivered, desk.counts()), (4, [1, 1, 1, 1, 0]));
-}
-
-#[tokio::test]
-async fn an_arrangement_that_a_rule_refuses_is_parked_and_keeps_nothing_else_back() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    desk.put([arrangement(1).into(), ended(1, 0).into(), compliance(1).into()]).await;
-    desk.trouble(Object::PaymentArrangement, "FIELD_CUSTOM_VALIDATION_EXCEPTION", None);
-    assert_eq!(desk.round().await.delivered, 2);
-    assert_eq!(desk.counts(), [1, 1, 0, 0, 0]);
-    desk.rounds().await;
-    assert_eq!(desk.depth().await, (0, 1));
-}
-
-#[tokio::test]
-async fn a_payment_is_not_kept_back_by_the_arrangement_that_it_pays() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    desk.put(whole(1)).await;
-    desk.trouble(Object::PaymentArrangement, "FIELD_CUSTOM_VALIDATION_EXCEPTION", None);
-    desk.rounds().await;
-    assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 0, 1, 0], (0, 1)));
-}
-
-#[tokio::test]
-async fn a_value_that_the_org_does_not_know_is_replaced_and_noted() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    desk.put([ended(1, 0).into(), compliance(1).into()]).await;
-    let outcome = desk.sample.mapping.field(attempt::OUTCOME).unwrap().path.as_str().to_owned();
-    let code = "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST";
-    let trouble = RowTrouble::rejected(&desk.api(Object::ContactAttempt), code, Some(1));
-    desk.sample.rig.org.trouble(RowTrouble { fields: vec![outcome], ..trouble });
-    assert_eq!(desk.round().await.delivered, 2);
-    assert_eq!(desk.value(attempt::OUTCOME), "Unknown");
-    assert_eq!(desk.value(attempt::NOTES), "outcome: right_party");
-}
-
-#[tokio::test]
-async fn an_account_that_may_not_be_changed_keeps_no_record_back() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    desk.put(whole(1)).await;
-    desk.trouble(Object::CollectionAccount, "FIELD_CUSTOM_VALIDATION_EXCEPTION", None);
-    assert_eq!((desk.round().await.delivered, desk.counts()), (4, [1, 1, 1, 1, 0]));
-}
-
-#[tokio::test]
-async fn what_was_written_is_not_written_again_where_the_answer_was_lost() {
-    for (trouble, graphs) in [
-        (Trouble::ResetAfter, 1),
-        (Trouble::Truncated, 1),
-        (Trouble::ResetBefore, 2),
-        (Trouble::Html { status: 504 }, 2),
-        (Trouble::Html { status: 200 }, 2),
-        (refused(503, "SERVER_UNAVAILABLE", ""), 2),
-    ] {
-        let mut desk = Desk::of(Profile::CollectXpert).await;
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
         desk.put(whole(1)).await;
-        desk.graph(trouble.clone());
-        desk.rounds().await;
-        assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 1, 1, 0], (0, 0)), "{trouble:?}");
-        assert_eq!(desk.sample.rig.asked("graph"), graphs, "{trouble:?}");
-        let asks = u64::from(!matches!(trouble, Trouble::Refused { .. })) * 5;
-        assert_eq!(desk.sample.rig.asked("query"), asks, "one for each object, where it is not known: {trouble:?}");
-    }
-}
-
-#[tokio::test]
-async fn nothing_is_written_where_it_cannot_be_known_what_was() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    desk.put(whole(1)).await;
-    desk.graph(Trouble::ResetAfter);
-    desk.sample.rig.order("query", Some(2), refused(503, "SERVER_UNAVAILABLE", ""));
-    desk.rounds().await;
-    assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 1, 1, 0], (0, 0)));
-    assert_eq!(desk.sample.rig.asked("graph"), 1);
-}
-
-#[tokio::test]
-async fn flags_whose_answer_was_lost_are_not_set_twice() {
-    for (trouble, upserts) in [(Trouble::ResetAfter, 2), (Trouble::ResetBefore, 4)] {
-        let mut desk = Desk::of(Profile::CollectXpert).await;
-        desk.put([update(1, Flag::Dispute).into()]).await;
-        desk.sample.rig.order("sobjects/cxp__Dispute", Some(1), trouble);
-        desk.round().await;
-        desk.round().await;
-        assert_eq!((desk.value(account::DISPUTE), desk.counts()[4]), (json!(true), 1));
-        assert_eq!(desk.sample.rig.asked("upsert"), upserts);
-    }
-}
-
-#[tokio::test]
-async fn a_request_that_is_refused_as_a_whole_costs_no_record() {
-    for trouble in [
-        refused(403, "API_DISABLED_FOR_ORG", ""),
-        refused(410, "UNSUPPORTED_API_VERSION", ""),
-        refused(400, "JSON_PARSER_ERROR", ""),
-    ] {
-        let mut desk = Desk::of(Profile::CollectXpert).await;
-        desk.put(whole(1)).await;
-        desk.sample.rig.order("composite/graph", Some(5), trouble);
-        for _ in 0..5 {
-            assert_eq!(desk.round().await, Round { retried: 4, ..Round::default() });
+        let locked = RowTrouble::locked(&desk.api(Object::CollectionAccount), None, Some(2));
+        desk.sample.rig.org.trouble(locked);
+        for _ in 0..2 {
+            assert_eq!(desk.round().await.retried, 4);
+            assert_eq!(desk.counts(), [0; 5], "all or nothing");
         }
         assert_eq!((desk.round().await.delivered, desk.counts()), (4, [1, 1, 1, 1, 0]));
     }
 }
 
 #[tokio::test]
-async fn a_row_that_differs_from_what_was_sent_is_sent_again_and_given_up_where_that_fails() {
-    for (times, depth, status) in [(Some(1), (0, 0), "Refunded"), (None, (0, 1), "Succeeded")] {
-        let mut desk = Desk::of(Profile::CollectXpert).await;
-        desk.put(whole(1)).await;
-        desk.round().await;
-        desk.put([PaymentTransaction { status: PaymentStatus::Refunded, ..payment(1) }.into()]).await;
-        desk.trouble(Object::PaymentTransaction, "DUPLICATE_VALUE", times);
+async fn an_arrangement_that_a_rule_refuses_is_parked_and_keeps_nothing_else_back() {
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        desk.put([arrangement(1).into(), ended(1, 0).into(), compliance(1).into()]).await;
+        desk.trouble(Object::PaymentArrangement, "FIELD_CUSTOM_VALIDATION_EXCEPTION", None);
+        assert_eq!(desk.round().await.delivered, 2);
+        assert_eq!(desk.counts(), [1, 1, 0, 0, 0]);
         desk.rounds().await;
-        assert_eq!(desk.depth().await, depth);
-        assert_eq!(desk.value(::book::salesforce::object::payment::STATUS), status);
-        let parked = desk.store.outbox_parked().await.unwrap();
-        assert!(parked.iter().all(|parked| parked.failure == "differs"));
+        assert_eq!(desk.depth().await, (0, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_payment_is_not_kept_back_by_the_arrangement_that_it_pays() {
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        desk.put(whole(1)).await;
+        desk.trouble(Object::PaymentArrangement, "FIELD_CUSTOM_VALIDATION_EXCEPTION", None);
+        desk.rounds().await;
+        assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 0, 1, 0], (0, 1)));
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_the_org_does_not_know_is_replaced_and_noted() {
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        desk.put([ended(1, 0).into(), compliance(1).into()]).await;
+        let outcome = desk.sample.mapping.field(attempt::OUTCOME).unwrap().path.as_str().to_owned();
+        let code = "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST";
+        let trouble = RowTrouble::rejected(&desk.api(Object::ContactAttempt), code, Some(1));
+        desk.sample.rig.org.trouble(RowTrouble { fields: vec![outcome], ..trouble });
+        assert_eq!(desk.round().await.delivered, 2);
+        assert_eq!(desk.value(attempt::OUTCOME), "Unknown");
+        assert_eq!(desk.value(attempt::NOTES), "outcome: right_party");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_may_not_be_changed_keeps_no_record_back() {
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        desk.put(whole(1)).await;
+        desk.trouble(Object::CollectionAccount, "FIELD_CUSTOM_VALIDATION_EXCEPTION", None);
+        assert_eq!((desk.round().await.delivered, desk.counts()), (4, [1, 1, 1, 1, 0]));
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_is_not_written_again_where_the_answer_was_lost() {
+    for profile in Profile::ALL {
+        for (trouble, graphs) in [
+            (Trouble::ResetAfter, 1),
+            (Trouble::Truncated, 1),
+            (Trouble::ResetBefore, 2),
+            (Trouble::Html { status: 504 }, 2),
+            (Trouble::Html { status: 200 }, 2),
+            (refused(503, "SERVER_UNAVAILABLE", ""), 2),
+        ] {
+            let mut desk = Desk::of(profile).await;
+            desk.put(whole(1)).await;
+            desk.graph(trouble.clone());
+            desk.rounds().await;
+            assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 1, 1, 0], (0, 0)), "{trouble:?}");
+            assert_eq!(desk.sample.rig.asked("graph"), graphs, "{trouble:?}");
+            let asks = u64::from(!matches!(trouble, Trouble::Refused { .. })) * 5;
+            assert_eq!(desk.sample.rig.asked("query"), asks, "one for each object, where it is not known: {trouble:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_written_where_it_cannot_be_known_what_was() {
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        desk.put(whole(1)).await;
+        desk.graph(Trouble::ResetAfter);
+        desk.sample.rig.order("query", Some(2), refused(503, "SERVER_UNAVAILABLE", ""));
+        desk.rounds().await;
+        assert_eq!((desk.counts(), desk.depth().await), ([1, 1, 1, 1, 0], (0, 0)));
+        assert_eq!(desk.sample.rig.asked("graph"), 1);
+    }
+}
+
+#[tokio::test]
+async fn flags_whose_answer_was_lost_are_not_set_twice() {
+    for profile in Profile::ALL {
+        for (trouble, upserts) in [(Trouble::ResetAfter, 2), (Trouble::ResetBefore, 4)] {
+            let mut desk = Desk::of(profile).await;
+            desk.put([update(1, Flag::Dispute).into()]).await;
+            desk.sample.rig.order(&format!("sobjects/{}", desk.api(Object::Dispute)), Some(1), trouble);
+            desk.round().await;
+            desk.round().await;
+            assert_eq!((desk.value(account::DISPUTE), desk.counts()[4]), (json!(true), 1));
+            assert_eq!(desk.sample.rig.asked("upsert"), upserts);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_as_a_whole_costs_no_record() {
+    for profile in Profile::ALL {
+        for trouble in [
+            refused(403, "API_DISABLED_FOR_ORG", ""),
+            refused(410, "UNSUPPORTED_API_VERSION", ""),
+            refused(400, "JSON_PARSER_ERROR", ""),
+        ] {
+            let mut desk = Desk::of(profile).await;
+            desk.put(whole(1)).await;
+            desk.sample.rig.order("composite/graph", Some(5), trouble);
+            for _ in 0..5 {
+                assert_eq!(desk.round().await, Round { retried: 4, ..Round::default() });
+            }
+            assert_eq!((desk.round().await.delivered, desk.counts()), (4, [1, 1, 1, 1, 0]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_differs_from_what_was_sent_is_sent_again_and_given_up_where_that_fails() {
+    for profile in Profile::ALL {
+        for (times, depth, status) in [(Some(1), (0, 0), "Refunded"), (None, (0, 1), "Succeeded")] {
+            let mut desk = Desk::of(profile).await;
+            desk.put(whole(1)).await;
+            desk.round().await;
+            desk.put([PaymentTransaction { status: PaymentStatus::Refunded, ..payment(1) }.into()]).await;
+            desk.trouble(Object::PaymentTransaction, "DUPLICATE_VALUE", times);
+            desk.rounds().await;
+            assert_eq!(desk.depth().await, depth);
+            assert_eq!(desk.value(::book::salesforce::object::payment::STATUS), status);
+            let parked = desk.store.outbox_parked().await.unwrap();
+            assert!(parked.iter().all(|parked| parked.failure == "differs"));
+        }
     }
 }
 
 #[tokio::test]
 async fn a_row_that_is_there_already_is_done_and_another_key_is_not() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    desk.put(whole(1)).await;
-    desk.round().await;
-    desk.put(whole(1)).await;
-    desk.trouble(Object::PaymentTransaction, "DUPLICATE_VALUE", None);
-    assert_eq!((desk.round().await.delivered, desk.counts()), (4, [1, 1, 1, 1, 0]));
-    desk.put(whole(2)).await;
-    assert_eq!((desk.round().await.delivered, desk.counts()), (3, [2, 2, 2, 1, 0]));
-    desk.rounds().await;
-    assert_eq!(desk.depth().await, (0, 1));
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        desk.put(whole(1)).await;
+        desk.round().await;
+        desk.put(whole(1)).await;
+        desk.trouble(Object::PaymentTransaction, "DUPLICATE_VALUE", None);
+        assert_eq!((desk.round().await.delivered, desk.counts()), (4, [1, 1, 1, 1, 0]));
+        desk.put(whole(2)).await;
+        assert_eq!((desk.round().await.delivered, desk.counts()), (3, [2, 2, 2, 1, 0]));
+        desk.rounds().await;
+        assert_eq!(desk.depth().await, (0, 1));
+    }
 }
 
 #[tokio::test]
@@ -438,23 +464,28 @@ async fn a_flag_goes_at_once_and_once_more_with_its_call() {
 
 #[tokio::test]
 async fn a_flag_of_an_account_in_trouble_is_kept_until_it_is_set() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    desk.put([update(1, Flag::Cease).into()]).await;
-    desk.sample.rig.order("sobjects", Some(3), refused(503, "SERVER_UNAVAILABLE", ""));
-    desk.trouble(Object::CollectionAccount, "UNABLE_TO_LOCK_ROW", Some(2));
-    for _ in 0..2 {
-        desk.rounds().await;
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        desk.put([update(1, Flag::Cease).into()]).await;
+        desk.sample.rig.order("sobjects", Some(3), refused(503, "SERVER_UNAVAILABLE", ""));
+        desk.trouble(Object::CollectionAccount, "UNABLE_TO_LOCK_ROW", Some(2));
+        for _ in 0..2 {
+            desk.rounds().await;
+        }
+        assert_eq!((desk.value(account::CEASE), desk.depth().await), (json!(true), (0, 0)));
     }
-    assert_eq!((desk.value(account::CEASE), desk.depth().await), (json!(true), (0, 0)));
 }
 
 #[tokio::test]
 async fn an_account_that_is_not_there_is_told() {
-    let desk = Desk::of(Profile::CollectXpert).await;
-    let book = SalesforceBook::new(Arc::clone(&desk.sample.rig.connections), desk.sample.mapping.clone(), version());
-    let unknown = AccountUpdate { account: AccountId::parse("CA-9").unwrap(), ..update(1, Flag::Cease) };
-    assert_eq!(book.deliver(unknown.into()).await, Err(BookError::UnknownAccount));
-    assert_eq!(desk.rows(Object::CollectionAccount).len(), 1, "no account is made");
+    for profile in Profile::ALL {
+        let desk = Desk::of(profile).await;
+        let book =
+            SalesforceBook::new(Arc::clone(&desk.sample.rig.connections), desk.sample.mapping.clone(), version());
+        let unknown = AccountUpdate { account: AccountId::parse("CA-9").unwrap(), ..update(1, Flag::Cease) };
+        assert_eq!(book.deliver(unknown.into()).await, Err(BookError::UnknownAccount));
+        assert_eq!(desk.rows(Object::CollectionAccount).len(), 1, "no account is made");
+    }
 }
 
 /// Ends call 1.

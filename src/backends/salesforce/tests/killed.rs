@@ -20,6 +20,8 @@ use crate::{
 
 /// What the child is told: the store's file, the org's address, its authority's certificate, and the key to sign in with.
 const TOLD: [&str; 4] = ["TONEGATE_TEST_STORE", "TONEGATE_TEST_ORG", "TONEGATE_TEST_AUTHORITY", "TONEGATE_TEST_KEY"];
+/// The profile of the org.
+const PROFILE: &str = "TONEGATE_TEST_PROFILE";
 /// The step and the entry at which it is to die: `2 5`.
 const DIES_AT: &str = "TONEGATE_TEST_DIES_AT";
 
@@ -36,8 +38,10 @@ async fn child_delivers_until_killed() {
         authority: Some(authority.into()),
         session: Duration::from_secs(3_600),
     };
-    let mapping = Profile::CollectXpert.mapping(None).unwrap();
-    let book = SalesforceBook::new(Arc::new(Connections::new(options).unwrap()), mapping, version());
+    let profile = std::env::var(PROFILE).unwrap();
+    let profile = Profile::ALL.into_iter().find(|one| one.name() == profile).unwrap();
+    let book =
+        SalesforceBook::new(Arc::new(Connections::new(options).unwrap()), profile.mapping(None).unwrap(), version());
     let book = book.polling(Duration::from_millis(1));
     let dies_at = std::env::var(DIES_AT).ok().and_then(|text| {
         let (step, entry) = text.split_once(' ')?;
@@ -66,6 +70,7 @@ fn open(path: &std::path::Path) -> Store {
 /// An org with two accounts, and a store with two calls of the first, one of the second, and flags of another call.
 struct Case {
     rig: Rig,
+    profile: Profile,
     mapping: Mapping,
     directory: TempDir,
 }
@@ -74,16 +79,16 @@ struct Case {
 const ENTRIES: std::ops::RangeInclusive<i64> = 1..=7;
 
 impl Case {
-    async fn begin() -> Self {
+    async fn begin(profile: Profile) -> Self {
         let records = [update(9, Flag::Cease).into()].into_iter().chain(call(1, "CA-0")).chain(call(2, "CA-0"));
-        Self::with(records.chain(call(3, "CA-1"))).await
+        Self::with(profile, records.chain(call(3, "CA-1"))).await
     }
 
-    async fn with(records: impl Iterator<Item = Record>) -> Self {
-        let sample = Sample::of(Profile::CollectXpert).await;
+    async fn with(profile: Profile, records: impl Iterator<Item = Record>) -> Self {
+        let sample = Sample::of(profile).await;
         sample.add(0);
         sample.add(1);
-        let case = Self { rig: sample.rig, mapping: sample.mapping, directory: TempDir::new().unwrap() };
+        let case = Self { rig: sample.rig, profile, mapping: sample.mapping, directory: TempDir::new().unwrap() };
         let store = open(&case.store());
         store.write(records.map(Write::from).collect::<Vec<_>>()).await.unwrap();
         case
@@ -101,6 +106,7 @@ impl Case {
         command
             .args(["--exact", "salesforce::tests::killed::child_delivers_until_killed"])
             .envs(TOLD.into_iter().zip(told))
+            .env(PROFILE, self.profile.name())
             .stdout(Stdio::null())
             .kill_on_drop(true);
         if let Some((step, entry)) = dies_at {
@@ -131,13 +137,16 @@ impl Case {
         let ended = ended_in_time(self.run(None)).await;
         assert!(ended.success(), "{what}: {ended}");
         let (attempts, compliances) = (self.rows(Object::ContactAttempt), self.rows(Object::ComplianceRecord));
-        let key = |row: &Value| row["cxp__External_Id__c"].as_str().unwrap().to_owned();
+        let key = |row: &Value, object: Object| {
+            row[self.mapping.field(object.external_id()).unwrap().path.as_str()].as_str().unwrap().to_owned()
+        };
         let attempt = |number| ExternalId::attempt(Uuid::from_u128(number));
-        let place = |number| attempts.iter().position(|row| key(row) == attempt(number).as_str());
+        let place =
+            |number| attempts.iter().position(|row| key(row, Object::ContactAttempt) == attempt(number).as_str());
         assert_eq!((attempts.len(), compliances.len()), (3, 3), "{what}");
         assert!(place(1) < place(2) && place(1).is_some() && place(3).is_some(), "{what}: order of the account");
         for row in attempts.iter().chain(&compliances) {
-            assert_eq!(row["CreatedDate"], row["LastModifiedDate"], "{what}: {} was written once", key(row));
+            assert_eq!(row["CreatedDate"], row["LastModifiedDate"], "{what}: {} was written once", row["Id"]);
         }
         assert!(self.has_flag(), "{what}");
         assert_eq!(self.rig.asked("upsert"), 1, "{what}: flags are set once");
@@ -162,71 +171,80 @@ fn call(number: u128, account: &str) -> [Record; 2] {
 
 #[tokio::test]
 async fn a_process_killed_at_any_step_loses_nothing_doubles_nothing_and_keeps_the_order() {
-    for step in Step::ALL {
-        // Flags, and of each call its first entry or its last.
-        for entry in [1, 2, 5, 6] {
-            assert!(ENTRIES.contains(&entry));
-            let case = Case::begin().await;
-            let what = format!("killed at {step:?} of {entry}");
-            let ended = ended_in_time(case.run(Some((step, entry)))).await;
-            assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9), "{what}: {ended}");
-            case.ends_well(&what).await;
+    for profile in Profile::ALL {
+        for step in Step::ALL {
+            // Flags, and of each call its first entry or its last.
+            for entry in [1, 2, 5, 6] {
+                assert!(ENTRIES.contains(&entry));
+                let case = Case::begin(profile).await;
+                let what = format!("{}: killed at {step:?} of {entry}", profile.name());
+                let ended = ended_in_time(case.run(Some((step, entry)))).await;
+                assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9), "{what}: {ended}");
+                case.ends_well(&what).await;
+            }
         }
     }
 }
 
 #[tokio::test]
 async fn a_process_killed_while_the_org_has_written_and_not_answered_loses_and_doubles_nothing() {
-    for path in ["composite/graph", "sobjects"] {
-        let case = Case::begin().await;
-        case.rig.order(path, Some(1), Trouble::HangsAfter);
-        let mut child = case.run(None);
-        // All that the first round sends is written, and one answer of it is never given.
-        until("rows", async || case.has_flag() && case.rows(Object::ContactAttempt).len() >= 2).await;
-        child.kill().await.unwrap();
-        case.ends_well(path).await;
+    for profile in Profile::ALL {
+        for path in ["composite/graph", "sobjects"] {
+            let case = Case::begin(profile).await;
+            case.rig.order(path, Some(1), Trouble::HangsAfter);
+            let mut child = case.run(None);
+            // All that the first round sends is written, and one answer of it is never given.
+            until("rows", async || case.has_flag() && case.rows(Object::ContactAttempt).len() >= 2).await;
+            child.kill().await.unwrap();
+            case.ends_well(path).await;
+        }
     }
 }
 
 #[tokio::test]
 async fn a_process_killed_again_and_again_comes_to_an_end() {
-    let case = Case::begin().await;
-    // The second call of the account is not begun before the first is settled.
-    let (flags, first, second) = (1, 2, [4, 5]);
-    let before = [(Step::Marked, flags), (Step::Marked, first), (Step::Answered, flags)];
-    let after = second.into_iter().flat_map(|entry| [(Step::Marked, entry), (Step::Answered, entry)]);
-    for (step, entry) in before.into_iter().chain(after) {
-        let ended = ended_in_time(case.run(Some((step, entry)))).await;
-        assert!(!ended.success(), "{step:?} of {entry} was reached");
+    for profile in Profile::ALL {
+        let case = Case::begin(profile).await;
+        // The second call of the account is not begun before the first is settled.
+        let (flags, first, second) = (1, 2, [4, 5]);
+        let before = [(Step::Marked, flags), (Step::Marked, first), (Step::Answered, flags)];
+        let after = second.into_iter().flat_map(|entry| [(Step::Marked, entry), (Step::Answered, entry)]);
+        for (step, entry) in before.into_iter().chain(after) {
+            let ended = ended_in_time(case.run(Some((step, entry)))).await;
+            assert!(!ended.success(), "{step:?} of {entry} was reached");
+        }
+        case.ends_well("killed again and again").await;
     }
-    case.ends_well("killed again and again").await;
 }
 
 #[tokio::test]
 async fn a_process_killed_in_a_bulk_job_ends_it_and_writes_every_row_once() {
-    // While its rows are uploaded, and while it is worked at.
-    for (method, state) in [("PUT", "Open"), ("PATCH", "UploadComplete")] {
-        let case = Case::with((1..=1_100).flat_map(|number| call(number, "CA-0"))).await;
-        let path = "jobs/ingest/".to_owned();
-        let order = FaultOrder { path, method: Some(method.to_owned()), times: Some(1), fault: Trouble::HangsAfter };
-        case.rig.org.order(order);
-        let mut child = case.run(None);
-        until("a job", async || match method {
-            "PUT" => case.rig.asked("bulk") >= 2,
-            _ => case.jobs().await == [state],
-        })
-        .await;
-        child.kill().await.unwrap();
-        assert_eq!(case.jobs().await, [state], "it was left behind");
-        let left = open(&case.store()).bulk_jobs().left().await.unwrap();
-        assert_eq!(left.len(), 1, "and is known");
+    for profile in Profile::ALL {
+        // While its rows are uploaded, and while it is worked at.
+        for (method, state) in [("PUT", "Open"), ("PATCH", "UploadComplete")] {
+            let case = Case::with(profile, (1..=1_100).flat_map(|number| call(number, "CA-0"))).await;
+            let path = "jobs/ingest/".to_owned();
+            let order =
+                FaultOrder { path, method: Some(method.to_owned()), times: Some(1), fault: Trouble::HangsAfter };
+            case.rig.org.order(order);
+            let mut child = case.run(None);
+            until("a job", async || match method {
+                "PUT" => case.rig.asked("bulk") >= 2,
+                _ => case.jobs().await == [state],
+            })
+            .await;
+            child.kill().await.unwrap();
+            assert_eq!(case.jobs().await, [state], "it was left behind");
+            let left = open(&case.store()).bulk_jobs().left().await.unwrap();
+            assert_eq!(left.len(), 1, "and is known");
 
-        let ended = ended_in_time(case.run(None)).await;
-        assert!(ended.success(), "{method}: {ended}");
-        assert_eq!(case.jobs().await, ["JobComplete", "JobComplete"], "{method}: the one that was left is gone");
-        let counts = [Object::ContactAttempt, Object::ComplianceRecord].map(|object| case.rows(object).len());
-        assert_eq!(counts, [1_100, 1_100], "{method}");
-        let left = open(&case.store()).bulk_jobs().left().await.unwrap();
-        assert!(left.is_empty(), "{method}: {left:?}");
+            let ended = ended_in_time(case.run(None)).await;
+            assert!(ended.success(), "{method}: {ended}");
+            assert_eq!(case.jobs().await, ["JobComplete", "JobComplete"], "{method}: the one that was left is gone");
+            let counts = [Object::ContactAttempt, Object::ComplianceRecord].map(|object| case.rows(object).len());
+            assert_eq!(counts, [1_100, 1_100], "{method}");
+            let left = open(&case.store()).bulk_jobs().left().await.unwrap();
+            assert!(left.is_empty(), "{method}: {left:?}");
+        }
     }
 }

@@ -73,13 +73,15 @@ async fn an_account_with_a_strategy_that_is_not_known_yet_brings_it() {
 
 #[tokio::test]
 async fn strategies_that_cannot_be_read_hold_up_no_look_up() {
-    let sample = Sample::of(Profile::CollectXpert).await;
-    sample.add(0);
-    sample.rig.without_hedges().await;
-    let look_ups = sample.look_ups();
-    sample.rig.order("query", Some(1), Trouble::Html { status: 503 });
-    look_ups.prepare().await;
-    assert_eq!(found(&look_ups, &caller()).await.strategy.id.as_str(), "standard");
+    for profile in Profile::ALL {
+        let sample = Sample::of(profile).await;
+        sample.add(0);
+        sample.rig.without_hedges().await;
+        let look_ups = sample.look_ups();
+        sample.rig.order("query", Some(1), Trouble::Html { status: 503 });
+        look_ups.prepare().await;
+        assert_eq!(found(&look_ups, &caller()).await.strategy.id.as_str(), "standard");
+    }
 }
 
 #[tokio::test]
@@ -102,27 +104,31 @@ async fn what_cannot_be_known_is_an_error_and_no_account() {
 
 #[tokio::test]
 async fn an_org_in_trouble_knows_nobody() {
-    let sample = Sample::of(Profile::CollectXpert).await;
-    sample.add(0);
-    sample.rig.without_hedges().await;
-    let look_ups = sample.look_ups();
-    look_ups.prepare().await;
-    for trouble in [Trouble::Html { status: 503 }, Trouble::Html { status: 200 }, Trouble::Truncated] {
-        sample.rig.order("query", Some(1), trouble.clone());
-        look_ups.find(&caller()).await.expect_err(&format!("{trouble:?}"));
+    for profile in Profile::ALL {
+        let sample = Sample::of(profile).await;
+        sample.add(0);
+        sample.rig.without_hedges().await;
+        let look_ups = sample.look_ups();
+        look_ups.prepare().await;
+        for trouble in [Trouble::Html { status: 503 }, Trouble::Html { status: 200 }, Trouble::Truncated] {
+            sample.rig.order("query", Some(1), trouble.clone());
+            look_ups.find(&caller()).await.expect_err(&format!("{trouble:?}"));
+        }
+        assert!(matches!(look_ups.find(&caller()).await, Ok(LookUp::Found(_))));
     }
-    assert!(matches!(look_ups.find(&caller()).await, Ok(LookUp::Found(_))));
 }
 
 #[tokio::test]
 async fn a_look_up_that_does_not_fit_the_org_has_somebody_look() {
-    let sample = Sample::of(Profile::CollectXpert).await;
-    sample.add(0);
-    let look_ups = LookUps::new(Arc::clone(&sample.rig.connections), sample.mapping.clone(), version());
-    sample.rig.order("query", None, refused(400, "INVALID_FIELD", "no such column"));
-    let account = LookupKey::Account(::book::AccountId::parse("CA-0").unwrap());
-    assert_eq!(look_ups.find(&account).await.unwrap_err(), BookError::Failed);
-    tokio::time::timeout(Duration::from_secs(20), look_ups.doubted()).await.expect("a doubt");
+    for profile in Profile::ALL {
+        let sample = Sample::of(profile).await;
+        sample.add(0);
+        let look_ups = LookUps::new(Arc::clone(&sample.rig.connections), sample.mapping.clone(), version());
+        sample.rig.order("query", None, refused(400, "INVALID_FIELD", "no such column"));
+        let account = LookupKey::Account(::book::AccountId::parse("CA-0").unwrap());
+        assert_eq!(look_ups.find(&account).await.unwrap_err(), BookError::Failed);
+        tokio::time::timeout(Duration::from_secs(20), look_ups.doubted()).await.expect("a doubt");
+    }
 }
 
 /// What the documents say of the time that a look-up has.
@@ -130,19 +136,21 @@ const GUIDE: &str = include_str!("../../../../deploy/salesforce/README.md");
 
 #[tokio::test]
 async fn a_look_up_in_an_org_that_never_answers_ends_by_the_deadline_that_the_guide_names() {
-    assert_eq!(DEADLINE, Duration::from_millis(1_800));
-    assert!(GUIDE.contains(&format!("A look-up has {} seconds", DEADLINE.as_secs_f64())));
-    let sample = Sample::of(Profile::CollectXpert).await;
-    sample.add(0);
-    let look_ups = sample.look_ups();
-    look_ups.prepare().await;
-    sample.rig.order("query", None, Trouble::HangsBefore);
-    let (key, began) = (caller(), tokio::time::Instant::now());
-    tokio::select! {
-        // Of two that are over at once, as on a machine that was busy, the look-up counts.
-        biased;
-        found = look_ups.find(&key) => assert_eq!(found, Err(BookError::Deadline)),
-        () = tokio::time::sleep_until(began + DEADLINE + Duration::from_millis(100)) => panic!("it goes on"),
+    for profile in Profile::ALL {
+        assert_eq!(DEADLINE, Duration::from_millis(1_800));
+        assert!(GUIDE.contains(&format!("A look-up has {} seconds", DEADLINE.as_secs_f64())));
+        let sample = Sample::of(profile).await;
+        sample.add(0);
+        let look_ups = sample.look_ups();
+        look_ups.prepare().await;
+        sample.rig.order("query", None, Trouble::HangsBefore);
+        let (key, began) = (caller(), tokio::time::Instant::now());
+        tokio::select! {
+            // Of two that are over at once, as on a machine that was busy, the look-up counts.
+            biased;
+            found = look_ups.find(&key) => assert_eq!(found, Err(BookError::Deadline)),
+            () = tokio::time::sleep_until(began + DEADLINE + Duration::from_millis(100)) => panic!("it goes on"),
+        }
+        assert!(began.elapsed() >= DEADLINE, "an org that is late is waited for until then");
     }
-    assert!(began.elapsed() >= DEADLINE, "an org that is late is waited for until then");
 }

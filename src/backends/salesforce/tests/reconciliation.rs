@@ -93,32 +93,36 @@ async fn a_row_of_any_object_that_the_org_has_lost_is_delivered_again_and_then_n
 
 #[tokio::test]
 async fn what_people_did_with_the_rest_of_a_call_stays() {
-    let mut desk = loses(Profile::CollectXpert, Object::ComplianceRecord).await;
-    let object = Object::PaymentArrangement;
-    let status = desk.sample.mapping.field(arrangement::STATUS).unwrap().path.as_str().to_owned();
-    for row in desk.rows(object) {
-        desk.sample
-            .rig
-            .org
-            .update(&desk.api(object), row["Id"].as_str().unwrap(), &json!({ &status: "Cancelled" }))
-            .unwrap();
+    for profile in Profile::ALL {
+        let mut desk = loses(profile, Object::ComplianceRecord).await;
+        let object = Object::PaymentArrangement;
+        let status = desk.sample.mapping.field(arrangement::STATUS).unwrap().path.as_str().to_owned();
+        for row in desk.rows(object) {
+            desk.sample
+                .rig
+                .org
+                .update(&desk.api(object), row["Id"].as_str().unwrap(), &json!({ &status: "Cancelled" }))
+                .unwrap();
+        }
+        let reconciliation = Reconciliation::new(desk.store.clone(), Arc::clone(&desk.book));
+        assert_eq!(reconciliation.reconcile(&today(), Timestamp::now()).await.unwrap(), 1);
+        assert_eq!(desk.depth().await, (1, 0));
+        desk.rounds().await;
+        assert_eq!(desk.rows(Object::ComplianceRecord).len(), 4);
+        assert!(desk.rows(object).iter().all(|row| row[&status] == "Cancelled"));
     }
-    let reconciliation = Reconciliation::new(desk.store.clone(), Arc::clone(&desk.book));
-    assert_eq!(reconciliation.reconcile(&today(), Timestamp::now()).await.unwrap(), 1);
-    assert_eq!(desk.depth().await, (1, 0));
-    desk.rounds().await;
-    assert_eq!(desk.rows(Object::ComplianceRecord).len(), 4);
-    assert!(desk.rows(object).iter().all(|row| row[&status] == "Cancelled"));
 }
 
 #[tokio::test]
 async fn an_org_that_does_not_tell_is_no_difference() {
-    let mut desk = Desk::of(Profile::CollectXpert).await;
-    desk.put(whole(1)).await;
-    desk.round().await;
-    desk.sample.rig.order("query", Some(1), refused(503, "SERVER_UNAVAILABLE", ""));
-    let reconciliation = Reconciliation::new(desk.store.clone(), Arc::clone(&desk.book));
-    let unknown = reconciliation.reconcile(&today(), Timestamp::now()).await;
-    assert!(matches!(unknown, Err(ReconciliationError::Org(_))), "{unknown:?}");
-    assert_eq!(desk.depth().await, (0, 0));
+    for profile in Profile::ALL {
+        let mut desk = Desk::of(profile).await;
+        desk.put(whole(1)).await;
+        desk.round().await;
+        desk.sample.rig.order("query", Some(1), refused(503, "SERVER_UNAVAILABLE", ""));
+        let reconciliation = Reconciliation::new(desk.store.clone(), Arc::clone(&desk.book));
+        let unknown = reconciliation.reconcile(&today(), Timestamp::now()).await;
+        assert!(matches!(unknown, Err(ReconciliationError::Org(_))), "{unknown:?}");
+        assert_eq!(desk.depth().await, (0, 0));
+    }
 }
