@@ -208,6 +208,20 @@ async fn a_field_that_the_org_hides_is_named_at_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_holds_the_day_before_against_the_org() {
+    let (_org, options) = filled("org-reconciles", Profile::CollectXpert).await;
+    let book = format!("reconcile_at = \"00:00\"\n{}", options.book);
+    let gateway = plant::start(&GatewayOptions { book, ..options });
+    eventually(DELIVERY, "a day that was looked at", async || {
+        let exposed = metrics(&gateway).await;
+        let at = sum(&exposed, "tonegate_reconciliation_timestamp_seconds", &[]);
+        (at > 0.0 && sum(&exposed, "tonegate_reconciliation_difference", &[]) == 0.0).then_some(())
+    })
+    .await;
+    assert!(gateway.log().expect("a log").contains("the ledger was held against the org"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_event_of_assignments_lacks_is_named_by_the_check() {
     for profile in Profile::ALL {
         let (org, options) = filled(&format!("org-event-check-{}", profile.name()), profile).await;

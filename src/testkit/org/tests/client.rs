@@ -1,6 +1,6 @@
 //! A client that does what it is told, and nothing by itself.
 
-use reqwest::{Certificate, Client, Method};
+use reqwest::{Certificate, Client, ClientBuilder, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -40,14 +40,19 @@ impl Answer {
     }
 }
 
+/// A client of an org, which has connections of its own.
+pub(super) fn builder(org: &Org) -> ClientBuilder {
+    let authority = Certificate::from_pem(&std::fs::read(org.authority()).unwrap()).unwrap();
+    Client::builder().no_proxy().tls_certs_only([authority])
+}
+
 impl Peer {
     pub(super) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let options = OrgOptions::new(Schema::parse(COLLECTXPERT).unwrap());
         let org = Org::start(directory.path(), options).await.unwrap();
-        let authority = Certificate::from_pem(&std::fs::read(org.authority()).unwrap()).unwrap();
         // The gateway's own tests come over HTTP/2.
-        let client = Client::builder().http1_only().no_proxy().tls_certs_only([authority]).build().unwrap();
+        let client = builder(&org).http1_only().build().unwrap();
         let token = org.session();
         Self { org, client, token, _directory: directory }
     }

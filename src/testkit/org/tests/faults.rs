@@ -7,7 +7,7 @@ use std::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::{ACCOUNT, Peer};
+use super::client::{ACCOUNT, Peer, builder};
 use crate::{Fault, FaultOrder, Latency, RowTrouble, Step};
 
 /// Why a connection failed, as the system says.
@@ -47,6 +47,26 @@ async fn a_request_is_never_answered_before_or_after_the_row_is_written() {
         assert!(waited.is_err(), "it is answered: {waited:?}");
         assert_eq!(peer.org.rows(ACCOUNT).len(), rows);
     }
+}
+
+#[tokio::test]
+async fn nothing_comes_any_more_by_a_connection_that_is_half_open_and_others_are_not_meant() {
+    let peer = Peer::start().await;
+    let [one, other] = [(); 2].map(|()| builder(&peer.org).build().unwrap());
+    let asked = async |client: &reqwest::Client, path: &str| {
+        let url = format!("{}/services/data/{path}", peer.org.instance_url());
+        let answer = tokio::time::timeout(Duration::from_millis(300), client.get(url).bearer_auth(&peer.token).send());
+        answer.await.map(|answer| answer.unwrap().version())
+    };
+    for client in [&one, &other] {
+        let version = tokio::time::timeout(Duration::from_secs(20), asked(client, "")).await;
+        assert!(version.is_ok_and(|version| version.is_ok_and(|version| version == reqwest::Version::HTTP_2)));
+    }
+    peer.org.order(FaultOrder::next("limits", Fault::HalfOpen));
+    for path in ["v68.0/limits", "v68.0/limits", ""] {
+        assert!(asked(&one, path).await.is_err(), "{path} is answered");
+    }
+    assert!(other.get(format!("{}/services/data/", peer.org.instance_url())).send().await.unwrap().status() == 200);
 }
 
 #[tokio::test]
