@@ -11,6 +11,8 @@ use rules::contact::Flag;
 use uuid::Uuid;
 
 use super::delivery::{Desk, compliance, ended, update};
+use super::discretion::{FACTS, talkative};
+use super::page::Page;
 use super::*;
 use crate::store::Write;
 
@@ -96,11 +98,12 @@ async fn a_backlog_of_25_000_rows_is_accounted_for_row_by_row() {
 #[tokio::test]
 async fn an_org_that_takes_no_jobs_gets_the_calls_one_by_one_and_flags_first() {
     for profile in Profile::ALL {
+        let page = Page::start();
         let mut desk = Desk::of(profile).await;
         for call in 1..=1_100 {
             desk.put([ended(call, call as i64).into(), compliance(call).into()]).await;
         }
-        desk.sample.rig.order("jobs/ingest", Some(1), refused(503, "SERVER_UNAVAILABLE", ""));
+        desk.sample.rig.order("jobs/ingest", Some(1), talkative(503, "SERVER_UNAVAILABLE"));
         assert_eq!(desk.round().await.delivered, 2, "the first call, and no job");
         let asked = desk.sample.rig.org.counts();
         desk.put([update(1_101, Flag::Cease).into()]).await;
@@ -114,6 +117,12 @@ async fn an_org_that_takes_no_jobs_gets_the_calls_one_by_one_and_flags_first() {
         assert!(round.delivered > 2_000, "{round:?}");
         drained(&mut desk).await;
         assert_eq!((desk.rows(Object::ContactAttempt).len(), desk.depth().await), (1_100, (0, 0)));
+        let words = page.text();
+        assert!(words.contains("the org does not take a backlog now") && words.contains("a bulk job is over"));
+        // Numbers alone might be those of entries.
+        for fact in FACTS.iter().filter(|fact| fact.contains(char::is_alphabetic)) {
+            assert!(!words.contains(fact), "{fact} is logged");
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) const FACTS: [&str; 15] = [
 const WRONG: &str = "wrong-secret-canary";
 
 /// What an org says that repeats all that it knows.
-fn talkative(status: u16, code: &str) -> Trouble {
+pub(super) fn talkative(status: u16, code: &str) -> Trouble {
     refused(status, code, &format!("{} {WRONG}", FACTS.join(" ")))
 }
 

@@ -2,7 +2,11 @@
 
 use apache_avro::{Schema as Avro, to_avro_datum, types::Value as Datum};
 
-use super::super::{discretion::FACTS, meters::Meters, page::Page};
+use super::super::{
+    discretion::{FACTS, talkative},
+    meters::Meters,
+    page::Page,
+};
 use super::*;
 
 /// An event with nothing in it, as it is on the wire.
@@ -413,6 +417,11 @@ async fn nothing_of_an_assignment_is_logged() {
     bench.assign(0);
     bench.waits_for([0]).await;
     let session = bench.sample.rig.connections.authority().session().await.unwrap();
+    subscriber.leave().await;
+    bench.org().set_replay_length(12);
+    bench.sample.rig.order("query", Some(1), talkative(400, "INVALID_FIELD"));
+    let subscriber = bench.subscribe();
+    until("a sweep that is refused", async || page.text().contains("in the org's queue are not known")).await;
     subscriber.leave().await;
     let words = page.text();
     assert!(!words.is_empty(), "what is searched is not what is written");
