@@ -150,7 +150,7 @@ fn told(summary: &Summary, own: bool) -> String {
                 if own { "" } else { " from outside" }
             )
         }
-        None => format!("{} agree, none of them of a file; {signed}", many(checkpoints, "checkpoint")),
+        None => format!("{} agree, none of them from outside the store; {signed}", many(checkpoints, "checkpoint")),
     });
     lines.extend(remarks.iter().map(|remark| format!("note: {remark}")));
     let covered = covered.map_or(0, |(covered, _)| covered);

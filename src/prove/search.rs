@@ -206,7 +206,8 @@ impl Search<'_> {
     }
 
     /// Whether a run of digits is no accident: longer than that, or standing alone. A longer number that happens to hold the
-    /// run has other digits beside it; a hash has digits and letters, a UUID hyphens as well.
+    /// run has other digits beside it; a hash has digits and letters, a UUID hyphens as well. Of digits with something between
+    /// them the last alone may be chance: what is between them may end in a digit itself, as `%20` does.
     fn is_beyond_chance(&self, pattern: Pattern, start: usize, stop: usize) -> bool {
         // Places are counted from where the run starts.
         let character = |place: isize| {
@@ -219,9 +220,12 @@ impl Search<'_> {
         if before + self.searcher.depth.run() + after >= BEYOND_CHANCE {
             return true;
         }
+        if is_in_a_name(length, character) {
+            return false;
+        }
         let is_digit = |place| character(place).is_some_and(|character| character.is_ascii_digit());
         let is_in_a_number = is_digit(first - 1) || is_digit(last + 1);
-        !(is_in_a_number || is_in_a_name(length, character) || is_fraction_of_a_second(first, character))
+        pattern.encoding == Encoding::Spaced || !(is_in_a_number || is_fraction_of_a_second(first, character))
     }
 
     /// How many more digits of the canary stand beyond a run's end at `place`, a hyphen between them or none, and where the last of

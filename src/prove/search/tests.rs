@@ -109,13 +109,10 @@ fn groups_within_a_uuid_are_chance_and_groups_alone_are_not() {
     let digits = |from: usize, to: usize| -> String {
         (from..to).map(|place| char::from(b'0' + cards[0].digit(place))).collect()
     };
-    let other = |place: usize| (cards[0].digit(place) + 1) % 10;
     let (group, three) = (digits(4, 8), digits(8, 11));
     for chance in [
         format!("\"0a1b2c3d-{group}-{three}a-8c7d-de0f1a2b3c4d\""),
         format!("0a1b2c3d-4e5f-{group}-{three}b-de0f1a2b3c4d;"),
-        format!("7.{}{group}.{three}", other(3)),
-        format!("{group} {three}{}", other(11)),
     ] {
         assert!(searcher.search(chance.as_bytes()).is_empty());
     }
@@ -125,6 +122,9 @@ fn groups_within_a_uuid_are_chance_and_groups_alone_are_not() {
         format!("0a1b2c3d-{}-{group}-{}-{}", digits(0, 4), digits(8, 12), digits(12, 16)),
         format!("0a1b2c3d-4e5f-{group}-{}-deadbeefcafe", digits(8, 12)) + &format!("-{}", digits(4, 14)),
         format!("{group}%20{three}"),
+        format!("q=%20{group}%20{three}%20"),
+        (0..DIGITS).map(|place| format!("%20{}", cards[0].digit(place))).collect(),
+        format!("7.{group}.{three}5"),
     ] {
         let found = names(&searcher.search(told.as_bytes()));
         assert!(found.contains(&(0, Encoding::Spaced)) || found.contains(&(0, Encoding::Text)), "{found:?}");
